@@ -1,0 +1,72 @@
+/**
+ * What the layers above see of cryptography. Every algorithm of the registry is reached through one of these
+ * interfaces, whichever backend carries it.
+ */
+import type { Secret } from "./secret.js";
+
+/**
+ * Memory with a stable address: sealers, packets and FFI structures live in it, and are named by their offset.
+ * The one implementation is `openssl/arena.ts`.
+ */
+export interface Arena {
+  /** The whole arena. Stable for the arena's life. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Reserves octets for the arena's life; throws `RangeError` when it is full. `align` is a power of two, default 64. */
+  alloc(length: number, align?: number): number;
+  /** The address of an offset, as FFI wants it (a Number). Throws `RangeError` unless offset..offset+length lies inside. */
+  address(offset: number, length: number): number;
+}
+
+/**
+ * Authenticated encryption in place, keyed once: an AEAD, or a cipher with a MAC (encrypt-then-MAC), for one
+ * direction. One path for the SK payload (RFC 7296 section 3.14) and for ESP (RFC 4303).
+ *
+ *     header | iv (ivBytes) | text (length, a multiple of blockBytes) | icv (icvBytes)
+ *
+ * The three parts from `iv` on are contiguous. `header` is the associated data of an AEAD (RFC 4106, 5282) and the
+ * start of what a MAC covers; it stands immediately before `iv`. With `esnHigh >= 0` the high half of
+ * the 64-bit sequence number is authenticated as well: between SPI and sequence number for an AEAD, after the text
+ * for a MAC (RFC 4303 section 2.2.1). Pass -1 without ESN and in IKE.
+ */
+export interface Sealer {
+  readonly ivBytes: number;
+  readonly icvBytes: number;
+  /** Padding granularity of the text: 1 for AEADs and counter modes (ESP still aligns to 4), 8 or 16 for CBC. */
+  readonly blockBytes: number;
+  /** How the caller fills `iv`: "counter" never repeats under a key (sequence number), "random" is unpredictable. */
+  readonly ivKind: "counter" | "random";
+  /** Encrypts `text` in place and writes the ICV behind it. */
+  sealAt(header: number, headerLength: number, iv: number, length: number, esnHigh: number): void;
+  /** Verifies the ICV, then decrypts `text` to `out` (may equal the text's own offset; must not partly overlap it). False: forged, `out` undefined. */
+  openAt(header: number, headerLength: number, iv: number, length: number, esnHigh: number, out: number): boolean;
+  /** Releases native contexts. Using the sealer afterwards throws. */
+  free(): void;
+}
+
+/** Pseudorandom function, RFC 7296 section 2.13. */
+export interface Prf {
+  readonly name: string;
+  readonly outputBytes: number;
+  /** Preferred key length: how long SK_d, SK_pi, SK_pr are. */
+  readonly keyBytes: number;
+  compute(key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array;
+}
+
+/** Key exchange method (Diffie-Hellman group). Both calls are synchronous and may take milliseconds. */
+export interface KeyExchange {
+  /** The number in KE payloads. */
+  readonly group: number;
+  readonly name: string;
+  /** How many random octets `publicValue` wants. */
+  readonly privateBytes: number;
+  /** Length of the Key Exchange Data field. */
+  readonly publicBytes: number;
+  /** The Key Exchange Data for our private octets (any octets of `privateBytes` length are valid). */
+  publicValue(privateOctets: Secret): Uint8Array;
+  /** The shared secret g^ir. Throws `RangeError` when the peer's value is not valid (length, range, curve, subgroup, all-zero result: RFC 6989, RFC 8031). */
+  sharedSecret(privateOctets: Secret, peerPublic: Uint8Array): Secret;
+}
+
+/** The random source handed to pure code: `length` octets, unpredictable in production, seeded in the simulator. */
+export type Random = (length: number) => Uint8Array;

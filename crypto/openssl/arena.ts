@@ -1,0 +1,47 @@
+/**
+ * The arena: one fixed block of memory per thread that holds every buffer and structure that native code sees.
+ *
+ * It is a WebAssembly.Memory because its address never changes and the checksum module (esp/checksum.wat) works on the
+ * same octets. It never grows, so views stay valid, and nothing is given back: what is allocated lives as long as the
+ * arena. `address` is the only place in the project where an address is built, and the only check between an offset and
+ * a crash of the process (koffi turns NaN into 0 without a word).
+ */
+import koffi from "koffi";
+import type { Arena } from "../interfaces.js";
+
+const PAGE_BYTES = 65536;
+
+export interface ArenaMemory extends Arena {
+  readonly memory: WebAssembly.Memory;
+  /** Octets that are still free. */
+  free(): number;
+}
+
+/** Makes an arena of `length` octets, rounded up to 64 KiB pages. */
+export function createArena(length: number): ArenaMemory {
+  const pages = Math.ceil(length / PAGE_BYTES);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const bytes = new Uint8Array(memory.buffer);
+  const base = Number(koffi.address(bytes));
+  const size = bytes.length;
+  let used = 64; // offset 0 stays unused, so that 0 can mean "none"
+
+  return {
+    memory,
+    bytes,
+    view: new DataView(memory.buffer),
+    alloc(wanted, align = 64) {
+      const start = (used + align - 1) & ~(align - 1);
+      if (!(wanted >= 0) || start + wanted > size)
+        throw new RangeError(`arena is full: ${wanted} octets wanted, ${size - start} of ${size} free`);
+      used = start + wanted;
+      return start;
+    },
+    address(offset, count) {
+      if (!(offset >= 0 && count >= 0 && offset + count <= size))
+        throw new RangeError(`outside the arena: ${offset}..${offset + count} of ${size}`);
+      return base + offset;
+    },
+    free: () => size - used,
+  };
+}

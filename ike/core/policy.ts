@@ -1,0 +1,54 @@
+/** What the configuration means to the protocol: plain values, made by src/config, never changed. */
+import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import type { Address } from "../../esp/address.js";
+import type { TrafficSelector } from "../../esp/selector.js";
+import type { Identity } from "./identity.js";
+
+export interface Mapping {
+  readonly local: TrafficSelector;
+  readonly peer: TrafficSelector;
+}
+
+export type DpdAction = "clear" | "restart" | "on-traffic";
+
+export interface TunnelPolicy {
+  readonly name: string;
+  readonly peer:
+    | { readonly kind: "address"; readonly address: Address }
+    | { readonly kind: "name"; readonly name: string }
+    | { readonly kind: "any" };
+  /** Our outer address, where configured. */
+  readonly localAddress?: Address;
+  /** Absent: our own outer address / the peer's. */
+  readonly localId?: Identity;
+  readonly peerId?: Identity;
+  readonly start: "active" | "passive" | "on-traffic";
+  readonly close: "none" | "restart" | "on-traffic";
+  readonly encapsulation: "auto" | "udp";
+  readonly mappings: readonly Mapping[];
+  /** The mappings of one `policies[]` entry, as ranges of indices: entry k covers mappings groups[k].first .. +count-1. */
+  readonly entries: readonly { readonly first: number; readonly count: number }[];
+  readonly ike: {
+    readonly version: 1 | 2;
+    readonly proposals: readonly IkeProposal[];
+    readonly lifetimeSeconds: number;
+    readonly rekeyMarginSeconds?: number;
+    readonly keepaliveSeconds: number;
+  };
+  readonly esp: {
+    readonly proposals: readonly EspProposal[];
+    readonly lifetimeSeconds: number;
+    readonly rekeyMarginSeconds?: number;
+    /** 0: off. */
+    readonly volumeOctets: number;
+    readonly replayWindow: number;
+  };
+  /** Absent: off. */
+  readonly dpd?: { readonly timeoutSeconds: number; readonly action: DpdAction };
+}
+
+export interface Policy {
+  readonly tunnels: readonly TunnelPolicy[];
+  readonly ports: { readonly ike: number; readonly natT: number };
+  readonly limits: { readonly halfOpen: number; readonly halfOpenPerAddress: number };
+}

@@ -1,0 +1,34 @@
+/** Typed reports: the log line, the status view, the metrics and later the explanations are all made from these. */
+import type { ChildId } from "../../esp/sa.js";
+
+interface Base {
+  /** Absent when the peer is not known yet. */
+  readonly tunnel?: string;
+  /** Which negotiation: SPIs in hex ("initiator_responder"), so that a log reads as one story. */
+  readonly ike?: string;
+  readonly peer?: string;
+}
+
+export type Report = Base &
+  (
+    | { readonly kind: "story"; readonly story: string }
+    | {
+        readonly kind: "ikeEstablished";
+        readonly proposal: string;
+        readonly role: "initiator" | "responder";
+        readonly nat: string;
+      }
+    | {
+        readonly kind: "childEstablished";
+        readonly child: ChildId;
+        readonly proposal: string;
+        readonly local: readonly string[];
+        readonly remote: readonly string[];
+      }
+    | { readonly kind: "childClosed"; readonly child: ChildId; readonly reason: string }
+    | { readonly kind: "ikeClosed"; readonly reason: string }
+    /** A negotiation failed. `code` is stable; `detail` and `advice` are sentences for the operator. */
+    | { readonly kind: "failed"; readonly code: string; readonly detail: string; readonly advice: string }
+    /** An input that changed nothing: counted, and logged at a limited rate. */
+    | { readonly kind: "ignored"; readonly code: string; readonly detail: string }
+  );

@@ -1,0 +1,33 @@
+/** The configuration after reading: checked, defaults filled in, ready for use. */
+import type { Secret } from "../../crypto/secret.js";
+import type { Address } from "../../esp/address.js";
+import type { Policy } from "../../ike/core/policy.js";
+
+export interface GatewaySettings {
+  readonly name: string;
+  /** Absent: wildcard sockets, and the source address of the route to each peer. */
+  readonly address?: Address;
+  readonly ports: { readonly ike: number; readonly natT: number };
+  readonly tun: { readonly name: string; readonly mtu: "auto" | number };
+  readonly controlSocket: string;
+  readonly log: { readonly level: "error" | "warn" | "info" | "debug"; readonly format: "json" | "text" };
+  readonly leakProtection: boolean;
+}
+
+/** Something that works but should be looked at; printed by `check` and logged at start. */
+export interface Warning {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+export interface Configuration {
+  readonly file: string;
+  readonly gateway: GatewaySettings;
+  readonly policy: Policy;
+  /** By tunnel name. */
+  readonly psk: ReadonlyMap<string, Secret>;
+  readonly clampMss: boolean;
+  readonly warnings: readonly Warning[];
+}

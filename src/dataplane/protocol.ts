@@ -1,0 +1,101 @@
+/**
+ * The messages between the main thread and the data plane's worker. Messages are handled in the order in which they
+ * were posted (the ordered effect stream): what `installChild` starts is there before the reply that a later `send` carries.
+ * Everything is structured-clonable: suites travel as names, keys as octets.
+ */
+import type { Path, SocketAddress } from "../../esp/address.js";
+import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
+import type { TrafficSelector } from "../../esp/selector.js";
+
+export interface DataplaneSettings {
+  readonly tunName: string;
+  /** UDP sockets to bind; an empty list of addresses in the configuration becomes the two wildcards. */
+  readonly sockets: readonly SocketAddress[];
+  readonly natTPort: number;
+  /** SO_MARK of every outer socket: routing rules lead marked packets past the tunnel's routes. */
+  readonly mark: number;
+  /** Whether to open raw ESP sockets (needs CAP_NET_RAW). */
+  readonly rawEsp: boolean;
+  readonly clampMss: boolean;
+}
+
+/** A suite on its way to the worker: registry names. */
+export interface SuiteName {
+  readonly encryption: string;
+  readonly keyBits: number;
+  readonly integrity?: string;
+  readonly extendedSequence: boolean;
+}
+
+export interface ChildMessage {
+  readonly id: ChildId;
+  readonly tunnel: string;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly suite: SuiteName;
+  readonly inboundKeys: { readonly encryption: Uint8Array; readonly integrity: Uint8Array };
+  readonly outboundKeys: { readonly encryption: Uint8Array; readonly integrity: Uint8Array };
+  readonly local: readonly TrafficSelector[];
+  readonly remote: readonly TrafficSelector[];
+  readonly mappings: readonly number[];
+  readonly path: Path;
+  readonly encapsulation: Encapsulation;
+  readonly replayWindow: number;
+  readonly volume: VolumeLimits;
+}
+
+/** The SPD of one tunnel: its mappings in order. A packet that matches a mapping without a usable SA is dropped and counted. */
+export interface TunnelMessage {
+  readonly name: string;
+  readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+}
+
+export type ToWorker =
+  | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array }
+  | { readonly kind: "keepalive"; readonly path: Path }
+  | { readonly kind: "reserveSpi"; readonly spi: number }
+  | { readonly kind: "releaseSpi"; readonly spi: number }
+  | { readonly kind: "installChild"; readonly child: ChildMessage }
+  | { readonly kind: "useChild"; readonly id: ChildId }
+  | { readonly kind: "updateChild"; readonly id: ChildId; readonly path: Path; readonly encapsulation: Encapsulation }
+  | { readonly kind: "removeChild"; readonly id: ChildId }
+  | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelMessage[] }
+  /** Answered by a `counters` message with the same number. */
+  | { readonly kind: "readCounters"; readonly request: number }
+  /** Close every descriptor and end; answered by the worker's exit. */
+  | { readonly kind: "stop" };
+
+export interface TunnelCounters {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  /** By reason (esp/drop-reasons.ts). */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export type FromWorker =
+  | {
+      readonly kind: "ready";
+      readonly tunName: string;
+      readonly tunIndex: number;
+      readonly sockets: readonly SocketAddress[];
+      readonly rawEsp: boolean;
+      readonly backend: string;
+    }
+  | { readonly kind: "datagram"; readonly path: Path; readonly bytes: Uint8Array }
+  | { readonly kind: "alive"; readonly children: readonly ChildId[] }
+  | { readonly kind: "firstInbound"; readonly child: ChildId }
+  | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
+  | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path }
+  | {
+      readonly kind: "counters";
+      readonly request: number;
+      /** Monotonic over rekeys, for the life of the daemon. */
+      readonly tunnels: Readonly<Record<string, TunnelCounters>>;
+      readonly children: Readonly<Record<ChildId, Omit<TunnelCounters, "drops">>>;
+      /** Drops that belong to no tunnel. */
+      readonly drops: Readonly<Record<string, number>>;
+    }
+  /** The data plane could not start or cannot go on: what happened and what to do, for the operator. */
+  | { readonly kind: "failed"; readonly reason: string };
