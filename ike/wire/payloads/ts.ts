@@ -19,7 +19,7 @@ export interface UnknownSelector {
  *
  *     TS Type (1) | IP Protocol ID (1) | Selector Length (2) | Start Port (2) | End Port (2) | Start Address | End Address
  *
- * A range whose start lies above its end is kept as it is: it matches nothing.
+ * Ports 65535-0 mean OPAQUE; any other range that ends before it starts is refused.
  */
 export interface TsPayload {
   readonly selectors: readonly TrafficSelector[];
@@ -72,6 +72,8 @@ function selector(r: Reader, family: Family, protocol: number): TrafficSelector 
   const start = readAddress(r, family, "Starting Address");
   const end = readAddress(r, family, "Ending Address");
   r.end();
+  if (start > end) r.fail("Ending Address is below Starting Address");
+  if (startPort > endPort && !(startPort === 65535 && endPort === 0)) r.fail(`ports ${startPort}-${endPort}`);
   return { family, protocol, startPort, endPort, start, end };
 }
 
