@@ -19,9 +19,6 @@ export const CLOSING_LIFE = 10_000;
 export const SHUTDOWN_LIFE = 3_000;
 /** How long the side that answered IKE_SA_INIT leaves further mappings to the peer before it asks for them itself. */
 export const RESPONDER_PATIENCE = 5_000;
-/** Cookies are made with a secret that is drawn anew this often; the one before it still counts (RFC 7296 section 2.6). */
-export const COOKIE_SECRET_LIFE = 60_000;
-
 /** Pauses between attempts: doubling, capped, with up to a quarter of jitter so that two ends do not stay in step. */
 export interface Pause {
   readonly first: number;
@@ -42,8 +39,8 @@ export function pause({ first, longest }: Pause, attempts: number, random: Rando
 }
 
 /**
- * How long before its end an SA is replaced (`decisions.md` 11): at least twice the time of a whole retransmission
- * or a tenth of the lifetime, but never more than half of it; up to a tenth of the margin's distance is jitter.
+ * How long after its beginning an SA is replaced (`decisions.md` 11). The margin before its end is twice the time of a
+ * whole retransmission or a tenth of the lifetime, but never more than half of it; jitter makes it up to a tenth sooner.
  */
 export function softLife(lifetimeSeconds: number, marginSeconds: number | undefined, random: Random): number {
   const lifetime = lifetimeSeconds * 1000;

@@ -1,21 +1,22 @@
 /** The exchanges under way in an established IKE SA: ours (`Task`) and the peer's that waits for an ask (`Answering`). */
-import type { EspProposal, EspSuite, IkeSuite } from "../../crypto/registry/suite.js";
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import type { EspSuite, IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Outstanding } from "../core/retransmit.js";
 import type { AskId } from "../core/types.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
-import type { PeerRequest, Selectors } from "./state.js";
+import type { NarrowedSelectors, SelectorOffer } from "./narrowing.js";
+import type { PeerRequest } from "./state.js";
 
 /** A child that we ask for with CREATE_CHILD_SA. */
 export interface ChildOffer {
   readonly purpose: { readonly do: "create"; readonly mapping: number } | { readonly do: "rekey"; readonly child: ChildId };
-  readonly proposals: readonly EspProposal[];
   readonly spiIn: number;
   readonly ni: Uint8Array;
-  readonly selectors: Selectors;
+  readonly selectors: SelectorOffer;
   /** With PFS. */
-  readonly keyExchange?: { readonly group: number; readonly privateOctets: Secret };
+  readonly keyExchange?: { readonly group: KeyExchangeRow; readonly privateOctets: Secret };
   /** INVALID_KE_PAYLOAD answers so far. */
   readonly restarts: number;
 }
@@ -25,14 +26,15 @@ export interface ChildAnswer {
   readonly suite: EspSuite;
   readonly spiOut: number;
   readonly nr: Uint8Array;
-  readonly selectors: Selectors;
+  readonly selectors: NarrowedSelectors;
+  readonly peerPublic?: Uint8Array;
 }
 
 /** The rekey of the IKE SA, asked for by us. */
 export interface IkeOffer {
   readonly spi: bigint;
   readonly ni: Uint8Array;
-  readonly group: number;
+  readonly group: KeyExchangeRow;
   readonly privateOctets: Secret;
   readonly restarts: number;
 }
@@ -83,8 +85,7 @@ export interface ChildPlan {
   readonly spiOut: number;
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
-  readonly selectors: Selectors;
-  readonly mappings: readonly number[];
+  readonly selectors: NarrowedSelectors;
   readonly replaces?: ChildId;
 }
 
@@ -100,7 +101,7 @@ export interface IkePlan {
 interface Exchanged {
   readonly request: PeerRequest;
   readonly ask: AskId;
-  readonly group: number;
+  readonly group: KeyExchangeRow;
   readonly privateOctets: Secret;
   readonly peerPublic: Uint8Array;
   /** Absent until our public value is here; then the shared secret is being computed. */

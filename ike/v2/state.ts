@@ -5,11 +5,11 @@
  *     responder:  replyKeying -> replied -> secretAwaited -> keyed -> authChecking -> established
  *     both:       established -> closing (we delete it) | replaced (rekeyed, waits for the peer's Delete) -> gone
  */
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId, SaPair } from "../../esp/sa.js";
-import type { TrafficSelector } from "../../esp/selector.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
@@ -43,7 +43,7 @@ interface Base {
 export interface InitOffer {
   readonly tunnel: string;
   readonly nonce: Uint8Array;
-  readonly group: number;
+  readonly group: KeyExchangeRow;
   readonly privateOctets: Secret;
   readonly cookie?: Uint8Array;
   /** Answers that made us start again; bounded, so that nobody keeps us busy (RFC 7296 section 2.6). */
@@ -196,8 +196,6 @@ export interface Child {
   readonly pair: SaPair;
   /** "old": replaced by a rekey or a duplicate; receives until its Delete or hard limit, is not renewed. */
   readonly state: "live" | "old" | "deleting";
-  /** What a peer that is asked for the mapping again would say; as text for reports. */
-  readonly proposal: string;
   readonly expiresAt: Instant;
   /** When it is to be replaced; absent once that has begun. */
   readonly rekeyAt?: Instant;
@@ -273,10 +271,4 @@ export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | 
 
 export function hasKeys(sa: IkeSa): sa is KeyedSa {
   return "window" in sa;
-}
-
-/** Selectors as seen from here. */
-export interface Selectors {
-  readonly local: readonly TrafficSelector[];
-  readonly remote: readonly TrafficSelector[];
 }
