@@ -18,6 +18,8 @@ import { toyPublicValue, toySharedSecret } from "./toy-group.js";
 export interface Gateway {
   readonly name: string;
   readonly address: Address;
+  /** How many mappings its tunnel has. */
+  readonly mappings: number;
   readonly dataPlane: DataPlane;
   readonly reports: readonly Report[];
   wish(wish: Wish): void;
@@ -143,6 +145,7 @@ export function createGateway(
   return {
     name,
     address,
+    mappings: policy.tunnels[0]!.mappings.length,
     get dataPlane() {
       return dataPlane;
     },
