@@ -42,7 +42,7 @@ export const DROP: Readonly<Record<DropReason, number>> = Object.fromEntries(
   DROP_NAMES.map((name, i) => [name, i + 1]),
 ) as Record<DropReason, number>;
 
-/** How many octet-sized counters a table of all codes needs: index it with the code. */
+/** The length of a table that is indexed with codes. */
 export const DROP_COUNT = DROP_NAMES.length + 1;
 
 /** The name of a code; throws `RangeError` for what is no code. */
