@@ -19,6 +19,13 @@ export interface DataplaneSettings {
   readonly clampMss: boolean;
 }
 
+/** What a worker starts with. The shared memory is that of `descriptors.ts` and `flow.ts`. */
+export interface WorkerData {
+  readonly settings: DataplaneSettings;
+  readonly descriptors: SharedArrayBuffer;
+  readonly flow: SharedArrayBuffer;
+}
+
 /** A suite on its way to the worker: registry names. */
 export interface SuiteName {
   readonly encryption: string;
@@ -88,6 +95,11 @@ export type FromWorker =
   | { readonly kind: "firstInbound"; readonly child: ChildId }
   | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
   | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path }
+  /**
+   * The largest inner packet that fits the child's outer path without fragments: told after `installChild` and `updateChild`,
+   * and again when the path turned out to be narrower. What the routes' `mtu` is made from.
+   */
+  | { readonly kind: "innerMtu"; readonly child: ChildId; readonly mtu: number }
   | {
       readonly kind: "counters";
       readonly request: number;
