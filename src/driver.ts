@@ -7,13 +7,13 @@
  */
 import type { Random } from "../crypto/interfaces.js";
 import type { Secret } from "../crypto/secret.js";
-import type { SaPair } from "../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../ike/core/endpoint.js";
 import type { Policy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
 import type { Answer, AskId, Context, Effect, Event, Question, Wish } from "../ike/core/types.js";
 import type { TunnelView } from "../ike/core/view.js";
-import type { ChildMessage, FromWorker, ToWorker } from "./dataplane/protocol.js";
+import { childMessage } from "./dataplane/child-message.js";
+import type { FromWorker, ToWorker } from "./dataplane/protocol.js";
 import type { Resolve } from "./host/resolve.js";
 import type { KeyExchangeService } from "./key-exchange/service.js";
 import { type Clock, createScheduler } from "./scheduler.js";
@@ -170,6 +170,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         case "moved":
           dispatch(message);
           return;
+        case "innerMtu":
         case "ready":
         case "counters":
         case "failed":
@@ -198,26 +199,6 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       scheduler.arm(undefined);
       listeners.clear();
     },
-  };
-}
-
-/** The SA as the worker's message: names instead of registry rows, octets instead of secrets. */
-export function childMessage(child: SaPair): ChildMessage {
-  const { suite, keys, ...rest } = child;
-  const octets = ({ encryption, integrity }: SaPair["keys"]["inbound"]) => ({
-    encryption: encryption.reveal(),
-    integrity: integrity.reveal(),
-  });
-  return {
-    ...rest,
-    suite: {
-      encryption: suite.encryption.name,
-      keyBits: suite.keyBits,
-      ...(suite.integrity && { integrity: suite.integrity.name }),
-      extendedSequence: suite.sequence.extended,
-    },
-    inboundKeys: octets(keys.inbound),
-    outboundKeys: octets(keys.outbound),
   };
 }
 

@@ -140,16 +140,9 @@ async function readOptions(
   request: IncomingMessage,
   names: readonly string[],
 ): Promise<Readonly<Record<string, boolean>>> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAXIMUM_BODY)
-      throw new RequestError(413, `the body is longer than ${MAXIMUM_BODY} octets`, { Connection: "close" });
-    chunks.push(chunk);
-  }
-  if (length === 0) return {};
-  const body = parseJson(Buffer.concat(chunks).toString("utf8"));
+  const text = await readBody(request);
+  if (text === "") return {};
+  const body = parseJson(text);
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw new RequestError(400, "the body is not a JSON object");
   for (const [name, value] of Object.entries(body)) {
@@ -157,6 +150,21 @@ async function readOptions(
     if (typeof value !== "boolean") throw new RequestError(400, `"${name}" is neither true nor false`);
   }
   return body as Record<string, boolean>;
+}
+
+/** By events: leaving a `for await` early would destroy the connection before the refusal is sent. */
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= MAXIMUM_BODY) chunks.push(chunk);
+      else reject(new RequestError(413, `the body is longer than ${MAXIMUM_BODY} octets`, { Connection: "close" }));
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("error", () => reject(new RequestError(400, "the request ended early")));
+  });
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,6 @@
 /** The plan as lines for `ip -batch`: what sets it up from any state, and what takes it away. Pure. */
 import { type Family, formatAddress, formatPrefix } from "../../esp/address.js";
-import type { HostPlan } from "./plan.js";
+import type { HostPlan, PlannedRoute } from "./plan.js";
 
 /** What `ip -json` shows of our table: from this run, or left by one that crashed. */
 export interface TableState {
@@ -60,7 +60,7 @@ function familySetUp(plan: HostPlan, found: TableState, family: Family): string[
   const wanted = new Set<string>();
   const replace = (type: string, destination: string, rest: string): void => {
     wanted.add(`${type} ${destination}`);
-    lines.push(`route replace ${type}${type === "" ? "" : " "}${destination} ${rest}`);
+    lines.push(`route replace ${type} ${destination} ${rest}`);
   };
   for (const prefix of direct) replace("throw", formatPrefix(prefix), `table ${plan.table}`);
   if (plan.leakProtection)
@@ -68,9 +68,9 @@ function familySetUp(plan: HostPlan, found: TableState, family: Family): string[
       replace("unreachable", formatPrefix(prefix), `table ${plan.table} metric ${WORST_METRIC}`);
   if (routes.length > 0 && !rules.some(({ priority }) => priority === RULE_PRIORITY))
     lines.push(ruleLine("add", plan, RULE_PRIORITY));
-  for (const { prefix, source, mtu } of routes) {
-    const from = source ? ` src ${formatAddress(source)}` : "";
-    replace("", formatPrefix(prefix), `dev ${plan.tun} table ${plan.table}${from} mtu ${mtu}`);
+  for (const route of routes) {
+    wanted.add(` ${formatPrefix(route.prefix)}`);
+    lines.push(routeLine(plan, route));
   }
   for (const rule of rules)
     if (rule.priority !== RULE_PRIORITY || routes.length === 0) lines.push(ruleLine("del", plan, rule.priority));
@@ -81,6 +81,12 @@ function familySetUp(plan: HostPlan, found: TableState, family: Family): string[
       lines.push(`route del ${kind}${kind === "" ? "" : " "}${name} table ${plan.table}`);
   }
   return lines;
+}
+
+/** A route into the tunnel; also replaces one with another MTU. */
+export function routeLine({ tun, table }: Pick<HostPlan, "tun" | "table">, route: PlannedRoute): string {
+  const source = route.source ? ` src ${formatAddress(route.source)}` : "";
+  return `route replace ${formatPrefix(route.prefix)} dev ${tun} table ${table}${source} mtu ${route.mtu}`;
 }
 
 function ruleLine(verb: "add" | "del", plan: Pick<HostPlan, "table" | "mark">, priority: number): string {

@@ -143,7 +143,7 @@ function overheads(tunnel: TunnelPolicy): EspOverhead[] {
   );
 }
 
-function routeMtu(mtu: number, family: Family): number {
+export function routeMtu(mtu: number, family: Family): number {
   return family === 6 ? Math.max(mtu, IPV6_MINIMUM_MTU) : mtu;
 }
 
