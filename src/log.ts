@@ -86,3 +86,8 @@ function printable(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return /^[\x21-\x7e]*$/.test(text) ? text : JSON.stringify(text);
 }
+
+/** What a log line says of something thrown. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

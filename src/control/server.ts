@@ -3,7 +3,7 @@
  * `status-model.ts`; what the requests do stands behind `ControlApi`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Log } from "../log.js";
+import { type Log, stackOf } from "../log.js";
 import type { Action } from "./actions.js";
 import { claimSocketPath } from "./socket-path.js";
 import type { ActionResult, ControlError, StatusReport } from "./status-model.js";
@@ -183,8 +183,4 @@ function send(response: ServerResponse, { status, body, headers = {} }: Reply): 
     ...headers,
   });
   response.end(text);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -3,9 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { Family } from "../../esp/address.js";
 import type { Configuration } from "../config/model.js";
 import { HostError, run } from "./command.js";
-import { type Batch, linkLines, setUpLines, type TableState, tearDownLines } from "./ip.js";
+import { type Batch, linkLines, routeLine, setUpLines, type TableState, tearDownLines } from "./ip.js";
 import { guardScript, removeScript } from "./nft.js";
-import { type HostPlan, planRoutes } from "./plan.js";
+import { type HostPlan, type PlannedRoute, planRoutes } from "./plan.js";
 import { forwardingIsOn, hasIpv6, hostAddresses, tableState } from "./state.js";
 
 export interface HostSetup {
@@ -51,6 +51,15 @@ export async function setUpHost(plan: HostPlan): Promise<HostSetup> {
     throw error;
   }
   return { plan, notes, tearDown };
+}
+
+/** Puts other values on routes that stand. Throws `HostError`. */
+export async function replaceRoutes(plan: HostPlan, routes: readonly PlannedRoute[]): Promise<void> {
+  for (const family of [4, 6] as const)
+    await ip(
+      family,
+      routes.filter(({ prefix }) => prefix.family === family).map((route) => routeLine(plan, route)),
+    );
 }
 
 /** Two gateways whose TUN names fall on one table must not clear each other's routes. */
