@@ -119,6 +119,7 @@ export function checked(result: Result, call: string): number {
 
 /** Linux error numbers that the packet path decides on (asm-generic/errno.h; equal on x86-64 and arm64). */
 export const EINTR = 4;
+export const EIO = 5;
 export const EAGAIN = 11;
 export const EINVAL = 22;
 export const EMSGSIZE = 90;

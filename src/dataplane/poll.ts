@@ -7,8 +7,8 @@
 import koffi from "koffi";
 
 export interface Watch {
-  /** Whether the callback also runs when the descriptor can be written; reading is always watched. */
-  setWritable(wanted: boolean): void;
+  /** What to wait for; at first that is reading alone. */
+  want(readable: boolean, writable: boolean): void;
   close(): void;
 }
 
@@ -17,6 +17,7 @@ const kept = new Set<unknown>();
 type PollCallback = (status: number, events: { readable: boolean; writable: boolean }) => void;
 interface Handle {
   start(options: { readable: boolean; writable: boolean }, callback: PollCallback): void;
+  stop(): void;
   close(): void;
 }
 /** As koffi 3.3.4 behaves: its own declaration leaves out the status. */
@@ -26,21 +27,20 @@ const poll = koffi.node.poll as unknown as (
   callback: PollCallback,
 ) => Handle;
 
-/** Calls `ready` whenever `fd` can be read, or written where that was asked for. Throws when the loop refuses the descriptor. */
-export function watch(fd: number, ready: (readable: boolean, writable: boolean) => void): Watch {
-  const callback: PollCallback = (status, events) => {
-    // A negative status is an error state of the descriptor: the read that follows meets it and decides.
-    if (status < 0) ready(true, true);
-    else ready(events.readable, events.writable);
-  };
+/** Calls `ready` whenever what is wanted of `fd` can be done. `fd` must be open: koffi aborts the process for one that is not. */
+export function watch(fd: number, ready: (writable: boolean) => void): Watch {
+  // A negative status is an error state of the descriptor: the read or write that follows meets it and decides.
+  const callback: PollCallback = (status, events) => ready(status < 0 || events.writable);
   const handle = poll(fd, { readable: true, writable: false }, callback);
   kept.add(handle);
-  let writable = false;
+  let wanted = "r";
   return {
-    setWritable(wanted) {
-      if (wanted === writable) return;
-      writable = wanted;
-      handle.start({ readable: true, writable }, callback);
+    want(readable, writable) {
+      const now = `${readable ? "r" : ""}${writable ? "w" : ""}`;
+      if (now === wanted) return;
+      wanted = now;
+      if (now === "") handle.stop();
+      else handle.start({ readable, writable }, callback);
     },
     close() {
       if (kept.delete(handle)) handle.close();

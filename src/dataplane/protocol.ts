@@ -81,6 +81,17 @@ export interface TunnelCounters {
   readonly drops: Readonly<Record<string, number>>;
 }
 
+/** What the sockets did, for the life of the worker. */
+export interface IoCounters {
+  /** ESP packets sent, and the system calls that it took. */
+  readonly espSent: number;
+  readonly sendCalls: number;
+  /** NAT keepalives received (RFC 3948 section 2.3). */
+  readonly keepalives: number;
+  /** IKE datagrams that the operating system did not take. */
+  readonly ikeUnsent: number;
+}
+
 export type FromWorker =
   | {
       readonly kind: "ready";
@@ -100,6 +111,8 @@ export type FromWorker =
    * and again when the path turned out to be narrower. What the routes' `mtu` is made from.
    */
   | { readonly kind: "innerMtu"; readonly child: ChildId; readonly mtu: number }
+  /** The child could not be installed or moved (no such socket, no such algorithm): it carries nothing. For the operator. */
+  | { readonly kind: "refused"; readonly child: ChildId; readonly reason: string }
   | {
       readonly kind: "counters";
       readonly request: number;
@@ -108,6 +121,7 @@ export type FromWorker =
       readonly children: Readonly<Record<ChildId, Omit<TunnelCounters, "drops">>>;
       /** Drops that belong to no tunnel. */
       readonly drops: Readonly<Record<string, number>>;
+      readonly io: IoCounters;
     }
   /** The data plane could not start or cannot go on: what happened and what to do, for the operator. */
   | { readonly kind: "failed"; readonly reason: string };

@@ -1,9 +1,9 @@
 /** Socket options by name, with the numbers of Linux (asm-generic; equal on x86-64 and arm64), and the calls around them. */
 import type { Arena } from "../../crypto/interfaces.js";
-import type { Family, SocketAddress } from "../../esp/address.js";
+import { type Address, type Family, isUnspecified, type SocketAddress } from "../../esp/address.js";
 import type { Descriptors } from "./descriptors.js";
 import { addressFamily, type FilterInstruction, SOCKADDR_BYTES, writeFilter, writeSocketAddress } from "./layout.js";
-import { bind, checked, getsockopt, setsockopt, socket } from "./libc.js";
+import { bind, checked, connect, getsockopt, SystemError, setsockopt, socket } from "./libc.js";
 
 export const SOL_IP = 0;
 export const SOL_UDP = 17;
@@ -20,7 +20,6 @@ export const UDP_GRO = 104;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
-const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
@@ -45,8 +44,9 @@ export const SOCK_RAW = 3;
 export interface SocketCalls {
   /** A non-blocking socket, noted in `descriptors`. */
   open(family: Family, type: number, protocol: number): number;
-  /** Throws `SystemError`, named after the address. */
-  bind(fd: number, address: SocketAddress, name: string): void;
+  close(fd: number): void;
+  /** Throws `SystemError`. */
+  bind(fd: number, address: SocketAddress): void;
   set(fd: number, level: number, option: number, value: number): boolean;
   /** SO_MARK; false without CAP_NET_ADMIN. */
   mark(fd: number, mark: number): boolean;
@@ -60,11 +60,8 @@ export interface SocketCalls {
   ipv6Only(fd: number): void;
   /** Which socket of a SO_REUSEPORT group gets a datagram. False: the kernel refused. */
   steer(fd: number, program: readonly FilterInstruction[]): boolean;
-  filter(fd: number, program: readonly FilterInstruction[]): boolean;
-  /** The path MTU that the kernel knows for a connected socket; undefined when it does not say. */
-  pathMtu(fd: number, family: Family): number | undefined;
-  /** The scratch area, for one call at a time. */
-  readonly scratch: number;
+  /** The path MTU as the kernel knows it now; undefined when there is no route. */
+  pathMtu(remote: SocketAddress, local: Address, mark: number): number | undefined;
 }
 
 const SCRATCH_BYTES = 512;
@@ -77,19 +74,26 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
     return setsockopt(fd, level, option, arena.address(scratch, 4), 4) >= 0;
   }
 
+  function open(family: Family, type: number, protocol: number): number {
+    return descriptors.keep(
+      checked(socket(addressFamily(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), "socket"),
+    );
+  }
+
+  function bindTo(fd: number, address: SocketAddress): void {
+    const length = writeSocketAddress(arena, scratch, address);
+    checked(bind(fd, arena.address(scratch, SOCKADDR_BYTES), length), "bind");
+  }
+
   function attach(fd: number, option: number, program: readonly FilterInstruction[]): boolean {
     writeFilter(arena, scratch, program);
     return setsockopt(fd, SOL_SOCKET, option, arena.address(scratch, 16), 16) >= 0;
   }
 
   return {
-    scratch,
-    open: (family, type, protocol) =>
-      descriptors.keep(checked(socket(addressFamily(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), "socket")),
-    bind(fd, address, name) {
-      const length = writeSocketAddress(arena, scratch, address);
-      checked(bind(fd, arena.address(scratch, SOCKADDR_BYTES), length), name);
-    },
+    open,
+    close: (fd) => descriptors.close(fd),
+    bind: bindTo,
     set,
     mark: (fd, mark) => set(fd, SOL_SOCKET, SO_MARK, mark),
     buffers(fd, octets) {
@@ -113,12 +117,24 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
     reusePort: (fd) => void set(fd, SOL_SOCKET, SO_REUSEPORT, 1),
     ipv6Only: (fd) => void set(fd, SOL_IPV6, IPV6_V6ONLY, 1),
     steer: (fd, program) => attach(fd, SO_ATTACH_REUSEPORT_CBPF, program),
-    filter: (fd, program) => attach(fd, SO_ATTACH_FILTER, program),
-    pathMtu(fd, family) {
-      arena.view.setUint32(scratch + 8, 4, true);
-      const [level, option] = family === 4 ? [SOL_IP, IP_MTU] : [SOL_IPV6, IPV6_MTU];
-      const result = getsockopt(fd, level, option, arena.address(scratch, 4), arena.address(scratch + 8, 4));
-      return result < 0 ? undefined : arena.view.getInt32(scratch, true);
+    pathMtu(remote, local, mark) {
+      const { family } = remote.address;
+      const fd = open(family, SOCK_DGRAM, 0);
+      try {
+        if (mark !== 0) set(fd, SOL_SOCKET, SO_MARK, mark);
+        if (!isUnspecified(local)) bindTo(fd, { address: local, port: 0 });
+        const length = writeSocketAddress(arena, scratch, remote);
+        checked(connect(fd, arena.address(scratch, SOCKADDR_BYTES), length), "connect");
+        arena.view.setUint32(scratch + 8, 4, true);
+        const [level, option] = family === 4 ? [SOL_IP, IP_MTU] : [SOL_IPV6, IPV6_MTU];
+        checked(getsockopt(fd, level, option, arena.address(scratch, 4), arena.address(scratch + 8, 4)), "IP_MTU");
+        return arena.view.getInt32(scratch, true);
+      } catch (error) {
+        if (error instanceof SystemError) return undefined;
+        throw error;
+      } finally {
+        descriptors.close(fd);
+      }
     },
   };
 }
