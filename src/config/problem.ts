@@ -36,9 +36,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** "found 5x; allowed: …", with secrets left out. */
+/** "found 5x; allowed: …", with secrets left out; a sentence that quotes it already stands alone. */
 export function foundInstead(path: ValuePath, value: unknown, allowed: string): string {
-  return `found ${describe(path, value)}; ${allowed}`;
+  const found = describe(path, value);
+  return found.startsWith('"') && allowed.includes(found) ? allowed : `found ${found}; ${allowed}`;
 }
 
 const LONGEST_QUOTE = 60;

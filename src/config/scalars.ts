@@ -134,7 +134,16 @@ export function notYet(what: string) {
 }
 
 /** Likewise, but the values that ask for nothing are accepted. */
-export function inertOnly<Inert extends z.ZodType>(what: string, inert: Inert, words: string) {
-  const message = `${NOT_YET} (${what}); allowed: ${words}, or leave it out`;
-  return z.union([inert], saying(message)).meta({ description: `${what}: ${NOT_YET}, ${words} is accepted` });
+export function inertOnly<const Inert extends readonly [string | number | boolean, ...(string | number | boolean)[]]>(
+  what: string,
+  ...inert: Inert
+) {
+  const message = `${NOT_YET} (${what}); allowed: ${inert[0]}, or leave it out`;
+  return z.literal(inert, saying(message)).meta({ description: message });
+}
+
+/** Likewise for lists: the empty one is accepted. */
+export function emptyOnly(what: string) {
+  const message = `${NOT_YET} (${what}); allowed: [], or leave it out`;
+  return z.array(z.unknown(), saying(message)).max(0, saying(message)).meta({ description: message });
 }
