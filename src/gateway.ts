@@ -3,7 +3,8 @@
  *
  *     data plane (device, sockets) -> routes -> protocol -> control socket -> the tunnels start
  */
-import { randomBytes } from "node:crypto";
+import { selectBackends } from "../crypto/backends.js";
+import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
 import type { Policy } from "../ike/core/policy.js";
@@ -44,6 +45,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   // First, so that a second daemon on this file is told what is wrong.
   await claimSocketPath(gateway.controlSocket);
 
+  checkBackends(log);
   const plan = planForThisHost(configuration);
   const routes = liveRoutes(plan, policy, log);
   let driver: Driver | undefined;
@@ -79,7 +81,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   const reports = createReports(log, systemClock);
   const running = createDriver(usablePolicy(policy, ready, log), {
     clock: systemClock,
-    random: (length) => new Uint8Array(randomBytes(length)),
+    random: systemRandom,
     post(message) {
       routes.posted(message);
       life.post(message);
@@ -101,6 +103,17 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   undo.push({ what: "the control socket", how: () => control.close() });
   running.start();
   return { driver: running, dataplane: life };
+}
+
+/** Algorithms without a working backend are told; what needs one of them is refused when it is used. */
+function checkBackends(log: Log): void {
+  const { openssl, choices } = selectBackends();
+  log.debug(`crypto self-test done: ${openssl}`);
+  for (const { row, backend, skipped } of choices)
+    if (skipped.length > 0)
+      log.warn(`${row.name}: ${backend ? `runs on the slower backend ${backend}` : "does not work on this host"}`, {
+        skipped: skipped.map((one) => `${one.backend}: ${one.reason}`),
+      });
 }
 
 function liveRoutes(plan: HostPlan, policy: Policy, log: Log): LiveRoutes {

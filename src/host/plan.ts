@@ -19,7 +19,8 @@ import {
   type Prefix,
   prefixContains,
 } from "../../esp/address.js";
-import { type EspOverhead, innerMtu } from "../../esp/mtu.js";
+import { innerMtu } from "../../esp/mtu.js";
+import type { EspLengths } from "../../esp/packet.js";
 import { type TrafficSelector, toPrefixes } from "../../esp/selector.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Configuration } from "../config/model.js";
@@ -133,7 +134,7 @@ export function tunnelMtu(tunnel: TunnelPolicy, outerMtu: number): number {
 /** RFC 791: every host takes datagrams of this size. */
 const MINIMUM_MTU = 576;
 
-function overheads(tunnel: TunnelPolicy): EspOverhead[] {
+function overheads(tunnel: TunnelPolicy): EspLengths[] {
   return tunnel.esp.proposals.flatMap(({ encryption, integrity }) =>
     encryption.flatMap(({ row }) => {
       const { ivBytes, blockBytes } = row;
