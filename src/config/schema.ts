@@ -32,7 +32,7 @@ const LEAST_VOLUME = 2560 * 1024;
 const port = () => integer(1, 65535);
 const words = (what: string) => text(what, 400);
 
-const gateway = block("the settings of this gateway", {
+export const gatewaySchema = block("the settings of this gateway", {
   name: text("the name of this gateway", 60).exactOptional().meta({ description: "Default: the host's name." }),
   address: address().exactOptional().meta({ description: "Outer address. Default: the route to each peer decides." }),
   ports: block("the UDP ports", { ike: port().exactOptional(), nat_t: port().exactOptional() }).exactOptional(),
@@ -205,18 +205,19 @@ const tunnelShape = {
   drop: emptyOnly("policies without IPsec").exactOptional(),
 };
 
-const defaults = block("any keys of a tunnel but its name", tunnelShape);
-const tunnel = block("a tunnel", { name: text("the name of a tunnel", 60), ...tunnelShape });
+export const defaultsSchema = block("any keys of a tunnel but its name", tunnelShape);
+export const tunnelSchema = block("a tunnel", { name: text("the name of a tunnel", 60), ...tunnelShape });
 
 export const configurationSchema = block("the configuration", {
   version: z.literal(1, { error: () => "allowed: 1, the version of this file's form" }),
-  gateway: gateway.exactOptional(),
-  defaults: defaults.exactOptional(),
-  tunnels: list("tunnels", tunnel, 0).exactOptional(),
+  gateway: gatewaySchema.exactOptional(),
+  defaults: defaultsSchema.exactOptional(),
+  tunnels: list("tunnels", tunnelSchema, 0).exactOptional(),
 });
 
-export type FileContent = z.infer<typeof configurationSchema>;
-export type GatewayBlock = z.infer<typeof gateway>;
-export type TunnelBlock = z.infer<typeof defaults>;
+export type GatewayBlock = z.infer<typeof gatewaySchema>;
+/** What `defaults` may hold, and a tunnel after inheritance. */
+export type TunnelBlock = z.infer<typeof defaultsSchema>;
+export type TunnelEntry = z.infer<typeof tunnelSchema>;
 export type PolicyBlock = z.infer<typeof policy>;
 export type PskBlock = z.infer<typeof psk>;
