@@ -113,12 +113,12 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     name: number,
     ownAddress: () => Address | undefined,
   ): void {
-    const { outer, id } = sad.opened;
+    const { outer, id } = sad.opened()!;
     if (
       outer.encapsulation === "udp" &&
       socket.carries !== "rawEsp" &&
-      sad.openedNewest &&
-      outers.isElsewhere(outer, name)
+      outers.isElsewhere(outer, name) &&
+      sad.openedNewest()
     )
       reportMove(id, outer, { local: localOf(socket, ownAddress()), remote: readSocketAddress(view, name) });
     if (clamp) {
