@@ -46,7 +46,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
   /** By index of `spd.mappings`. */
   let carriers: Carrier<Child>[][] = [];
   /** In the order in which they were put to use. */
-  let used: Child[] = [];
+  const used = new Set<Child>();
   let code = 0;
   let tunnel: string | undefined;
 
@@ -75,11 +75,12 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       return configured.flatMap((mapping) => negotiated.flatMap((pair) => restrict(pair, mapping) ?? []));
     },
     use(child) {
-      used = [...used.filter((other) => other !== child), child];
+      used.delete(child);
+      used.add(child);
       attach(child);
     },
     remove(child) {
-      used = used.filter((other) => other !== child);
+      used.delete(child);
       for (const i of mappingsOf(child)) carriers[i] = carriers[i]!.filter((carrier) => carrier.child !== child);
     },
     find(header) {
