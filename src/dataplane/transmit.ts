@@ -72,8 +72,8 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       refuseTooBig(packet, length, outer);
       return;
     }
-    const mss = view.getUint8(packet) >> 4 === 4 ? outer.mss4 : outer.mss6;
-    if (mss !== 0) clampMss(arena, packet, length, mss, (view.getUint8(virtio) & VIRTIO_FLAG_NEEDS_CSUM) !== 0);
+    const partial = (view.getUint8(virtio) & VIRTIO_FLAG_NEEDS_CSUM) !== 0;
+    if (outer.mss4 !== 0) clampMss(arena, packet, length, outer.mss4, outer.mss6, partial);
     const refused = segmenter.finishInPlace(virtio, packet, length);
     if (refused !== 0) {
       sad.countDrop(refused, sa.tunnel);

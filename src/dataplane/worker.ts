@@ -49,7 +49,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
 
   const tun = openTun(arena, descriptors, settings.tunName);
   const udp = openUdpSockets(calls, settings);
-  const bound = udp.map(({ local }) => local);
+  const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
   const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;
   const sockets = [...udp, ...(raw ?? [])];
 
