@@ -12,7 +12,7 @@ import { nextHeaderFor } from "../../esp/packet.js";
 import type { ChildSa, Sad } from "../../esp/sad.js";
 import type { Segmenter } from "../../esp/segment.js";
 import { outerTos } from "../../esp/tunnel.js";
-import { GSO, VIRTIO_FLAG_NEEDS_CSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
+import { GSO, NEEDS_CHECKSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
 import { read } from "./libc.js";
 import type { Outbox } from "./outbox.js";
 import type { Outer } from "./outer.js";
@@ -72,7 +72,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       refuseTooBig(packet, length, outer);
       return;
     }
-    const partial = (view.getUint8(virtio) & VIRTIO_FLAG_NEEDS_CSUM) !== 0;
+    const partial = (view.getUint8(virtio) & NEEDS_CHECKSUM) !== 0;
     if (outer.mss4 !== 0) clampMss(arena, packet, length, outer.mss4, outer.mss6, partial);
     const refused = segmenter.finishInPlace(virtio, packet, length);
     if (refused !== 0) {

@@ -64,7 +64,11 @@ export function startGateway(namespace: string): Gateway {
       };
       const late = setTimeout(() => {
         done();
-        reject(new Error(`${namespace}: no ${what} within 10 s; got ${messages.map(({ kind }) => kind).join(" ")}`));
+        reject(
+          new Error(
+            `${namespace}: no ${what} within 10 s; got ${JSON.stringify(messages, (_, value) => (typeof value === "bigint" ? `${value}` : value))}`,
+          ),
+        );
       }, 10_000);
       waiting.add(one);
     });
