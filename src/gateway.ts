@@ -46,7 +46,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   await claimSocketPath(gateway.controlSocket);
 
   checkBackends(log);
-  const plan = planForThisHost(configuration);
+  const plan = await planForThisHost(configuration);
   const routes = liveRoutes(plan, policy, log);
   let driver: Driver | undefined;
   const { life, ready } = await startDataplaneLife(

@@ -11,6 +11,10 @@ import type { PayloadBodies, PayloadKind } from "../wire/payload-table.js";
 import type { SaContext, Step } from "./context.js";
 import type { In, Phase } from "./state.js";
 
+/** "none": a first message, for which there is no IKE SA yet. */
+export type RowPhase = Phase | "none";
+type SaIn<P extends RowPhase> = P extends Phase ? In<P> : undefined;
+
 /** Payloads that may occur many times; the handler gets a list, empty without any. */
 interface Lists {
   readonly N: "notifies";
@@ -31,7 +35,7 @@ export type Received<Needs extends PayloadKind = never, May extends PayloadKind 
 } & { readonly [Kind in Extract<Needs | May, keyof Lists> as Lists[Kind]]: readonly PayloadBodies[Kind][] };
 
 export interface Row {
-  readonly phase: Phase;
+  readonly phase: RowPhase;
   readonly exchange: ExchangeName;
   readonly response: boolean;
   /** What happened and what follows, for the log and for the documentation. */
@@ -41,16 +45,16 @@ export interface Row {
   run(sa: unknown, message: unknown, ctx: SaContext): Step;
 }
 
-export interface RowOf<P extends Phase, Needs extends PayloadKind, May extends PayloadKind>
+export interface RowOf<P extends RowPhase, Needs extends PayloadKind, May extends PayloadKind>
   extends Omit<Row, "phase" | "needs" | "may" | "run"> {
   readonly phase: P;
   readonly needs: readonly Needs[];
   readonly may: readonly May[];
-  run(sa: In<P>, message: Received<Needs, May>, ctx: SaContext): Step;
+  run(sa: SaIn<P>, message: Received<Needs, May>, ctx: SaContext): Step;
 }
 
 /** A row with its handler's types checked, and then forgotten: the table holds rows of every phase. */
-export function row<P extends Phase, Needs extends PayloadKind, May extends PayloadKind = never>(
+export function row<P extends RowPhase, Needs extends PayloadKind, May extends PayloadKind = never>(
   typed: RowOf<P, Needs, May>,
 ): Row {
   return typed as unknown as Row;

@@ -10,7 +10,6 @@ import type { ExchangeName } from "../wire/exchange-types.js";
 import type { IkeHeader } from "../wire/header.js";
 import type { Payload } from "../wire/message.js";
 import type { SaContext } from "./context.js";
-import { outboundKeys } from "./keys.js";
 import type { KeyedSa, PeerRequest, Window } from "./state.js";
 
 /** The responder's window when its keys are there: IKE_SA_INIT had number 0, IKE_AUTH comes with 1. */
@@ -113,5 +112,5 @@ function seal(
 ): Uint8Array {
   const { initiatorSpi, responderSpi, role, keys, negotiated, window } = sa;
   const header = { initiatorSpi, responderSpi, exchange, fromInitiator: role === "initiator", response, messageId };
-  return sealMessage(header, payloads, negotiated.suite, outboundKeys(keys, role), window.sealed, ctx.random);
+  return sealMessage(header, payloads, negotiated.suite, keys[role], window.sealed, ctx.random);
 }

@@ -12,6 +12,8 @@ export class HostError extends Error {}
 
 /** Milliseconds after which a program counts as hanging. */
 const TIMEOUT = 10_000;
+/** Where Debian and most others have it. */
+const PACKAGES: Readonly<Record<string, string>> = { ip: "iproute2", nft: "nftables" };
 const MAXIMUM_OUTPUT = 16 * 1024 * 1024;
 
 /** Resolves whatever the exit status is; rejects with `HostError` when the program is missing or hangs. */
@@ -31,7 +33,9 @@ export function run(program: string, args: readonly string[], input = ""): Promi
     child.on("error", (error: NodeJS.ErrnoException) => {
       reject(
         new HostError(
-          error.code === "ENOENT" ? `the program "${program}" is not installed` : `${program}: ${error.message}`,
+          error.code === "ENOENT"
+            ? `the program "${program}" is missing: install the package ${PACKAGES[program] ?? program}`
+            : `${program}: ${error.message}`,
         ),
       );
     });

@@ -16,9 +16,9 @@ export interface HostSetup {
   tearDown(): Promise<readonly string[]>;
 }
 
-/** The plan for this host as it is now. The data plane needs its mark before the device exists. */
-export function planForThisHost(configuration: Configuration): HostPlan {
-  return planRoutes(configuration, hostAddresses());
+/** The plan for this host as it is now. The data plane needs its mark before the device exists. Throws `HostError`. */
+export async function planForThisHost(configuration: Configuration): Promise<HostPlan> {
+  return planRoutes(configuration, await hostAddresses());
 }
 
 /** The device must be there. Throws `HostError`; what was set up until then is removed again. */

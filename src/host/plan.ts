@@ -97,12 +97,6 @@ export function planRoutes(
   const ordered = [...routes.values()].sort(
     (a, b) => compareAddresses(a.prefix, b.prefix) || a.prefix.length - b.prefix.length,
   );
-  for (const { prefix, source } of ordered)
-    if (!source)
-      notes.push(
-        `this host has no address of its own in the local ranges that reach ${formatPrefix(prefix)}: ` +
-          "it forwards for others, but its own packets there are dropped unless their program binds a covered address",
-      );
   const covered = ordered.map(({ prefix }) => prefix);
   const direct = connectedInside(covered, addresses, gateway.tun.name);
   for (const { network, device } of direct)

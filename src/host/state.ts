@@ -1,19 +1,21 @@
 /** Reads what the host looks like: its addresses, and what stands in our routing table. */
 import { readFile } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 import { type Address, type Family, formatAddress, parseAddress, prefixOf } from "../../esp/address.js";
 import { HostError, run } from "./command.js";
 import type { FoundRoute, FoundRule, TableState } from "./ip.js";
 import type { HostAddress } from "./plan.js";
 
-/** Every address of this host except link-local ones, in the order of the interfaces. */
-export function hostAddresses(): readonly HostAddress[] {
+/**
+ * Every address of this host except link-local ones, in the order of the interfaces; also those of an interface without
+ * a carrier, which Node's own list leaves out.
+ */
+export async function hostAddresses(): Promise<readonly HostAddress[]> {
   const found: HostAddress[] = [];
-  for (const [device, addresses] of Object.entries(networkInterfaces()))
-    for (const { address: text, cidr } of addresses ?? []) {
-      if (cidr === null || /^fe80:/i.test(text)) continue;
-      const address = parseAddress(text.split("%")[0]!);
-      found.push({ device, address, network: prefixOf(address, Number(cidr.split("/")[1])) });
+  for (const { ifname, addr_info } of await ipJson(undefined, ["address", "show"]))
+    for (const { local, prefixlen, scope } of (addr_info ?? []) as readonly Row[]) {
+      if (typeof local !== "string" || scope === "link") continue;
+      const address = parseAddress(local);
+      found.push({ device: String(ifname), address, network: prefixOf(address, Number(prefixlen)) });
     }
   return found;
 }
@@ -54,8 +56,8 @@ export async function sourceAddress(remote: Address, mark: number): Promise<Addr
 
 type Row = Readonly<Record<string, unknown>>;
 
-async function ipJson(family: Family, args: readonly string[]): Promise<readonly Row[]> {
-  const { status, output, errors } = await run("ip", [family === 4 ? "-4" : "-6", "-json", ...args]);
+async function ipJson(family: Family | undefined, args: readonly string[]): Promise<readonly Row[]> {
+  const { status, output, errors } = await run("ip", [...(family ? [`-${family}`] : []), "-json", ...args]);
   // A table in which there never was a route does not exist; a destination without a route is an answer as well.
   if (status !== 0 && /table does not exist|unreachable|No route to host/i.test(errors)) return [];
   if (status !== 0) throw new HostError(`ip ${args.join(" ")}: ${errors.trim()}`);
