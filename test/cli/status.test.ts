@@ -88,12 +88,12 @@ site-a: degraded (1 of 2 mappings is up); peer 198.51.100.2
     ESP in UDP aes256gcm16-esn, SPI in c0ffee01, out c0ffee02
     in 1.5 KiB (1 packet), out 20.0 MiB (15,000 packets)
   192.168.1.0/24 <-> 10.0.3.0/24: connecting (the peer refused it: TS_UNACCEPTABLE)
-  in all in 1.5 KiB (1 packet), out 20.0 MiB (15,000 packets)
+  total in 1.5 KiB (1 packet), out 20.0 MiB (15,000 packets)
   dropped replay 3
 
 site-b: down (AUTHENTICATION_FAILED: the pre-shared keys differ); peer vpn.example.com
   no IKE SA
-  in all in 0 B (0 packets), out 0 B (0 packets)
+  total in 0 B (0 packets), out 0 B (0 packets)
 `;
 
 test("status says in words how every tunnel, IKE SA and child is", () => {
