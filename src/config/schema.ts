@@ -96,7 +96,7 @@ const policy = block("which local ranges reach which peer ranges", {
     .exactOptional(),
   local_ports: portRange().exactOptional(),
   peer_ports: portRange().exactOptional(),
-});
+}).meta({ id: "policy" });
 
 const psk = z
   .union(
@@ -107,7 +107,7 @@ const psk = z
     ],
     { error: () => "allowed: { file: PATH } | { env: NAME } | a plain string" },
   )
-  .meta({ description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
+  .meta({ id: "psk", description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
 
 const ike = block("the IKE SA", {
   version: z
@@ -131,7 +131,7 @@ const ike = block("the IKE SA", {
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
     .exactOptional()
     .meta({ description: "NAT keepalives. Default: 20s." }),
-});
+}).meta({ id: "ike" });
 
 const esp = block("the ESP SAs", {
   proposals: list("proposals (aes256gcm16, aes128-sha256)", words("a proposal")).exactOptional(),
@@ -160,7 +160,7 @@ const esp = block("the ESP SAs", {
   dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
   df: notYet("a choice of the outer DF bit").exactOptional(),
   tfc_padding: inertOnly("TFC padding", "off", false, 0).exactOptional(),
-});
+}).meta({ id: "esp" });
 
 const dpd = z
   .union(
@@ -173,7 +173,7 @@ const dpd = z
     ],
     { error: () => "allowed: a block with timeout and action, or off" },
   )
-  .meta({ description: "Dead peer detection. Default: timeout 30s, action restart." });
+  .meta({ id: "dpd", description: "Dead peer detection. Default: timeout 30s, action restart." });
 
 const tunnelShape = {
   peer: text("an address, a DNS name, or any", 253).exactOptional(),
