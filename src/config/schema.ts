@@ -30,6 +30,8 @@ const YEAR = 365 * DAY;
 const LEAST_VOLUME = 2560 * 1024;
 
 const port = () => integer(1, 65535);
+/** sun_path of unix(7), without its closing zero. */
+const socketWords = { error: () => "allowed: an absolute path of a Unix socket, at most 107 octets" };
 const words = (what: string) => text(what, 400);
 
 export const gatewaySchema = block("the settings of this gateway", {
@@ -50,9 +52,10 @@ export const gatewaySchema = block("the settings of this gateway", {
       .exactOptional(),
   }).exactOptional(),
   control: block("the control socket", {
-    socket: text("the path of a Unix socket", 107)
-      .startsWith("/", { error: () => "allowed: an absolute path of a Unix socket" })
-      .refine((path) => Buffer.byteLength(path) <= 107, { error: () => "allowed: a path of at most 107 octets" })
+    socket: z
+      .string(socketWords)
+      .regex(/^\/\P{Cc}+$/u, socketWords)
+      .refine((path) => Buffer.byteLength(path) <= 107, socketWords)
       .exactOptional(),
   }).exactOptional(),
   http: inertOnly("dashboard, metrics and read-only API over HTTP", "off", false).exactOptional(),
