@@ -1,8 +1,5 @@
 /** The parent's side of `gateway-program.ts`, and the children that two gateways share. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { keyLengths } from "../../crypto/backends.js";
 import { sealerSpecByName } from "../../crypto/registry/lookup.js";
 import { parseAddress, parsePrefix, type SocketAddress } from "../../esp/address.js";
@@ -11,14 +8,15 @@ import { selectorFromPrefix } from "../../esp/selector.js";
 import type { ChildMessage, DataplaneSettings, FromWorker, SuiteName, ToWorker } from "../../src/dataplane/protocol.js";
 import type { Counters } from "../../src/dataplane/start.js";
 import type { Command, Told } from "./gateway-program.js";
-
-const PROGRAM = fileURLToPath(new URL("./gateway-program.js", import.meta.url));
-const SECONDS = "120";
+import { startProgram } from "./program.js";
 
 export interface Gateway {
-  readonly messages: readonly FromWorker[];
-  /** The first message of this kind, come or to come. */
-  next<K extends FromWorker["kind"]>(kind: K): Promise<Extract<FromWorker, { kind: K }>>;
+  messages(): readonly FromWorker[];
+  /** The first message of this kind (for which `which` holds), come or to come. */
+  next<K extends FromWorker["kind"]>(
+    kind: K,
+    which?: (message: Extract<FromWorker, { kind: K }>) => boolean,
+  ): Promise<Extract<FromWorker, { kind: K }>>;
   start(settings: DataplaneSettings): void;
   post(...messages: readonly ToWorker[]): void;
   counters(): Promise<Counters>;
@@ -28,86 +26,42 @@ export interface Gateway {
   end(): Promise<void>;
 }
 
-/** Starts the program in a namespace, for at most two minutes. */
-export function startGateway(namespace: string): Gateway {
-  const wrapped = ["-k", "1", SECONDS, "ip", "netns", "exec", namespace, process.execPath, PROGRAM];
-  const child: ChildProcess = spawn("timeout", wrapped, {
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-    serialization: "advanced",
-  });
-  const messages: FromWorker[] = [];
-  const waiting = new Set<(told: Told) => void>();
-  let ended = false;
-  const exit = new Promise<void>((resolve) =>
-    child.once("exit", () => {
-      ended = true;
-      resolve();
-    }),
-  );
-  child.on("message", (told: Told) => {
-    if (told.kind === "message") messages.push(told.message);
-    for (const one of [...waiting]) one(told);
-  });
+/** Starts the program in a namespace, for at most two minutes. `wrapper`: a command line before it. */
+export function startGateway(namespace: string, wrapper: readonly string[] = []): Gateway {
+  const program = startProgram<Command, Told>(namespace, "./gateway-program.js", wrapper);
+  const messages = () => program.told.flatMap((told) => (told.kind === "message" ? [told.message] : []));
 
-  /** The first thing told that `pick` wants. */
-  function heard<T>(what: string, pick: (told: Told) => T | undefined): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        clearTimeout(late);
-        waiting.delete(one);
-      };
-      const one = (told: Told) => {
-        const picked = pick(told);
-        if (picked === undefined) return;
-        done();
-        resolve(picked);
-      };
-      const late = setTimeout(() => {
-        done();
-        reject(
-          new Error(
-            `${namespace}: no ${what} within 10 s; got ${JSON.stringify(messages, (_, value) => (typeof value === "bigint" ? `${value}` : value))}`,
-          ),
-        );
-      }, 10_000);
-      waiting.add(one);
-    });
+  /** Sends a command and waits for what it is answered by. */
+  function answered<K extends Told["kind"]>(command: Command, kind: K): Promise<Extract<Told, { kind: K }>> {
+    const answer = program.heard(kind, (told) =>
+      told.kind === kind ? (told as Extract<Told, { kind: K }>) : undefined,
+    );
+    program.send(command);
+    return answer;
   }
-  const command = (one: Command) => void child.send(one);
 
   return {
     messages,
-    next<K extends FromWorker["kind"]>(kind: K) {
+    next<K extends FromWorker["kind"]>(
+      kind: K,
+      which: (message: Extract<FromWorker, { kind: K }>) => boolean = () => true,
+    ) {
       type Wanted = Extract<FromWorker, { kind: K }>;
-      const found = messages.find((message): message is Wanted => message.kind === kind);
+      const wanted = (message: FromWorker): message is Wanted => message.kind === kind && which(message as Wanted);
+      const found = messages().find(wanted);
       if (found !== undefined) return Promise.resolve(found);
-      return heard(kind, (told) =>
-        told.kind === "message" && told.message.kind === kind ? (told.message as Wanted) : undefined,
+      return program.heard(kind, (told) =>
+        told.kind === "message" && wanted(told.message) ? told.message : undefined,
       );
     },
-    start: (settings) => command({ do: "start", settings }),
+    start: (settings) => program.send({ do: "start", settings }),
     post(...posted) {
-      for (const message of posted) command({ do: "post", message });
+      for (const message of posted) program.send({ do: "post", message });
     },
-    counters() {
-      const answer = heard("counters", (told) => (told.kind === "counters" ? told.counters : undefined));
-      command({ do: "counters" });
-      return answer;
-    },
-    usage() {
-      const answer = heard("usage", (told) => (told.kind === "usage" ? told : undefined));
-      command({ do: "usage" });
-      return answer;
-    },
-    async stop() {
-      const answer = heard("end", (told) => (told.kind === "stopped" ? true : undefined));
-      command({ do: "stop" });
-      await answer;
-    },
-    async end() {
-      if (!ended && child.connected) child.disconnect();
-      await exit;
-    },
+    counters: async () => (await answered({ do: "counters" }, "counters")).counters,
+    usage: () => answered({ do: "usage" }, "usage"),
+    stop: async () => void (await answered({ do: "stop" }, "stopped")),
+    end: program.end,
   };
 }
 
@@ -186,11 +140,4 @@ export function tunnels(own: 0 | 1): ToWorker {
     peer: selectorFromPrefix(parsePrefix(INNER[other][family]!)),
   }));
   return { kind: "tunnels", tunnels: [{ name: "test", mappings }] };
-}
-
-/** Runs a program in a namespace to its end; its output. Throws when it fails or takes longer than 30 s. */
-export async function inside(namespace: string, ...argv: readonly string[]): Promise<string> {
-  const wrapped = ["-k", "1", "30", "ip", "netns", "exec", namespace, ...argv];
-  const { stdout } = await promisify(execFile)("timeout", wrapped, { encoding: "utf8" });
-  return stdout;
 }

@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { SuiteName } from "../../src/dataplane/protocol.js";
-import { bothEnds, type Gateway, inside, type SharedChild, settingsFor, startGateway, tunnels } from "./gateway.js";
+import { bothEnds, type Gateway, type SharedChild, settingsFor, startGateway, tunnels } from "./gateway.js";
 import { createLink, devices, LEFT, RIGHT, removeLink, routeInto, whyNot } from "./namespaces.js";
+import { inside } from "./program.js";
 
 const TRANSFER = fileURLToPath(new URL("./transfer-program.js", import.meta.url));
 const V4 = ["192.0.2.1", "192.0.2.2"] as const;
@@ -92,7 +93,7 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
         assert.equal(await receivedHash(peers), sent.sha256);
       }
       const counters = await left.counters();
-      assert.deepEqual(counters.tunnels["test"]!.drops, {});
+      assert.deepEqual(counters.tunnels.test!.drops, {});
       if (i > 0) {
         left.post({ kind: "removeChild", id: i });
         right.post({ kind: "removeChild", id: i });
