@@ -11,7 +11,9 @@ import type { PeerRequest } from "./state.js";
 
 /** A child that we ask for with CREATE_CHILD_SA. */
 export interface ChildOffer {
-  readonly purpose: { readonly do: "create"; readonly mapping: number } | { readonly do: "rekey"; readonly child: ChildId };
+  readonly purpose:
+    | { readonly do: "create"; readonly mapping: number }
+    | { readonly do: "rekey"; readonly child: ChildId };
   readonly spiIn: number;
   readonly ni: Uint8Array;
   readonly selectors: SelectorOffer;

@@ -44,7 +44,14 @@ export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step
     restarts: 0,
     giveUpAt: ctx.now + GIVE_UP_AFTER,
   };
-  const base = { key: spiHex(spi), role: "initiator", initiatorSpi: spi, responderSpi: 0n, path, createdAt: ctx.now } as const;
+  const base = {
+    key: spiHex(spi),
+    role: "initiator",
+    initiatorSpi: spi,
+    responderSpi: 0n,
+    path,
+    createdAt: ctx.now,
+  } as const;
   return askPublicValue(base, offer, ctx);
 }
 
@@ -74,9 +81,15 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
   const { suite } = chosenIke(SA, policy.ike.proposals);
   const { group, privateOctets, nonce } = sa.offer;
   if (suite.keyExchange !== group || KE.group !== group.ids.ikev2)
-    throw new ProtocolError("INVALID_SYNTAX", `KEr is group ${KE.group}, SAr1 chose ${suite.keyExchange.name}, KEi was ${group.name}`);
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEr is group ${KE.group}, SAr1 chose ${suite.keyExchange.name}, KEi was ${group.name}`,
+    );
   if (KE.data.length !== group.publicBytes)
-    throw new ProtocolError("INVALID_SYNTAX", `KEr has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`);
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEr has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
   const nat = natVerdict(header, path, notifies);
   const ask = ctx.ids.ask();
   const next: InitAnswered = {
@@ -104,7 +117,8 @@ function onNotify(sa: InitSent, { notifies }: Received<"N">, ctx: SaContext): St
 }
 
 function onCookie(sa: InitSent, cookie: Uint8Array, ctx: SaContext): Step {
-  if (cookie.length < 1 || cookie.length > 64) throw new ProtocolError("INVALID_SYNTAX", `a cookie of ${cookie.length} octets`);
+  if (cookie.length < 1 || cookie.length > 64)
+    throw new ProtocolError("INVALID_SYNTAX", `a cookie of ${cookie.length} octets`);
   if (sa.offer.restarts >= MOST_RESTARTS) return ignore(sa, "too many restarts", "one more COOKIE");
   return sendInit(sa, { ...sa.offer, cookie, restarts: sa.offer.restarts + 1 }, sa.publicValue, ctx);
 }
@@ -137,11 +151,12 @@ function onRefusal(sa: InitSent, notify: NotifyType, ctx: SaContext, more?: stri
 /** The negotiation ends without an IKE SA. */
 export function failed(sa: InitKeying | InitSent | InitAnswered, code: string, reason: string): Step<undefined> {
   const { tunnel } = "before" in sa ? sa.before.offer : sa.offer;
-  return stepTo(
-    undefined,
-    report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
-    { kind: "lost", tunnel, cause: "failed", reason },
-  );
+  return stepTo(undefined, report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }), {
+    kind: "lost",
+    tunnel,
+    cause: "failed",
+    reason,
+  });
 }
 
 function askPublicValue(base: BaseOf<InitKeying>, offer: InitOffer, ctx: SaContext): Step<InitKeying> {
@@ -154,9 +169,21 @@ function askPublicValue(base: BaseOf<InitKeying>, offer: InitOffer, ctx: SaConte
 }
 
 /** HDR, [N(COOKIE)], SAi1, KEi, Ni, N(NAT_DETECTION_*_IP) --> */
-function sendInit(sa: InitKeying | InitSent, offer: InitOffer, publicValue: Uint8Array, ctx: SaContext): Step<InitSent> {
+function sendInit(
+  sa: InitKeying | InitSent,
+  offer: InitOffer,
+  publicValue: Uint8Array,
+  ctx: SaContext,
+): Step<InitSent> {
   const { ike, encapsulation } = ctx.sight.tunnel(offer.tunnel);
-  const header = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, exchange: "IKE_SA_INIT", fromInitiator: true, response: false, messageId: 0 } as const;
+  const header = {
+    initiatorSpi: sa.initiatorSpi,
+    responderSpi: 0n,
+    exchange: "IKE_SA_INIT",
+    fromInitiator: true,
+    response: false,
+    messageId: 0,
+  } as const;
   const bytes = encodeMessage(header, [
     ...(offer.cookie === undefined ? [] : [payload("N", notification("COOKIE", offer.cookie))]),
     payload("SA", offerIke(ike.proposals)),

@@ -86,7 +86,11 @@ export function sendRequest<Sa extends KeyedSa>(
 ): { readonly sa: Sa; readonly request: Outstanding; readonly send: Effect } {
   const { window } = sa;
   const bytes = seal(sa, { exchange, response: false, messageId: window.nextOut }, payloads, ctx);
-  const next = { ...sa, window: { ...window, nextOut: window.nextOut + 1, sealed: window.sealed + 1 }, ...sentNow(sa, ctx) };
+  const next = {
+    ...sa,
+    window: { ...window, nextOut: window.nextOut + 1, sealed: window.sealed + 1 },
+    ...sentNow(sa, ctx),
+  };
   return { sa: next, request: outstanding(bytes, ctx.now), send: { kind: "send", path: sa.path, bytes } };
 }
 
