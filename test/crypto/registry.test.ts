@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   allKeywords,
@@ -12,6 +14,7 @@ import {
 import { notYetSupported } from "../../crypto/registry/not-yet.js";
 import type { TransformIds, TransformRow } from "../../crypto/registry/row.js";
 import { ownSuites } from "../../src/cli/vector-suites.js";
+import { packageRoot } from "../../src/package-root.js";
 
 const SPACES: readonly (keyof TransformIds)[] = ["ikev2", "phase1", "phase2"];
 
@@ -70,6 +73,16 @@ test("every case of every vector file is for a row", () => {
     cases.filter(({ row }) => !names.has(row)).map(({ row }) => `${name}: ${row}`),
   );
   assert.deepEqual(strange, []);
+});
+
+test("the README of the vectors names the origin of every file", () => {
+  const readme = readFileSync(join(packageRoot(), "vectors", "README.md"), "utf8");
+  assert.deepEqual(
+    ownSuites()
+      .filter(({ name }) => !readme.includes(`| \`${name}\` |`))
+      .map(({ name }) => name),
+    [],
+  );
 });
 
 test("extended sequence numbers are proved by packets that have them", () => {
