@@ -3,7 +3,7 @@
  * Each is a record of the arena, given back when its SA goes, so that a long life of rekeys takes no more memory.
  */
 import type { Arena } from "../../crypto/interfaces.js";
-import { addressWords, formatSocketAddress, isUnspecified, type Path, sameAddress } from "../../esp/address.js";
+import { formatSocketAddress, isUnspecified, type Path, sameAddress } from "../../esp/address.js";
 import type { Encapsulation } from "../../esp/sa.js";
 import { controlSpace, sameSocketAddress, writeAddress, writeControlHeader, writeSocketAddress } from "./layout.js";
 import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6 } from "./socket-options.js";
@@ -24,7 +24,7 @@ export interface Outer {
   innerMtu: number;
   mss4: number;
   mss6: number;
-  /** An authenticated packet from here was reported as `moved` already: the sockaddr's text. */
+  /** The place that was reported as `moved` last. */
   movedTo: string;
 }
 
@@ -41,16 +41,11 @@ export interface OuterTable {
   socketFor(path: Path, carries: Carries): OuterSocket | undefined;
   /** Whether a received packet came from another address or port than the SA sends to. */
   isElsewhere(outer: Outer, name: number): boolean;
-  /** Whether an inner packet (IPv4 or IPv6) is addressed to the outer address of any peer. */
-  isPeerAddress(packet: number): boolean;
 }
 
 export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]): OuterTable {
   const { view } = arena;
   const free: number[] = [];
-  /** Outer addresses of peers by a hash of their words, counted: several SAs have the same peer. */
-  const peers = new Map<number, number>();
-
   function socketFor(path: Path, carries: Carries): OuterSocket | undefined {
     const { address, port } = path.local;
     const fits = (one: OuterSocket) =>
@@ -59,14 +54,6 @@ export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]):
       sockets.find((one) => fits(one) && sameAddress(one.local.address, address)) ??
       sockets.find((one) => fits(one) && one.wildcard)
     );
-  }
-
-  function countPeer(outer: Outer, change: 1 | -1): void {
-    const { family, value } = outer.path.remote.address;
-    const key = hash(addressWords(family, value));
-    const count = (peers.get(key) ?? 0) + change;
-    if (count > 0) peers.set(key, count);
-    else peers.delete(key);
   }
 
   return {
@@ -84,7 +71,7 @@ export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]):
       const nameLength = writeSocketAddress(arena, name, remote);
       const source = name + SOURCE_AT;
       const sourceLength = socket.wildcard ? writeSource(view, source, path) : 0;
-      const outer = {
+      return {
         path,
         encapsulation,
         tunnel,
@@ -98,27 +85,10 @@ export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]):
         mss6: 0,
         movedTo: "",
       };
-      countPeer(outer, 1);
-      return outer;
     },
-    release(outer) {
-      countPeer(outer, -1);
-      free.push(outer.name);
-    },
+    release: (outer) => void free.push(outer.name),
     socketFor,
     isElsewhere: (outer, name) => !sameSocketAddress(view, outer.name, name, true),
-    isPeerAddress(packet) {
-      if (peers.size === 0) return false;
-      if (view.getUint8(packet) >> 4 === 4) return peers.has(view.getUint32(packet + 16));
-      return peers.has(
-        hash4(
-          view.getUint32(packet + 24),
-          view.getUint32(packet + 28),
-          view.getUint32(packet + 32),
-          view.getUint32(packet + 36),
-        ),
-      );
-    },
   };
 }
 
@@ -138,13 +108,4 @@ export function writeSource(view: DataView, at: number, path: Path): number {
   view.setUint32(at + 32, 0, true);
   view.setUint32(at + 36, 0, true);
   return controlSpace(20);
-}
-
-/** IPv4 addresses are their own hash; IPv6 ones get numbers above 2^32. */
-function hash(words: readonly number[]): number {
-  return words.length === 1 ? words[0]! : hash4(words[0]!, words[1]!, words[2]!, words[3]!);
-}
-
-function hash4(a: number, b: number, c: number, d: number): number {
-  return 0x100000000 + ((Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35) ^ d) >>> 0);
 }

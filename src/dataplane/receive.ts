@@ -34,7 +34,6 @@ export interface ReceiveParts {
   readonly post: (message: FromWorker) => void;
   /** Milliseconds, monotonic; the time of the present round. */
   readonly now: () => number;
-  readonly clamp: boolean;
 }
 
 export interface Receiver {
@@ -50,7 +49,7 @@ const IHL_MASK = 0x0f;
 const REPLAY_BYTES = 65536;
 
 export function createReceiver(parts: ReceiveParts): Receiver {
-  const { arena, sad, coalescer, inbox, outers, gate, post, now, clamp } = parts;
+  const { arena, sad, coalescer, inbox, outers, gate, post, now } = parts;
   const { view, bytes } = arena;
   const replayBuffer = arena.alloc(REPLAY_BYTES);
   const replayName = arena.alloc(SOCKADDR_BYTES);
@@ -113,18 +112,15 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     name: number,
     ownAddress: () => Address | undefined,
   ): void {
-    const { outer, id } = sad.opened;
+    const { outer, id } = sad.opened()!;
     if (
       outer.encapsulation === "udp" &&
       socket.carries !== "rawEsp" &&
-      sad.openedNewest &&
-      outers.isElsewhere(outer, name)
+      outers.isElsewhere(outer, name) &&
+      sad.openedNewest()
     )
       reportMove(id, outer, { local: localOf(socket, ownAddress()), remote: readSocketAddress(view, name) });
-    if (clamp) {
-      const mss = view.getUint8(inner) >> 4 === 4 ? outer.mss4 : outer.mss6;
-      if (mss !== 0) clampMss(arena, inner, octets, mss, false);
-    }
+    if (outer.mss4 !== 0) clampMss(arena, inner, octets, outer.mss4, outer.mss6, false);
     coalescer.add(octets);
   }
 

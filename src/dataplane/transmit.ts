@@ -8,13 +8,14 @@ import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import type { Checksum } from "../../esp/checksum.js";
 import { DROP } from "../../esp/drop-reasons.js";
 import { clampMss } from "../../esp/mss.js";
+import { nextHeaderFor } from "../../esp/packet.js";
 import type { ChildSa, Sad } from "../../esp/sad.js";
 import type { Segmenter } from "../../esp/segment.js";
 import { outerTos } from "../../esp/tunnel.js";
-import { GSO, VIRTIO_FLAG_NEEDS_CSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
+import { GSO, NEEDS_CHECKSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
 import { read } from "./libc.js";
 import type { Outbox } from "./outbox.js";
-import type { Outer, OuterTable } from "./outer.js";
+import type { Outer } from "./outer.js";
 import type { Origin } from "./receive.js";
 
 export interface TransmitParts {
@@ -24,7 +25,6 @@ export interface TransmitParts {
   readonly checksum: Checksum;
   readonly segmenter: Segmenter;
   readonly outbox: Outbox;
-  readonly outers: OuterTable;
   /** A packet of one segment that is larger than the path takes: answered to its sender. */
   readonly refuseTooBig: (packet: number, length: number, outer: Outer) => void;
 }
@@ -39,12 +39,8 @@ const READ_BYTES = 65535 + VIRTIO_HEADER_BYTES;
 const STAGING_BYTES = READ_BYTES + 512;
 const ROOM_BYTES = STAGING_BYTES + 64;
 
-/** ESP Next Header: IPv4 in IP, IPv6 in IP. */
-const NEXT_HEADER_IPV4 = 4;
-const NEXT_HEADER_IPV6 = 41;
-
 export function createTransmitter(parts: TransmitParts): Transmitter {
-  const { arena, tun, sad, checksum, segmenter, outbox, outers, refuseTooBig } = parts;
+  const { arena, tun, sad, checksum, segmenter, outbox, refuseTooBig } = parts;
   const { view } = arena;
   // The packet starts on a multiple of 64; its virtio header stands before it.
   const staging = arena.alloc(STAGING_BYTES + 64) + 64 - VIRTIO_HEADER_BYTES;
@@ -61,15 +57,6 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     if (octets <= 0) return false;
     const packet = virtio + VIRTIO_HEADER_BYTES;
     const length = octets - VIRTIO_HEADER_BYTES;
-    const version = length < 20 ? 0 : view.getUint8(packet) >> 4;
-    if (version !== 4 && (version !== 6 || length < 40)) {
-      sad.countDrop(DROP.malformed);
-      return true;
-    }
-    if (outers.isPeerAddress(packet)) {
-      sad.countDrop(DROP.ownPeerAddress);
-      return true;
-    }
     const sa = sad.route(packet, length);
     if (sa === undefined) return true;
     expectSuper = view.getUint8(virtio + 1) !== GSO.none;
@@ -85,9 +72,8 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       refuseTooBig(packet, length, outer);
       return;
     }
-    const version = view.getUint8(packet) >> 4;
-    const mss = version === 4 ? outer.mss4 : outer.mss6;
-    if (mss !== 0) clampMss(arena, packet, length, mss, (view.getUint8(virtio) & VIRTIO_FLAG_NEEDS_CSUM) !== 0);
+    const partial = (view.getUint8(virtio) & NEEDS_CHECKSUM) !== 0;
+    if (outer.mss4 !== 0) clampMss(arena, packet, length, outer.mss4, outer.mss6, partial);
     const refused = segmenter.finishInPlace(virtio, packet, length);
     if (refused !== 0) {
       sad.countDrop(refused, sa.tunnel);
@@ -100,7 +86,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       return;
     }
     if (at + sa.innerOffset !== packet) checksum.copy(at + sa.innerOffset, packet, length);
-    const sealed = sa.sealAt(at, length, version === 4 ? NEXT_HEADER_IPV4 : NEXT_HEADER_IPV6);
+    const sealed = sa.sealAt(at, length, nextHeaderFor(view.getUint8(packet)));
     if (sealed > 0) outbox.commit(sealed);
   }
 
@@ -118,7 +104,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     }
     const { outer } = sa;
     const tos = outerTos(arena, from);
-    const nextHeader = view.getUint8(from) >> 4 === 4 ? NEXT_HEADER_IPV4 : NEXT_HEADER_IPV6;
+    const nextHeader = nextHeaderFor(view.getUint8(from));
     const longest = segmenter.longest();
     if (longest > outer.innerMtu && outer.innerMtu !== 0) {
       for (let i = 0; i < segments; i++) sad.countDrop(DROP.tooBig, sa.tunnel);
