@@ -1,24 +1,15 @@
 /**
- * The allocating wrapper around sealers, for SK payloads and vectors. Messages are copied through an arena of
- * this module; ESP works on its own buffers instead.
+ * The allocating wrapper around sealers, for SK payloads. Messages are copied through the thread's message arena; ESP works
+ * on its own buffers instead.
  */
 import { createSealer } from "./backends.js";
-import type { Arena, Sealer } from "./interfaces.js";
-import { createArena } from "./openssl/arena.js";
+import type { Sealer } from "./interfaces.js";
+import { messageArena } from "./message-arena.js";
 import type { SealerKeys, SealerSpec } from "./registry/row.js";
-
-/** A UDP datagram and the octets around it. */
-const MESSAGE_BYTES = 65536 + 1024;
 
 /** Keyed sealers are kept for the messages that follow; the least recently used one is freed. */
 const KEPT_SEALERS = 64;
 
-interface Bench {
-  readonly arena: Arena;
-  readonly start: number;
-}
-
-let bench: Bench | undefined;
 const sealers = new Map<
   SealerKeys["encryption"],
   { readonly spec: SealerSpec; readonly keys: SealerKeys; readonly sealer: Sealer }
@@ -37,7 +28,7 @@ export function seal(
 ): Uint8Array {
   const sealer = sealerFor(spec, keys);
   if (iv.length !== sealer.ivBytes) throw new RangeError(`IV of ${iv.length} octets, ${sealer.ivBytes} expected`);
-  const { arena, start } = place(header.length + iv.length + plain.length + sealer.icvBytes);
+  const { arena, start } = messageArena(header.length + iv.length + plain.length + sealer.icvBytes);
   const ivAt = start + header.length;
   arena.bytes.set(header, start);
   arena.bytes.set(iv, ivAt);
@@ -51,7 +42,7 @@ export function open(spec: SealerSpec, keys: SealerKeys, header: Uint8Array, bod
   const sealer = sealerFor(spec, keys);
   const length = body.length - sealer.ivBytes - sealer.icvBytes;
   if (length < 0 || length % sealer.blockBytes !== 0) return undefined;
-  const { arena, start } = place(header.length + body.length);
+  const { arena, start } = messageArena(header.length + body.length);
   const ivAt = start + header.length;
   const text = ivAt + sealer.ivBytes;
   arena.bytes.set(header, start);
@@ -68,15 +59,6 @@ export function freeSealers(): void {
   sealers.clear();
 }
 
-function place(length: number): Bench {
-  if (length > MESSAGE_BYTES) throw new RangeError(`message of ${length} octets, at most ${MESSAGE_BYTES}`);
-  if (bench === undefined) {
-    const arena = createArena(MESSAGE_BYTES + 65536);
-    bench = { arena, start: arena.alloc(MESSAGE_BYTES) };
-  }
-  return bench;
-}
-
 function sealerFor(spec: SealerSpec, keys: SealerKeys): Sealer {
   const kept = sealers.get(keys.encryption);
   if (kept !== undefined) {
@@ -87,7 +69,7 @@ function sealerFor(spec: SealerSpec, keys: SealerKeys): Sealer {
     }
     kept.sealer.free();
   }
-  const sealer = createSealer(place(0).arena, spec, keys);
+  const sealer = createSealer(messageArena(0).arena, spec, keys);
   sealers.set(keys.encryption, { spec, keys, sealer });
   if (sealers.size > KEPT_SEALERS) {
     const [oldest, { sealer: unused }] = sealers.entries().next().value!;

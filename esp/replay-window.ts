@@ -56,7 +56,7 @@ export function createReplayWindow(size: number, extended: boolean): ReplayWindo
       const block = Math.floor(number / 32) & mask;
       return (seen[block]! >>> (number & 31)) & 1 ? DROP.replayed : 0;
     },
-    high: () => Math.floor(numbers[CHECKED]! / 0x1_0000_0000),
+    high: () => (numbers[CHECKED]! / 0x1_0000_0000) | 0,
     accept() {
       const number = numbers[CHECKED]!;
       const top = numbers[TOP]!;

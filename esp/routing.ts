@@ -2,27 +2,22 @@
 import type { Arena } from "../crypto/interfaces.js";
 import { DROP } from "./drop-reasons.js";
 import type { IpHeader } from "./ip-header.js";
-import type { ChildId, SaPair } from "./sa.js";
+import type { SaPair } from "./sa.js";
 import { intersect, isSubset } from "./selector.js";
 import { createSelectorIndex, type SelectorIndex, type SelectorPair } from "./selector-index.js";
 import { createSpd, type MappingRef, type TunnelMappings } from "./spd.js";
 
 /** What routing needs to know of a child. */
-export interface Routable {
-  readonly id: ChildId;
-  readonly tunnel: string;
-  readonly mappings: readonly number[];
-  readonly selectors: readonly SelectorPair[];
-}
+export type Routable = Pick<SaPair, "id" | "tunnel" | "mappings" | "local" | "remote">;
 
 export interface Routing<Child extends Routable> {
   /** Children in use keep the mappings that are still there at the same place of the tunnel's list. */
   setTunnels(tunnels: readonly TunnelMappings[]): void;
   /**
-   * The pairs that a child carries: negotiated local x remote, restricted to its mappings, because the cross product may be
-   * wider than what was configured.
+   * The pairs that a child carries: negotiated local x remote, restricted to its mappings, because the cross product
+   * may be wider than what was configured.
    */
-  selectorsOf(child: Pick<SaPair, "tunnel" | "mappings" | "local" | "remote">): readonly SelectorPair[];
+  selectorsOf(child: Routable): readonly SelectorPair[];
   /** The child goes before all others of its mappings, and replaces those that it covers. */
   use(child: Child): void;
   remove(child: Child): void;
@@ -37,28 +32,31 @@ export interface Routing<Child extends Routable> {
 /** A child on one mapping. */
 interface Carrier<Child> {
   readonly child: Child;
-  /** What it carries of the mapping; undefined: all of it. */
+  /** What it carries of the mapping. */
+  readonly pairs: readonly SelectorPair[];
+  /** The same, to be searched; undefined: all of the mapping. */
   readonly part: SelectorIndex | undefined;
 }
 
 export function createRouting<Child extends Routable>(arena: Arena): Routing<Child> {
   let spd = createSpd(arena, []);
-  /** By index of `spd.mappings`. */
+  /** By index of `spd.mappings`; the child that was put to use last comes first. */
   let carriers: Carrier<Child>[][] = [];
   /** In the order in which they were put to use. */
   const used = new Set<Child>();
   let code = 0;
   let tunnel: string | undefined;
 
-  function mappingsOf({ tunnel, mappings }: Pick<Routable, "tunnel" | "mappings">): number[] {
+  function mappingsOf({ tunnel, mappings }: Routable): number[] {
     return mappings.flatMap((index) => spd.indexOf(tunnel, index) ?? []);
   }
 
   function attach(child: Child): void {
     for (const i of mappingsOf(child)) {
-      const carrier = carry(child, spd.mappings[i]!);
-      const others = carriers[i]!.filter((other) => other.child !== child && !replaces(child, other.child));
-      carriers[i] = carrier ? [carrier, ...others] : others;
+      const mapping = spd.mappings[i]!;
+      const pairs = partOf(child, mapping);
+      const others = carriers[i]!.filter((other) => other.child !== child && !covers(pairs, other.pairs));
+      carriers[i] = pairs.length === 0 ? others : [carrier(child, mapping, pairs), ...others];
     }
   }
 
@@ -68,11 +66,10 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       carriers = spd.mappings.map(() => []);
       for (const child of used) attach(child);
     },
-    selectorsOf({ tunnel, mappings, local, remote }) {
-      const negotiated = local.flatMap((l) => remote.map((r) => ({ local: l, remote: r })));
-      const configured = mappingsOf({ tunnel, mappings }).map((i) => spd.mappings[i]!);
-      if (configured.length === 0) return negotiated;
-      return configured.flatMap((mapping) => negotiated.flatMap((pair) => restrict(pair, mapping) ?? []));
+    selectorsOf(child) {
+      const mappings = mappingsOf(child);
+      if (mappings.length === 0) return product(child.local, child.remote);
+      return mappings.flatMap((i) => partOf(child, spd.mappings[i]!));
     },
     use(child) {
       used.delete(child);
@@ -104,23 +101,24 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
   };
 }
 
-/** What of a negotiated pair lies inside a mapping. */
-function restrict(pair: SelectorPair, mapping: Pick<MappingRef, "local" | "peer">): SelectorPair | undefined {
-  const local = intersect(pair.local, mapping.local);
-  const remote = intersect(pair.remote, mapping.peer);
-  return local && remote && { local, remote };
-}
-
-function carry<Child extends Routable>(child: Child, mapping: MappingRef): Carrier<Child> | undefined {
-  const pairs = child.selectors.flatMap((pair) => restrict(pair, mapping) ?? []);
-  if (pairs.length === 0) return undefined;
-  const whole = pairs.some(({ local, remote }) => isSubset(mapping.local, local) && isSubset(mapping.peer, remote));
-  return { child, part: whole ? undefined : createSelectorIndex(pairs) };
-}
-
-/** Whether everything that `old` carries can go through `young`. */
-function replaces(young: Routable, old: Routable): boolean {
-  return old.selectors.every((o) =>
-    young.selectors.some((y) => isSubset(o.local, y.local) && isSubset(o.remote, y.remote)),
+/** What of a mapping a child carries. */
+function partOf(child: Pick<SaPair, "local" | "remote">, mapping: MappingRef): readonly SelectorPair[] {
+  return product(
+    child.local.flatMap((local) => intersect(local, mapping.local) ?? []),
+    child.remote.flatMap((remote) => intersect(remote, mapping.peer) ?? []),
   );
+}
+
+function product(local: SaPair["local"], remote: SaPair["remote"]): readonly SelectorPair[] {
+  return local.flatMap((l) => remote.filter((r) => r.family === l.family).map((r) => ({ local: l, remote: r })));
+}
+
+function carrier<Child>(child: Child, mapping: MappingRef, pairs: readonly SelectorPair[]): Carrier<Child> {
+  const whole = covers(pairs, [{ local: mapping.local, remote: mapping.peer }]);
+  return { child, pairs, part: whole ? undefined : createSelectorIndex(pairs) };
+}
+
+/** Whether each of the inner pairs lies inside one of the outer ones. */
+function covers(outer: readonly SelectorPair[], inner: readonly SelectorPair[]): boolean {
+  return inner.every((i) => outer.some((o) => isSubset(i.local, o.local) && isSubset(i.remote, o.remote)));
 }

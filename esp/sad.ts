@@ -16,7 +16,7 @@ import { createOutboundSa, type FillRandom, type OutboundSa } from "./outbound.j
 import { createPeerAddresses } from "./peer-addresses.js";
 import { createRouting } from "./routing.js";
 import type { ChildId, SaPair } from "./sa.js";
-import type { SelectorPair } from "./selector-index.js";
+import type { TrafficSelector } from "./selector.js";
 import type { TunnelMappings } from "./spd.js";
 
 export interface ChildParameters extends Omit<SaPair, "suite" | "keys" | "encapsulation"> {
@@ -99,7 +99,8 @@ interface Entry<Outer> extends ChildSa<Outer> {
   readonly inbound: InboundSa;
   readonly outbound: OutboundSa;
   readonly mappings: readonly number[];
-  readonly selectors: readonly SelectorPair[];
+  readonly local: readonly TrafficSelector[];
+  readonly remote: readonly TrafficSelector[];
   path: Path;
   /** An authenticated packet has come, since the beginning and since the last `takeAlive`. */
   seen: boolean;
@@ -145,7 +146,8 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       inbound,
       outbound,
       mappings: child.mappings,
-      selectors,
+      local: child.local,
+      remote: child.remote,
       path: child.path,
       seen: false,
       alive: false,

@@ -1,11 +1,12 @@
 /**
  * Finds which of many pairs of traffic selectors covers a packet. The pairs of a gateway seldom overlap, so the address
  * space falls into intervals with few candidates each: a binary search over the remote (or local) addresses, a second
- * one over the others where many pairs share a range, and a comparison of the candidates that are left.
+ * one over the others where many pairs share a range, and a comparison of the candidates that are left. Everything that
+ * a look-up touches stands in a few typed arrays, because with ten thousand pairs the cost is that of cache misses.
  */
 import { addressWords, type Family, lastAddress } from "./address.js";
 import type { IpHeader } from "./ip-header.js";
-import type { TrafficSelector } from "./selector.js";
+import { isAnyProtocol, type TrafficSelector } from "./selector.js";
 
 export interface SelectorPair {
   readonly local: TrafficSelector;
@@ -19,84 +20,100 @@ export interface SelectorIndex {
   findInbound(header: IpHeader): number;
 }
 
+export function createSelectorIndex(pairs: readonly SelectorPair[]): SelectorIndex {
+  const trees = [createTree(pairs, 4), createTree(pairs, 6)] as const;
+  return {
+    findOutbound: (h) =>
+      find(h.family === 4 ? trees[0] : trees[1], h.protocol, h.source, h.destination, h.sourcePort, h.destinationPort),
+    findInbound: (h) =>
+      find(h.family === 4 ? trees[0] : trees[1], h.protocol, h.destination, h.source, h.destinationPort, h.sourcePort),
+  };
+}
+
 /** So many candidates are compared one by one; more are searched. */
 const FEW = 8;
 
-export function createSelectorIndex(pairs: readonly SelectorPair[]): SelectorIndex {
-  const rules = pairs.map(compile);
-  const root = (family: Family) => {
-    const members = [...pairs.keys()].filter(
-      (i) => pairs[i]!.local.family === family && pairs[i]!.remote.family === family,
-    );
-    return build(pairs, members, family, ["remote", "local"]);
-  };
-  const roots = [root(4), root(6)] as const;
+/**
+ * A place to look: the number of a pair, or `NOTHING`, or below that the number of a node, as `nodeTarget` codes it.
+ */
+type Target = number;
+const NOTHING: Target = -1;
+const nodeTarget = (node: number): Target => -2 - node;
 
-  function find(
-    header: IpHeader,
-    local: Uint32Array,
-    remote: Uint32Array,
-    localPort: number,
-    remotePort: number,
-  ): number {
-    let node = header.family === 4 ? roots[0] : roots[1];
-    while (node.side !== "leaf") node = descend(node, node.side === "remote" ? remote : local);
-    for (let i = 0; i < node.candidates.length; i++) {
-      const candidate = node.candidates[i]!;
-      if (covers(rules[candidate]!, header.protocol, local, remote, localPort, remotePort)) return candidate;
-    }
-    return -1;
-  }
+type Side = "local" | "remote";
 
-  return {
-    findOutbound: (h) => find(h, h.source, h.destination, h.sourcePort, h.destinationPort),
-    findInbound: (h) => find(h, h.destination, h.source, h.destinationPort, h.sourcePort),
-  };
+/** One shape for both kinds, which keeps the descent fast. */
+interface Node {
+  /** By which address to go on; "list": compare the pairs in `targets`. */
+  readonly side: Side | "list";
+  /** Where each interval starts, ascending, in words; the first one starts at address zero. */
+  readonly starts: Uint32Array;
+  readonly targets: Int32Array;
 }
 
-/** A pair in the numbers that a packet is compared with. Addresses are words, most significant first. */
-interface Rule {
+interface Tree {
+  /** Words of an address: 1 or 4. */
   readonly words: number;
-  readonly localStart: Uint32Array;
-  readonly localEnd: Uint32Array;
-  readonly remoteStart: Uint32Array;
-  readonly remoteEnd: Uint32Array;
-  readonly anyProtocolAndPort: boolean;
-  readonly local: TrafficSelector;
-  readonly remote: TrafficSelector;
+  readonly root: Target;
+  readonly nodes: readonly Node[];
+  /** Per pair: remote start, remote end, local start, local end. */
+  readonly ranges: Uint32Array;
+  /** Per pair: 1 when the addresses decide alone. */
+  readonly anyProtocol: Uint8Array;
+  readonly pairs: readonly SelectorPair[];
 }
 
-function compile({ local, remote }: SelectorPair): Rule {
-  const words = (value: bigint) => Uint32Array.from(addressWords(local.family, value));
-  const anything = (s: TrafficSelector) => s.protocol === 0 && s.startPort === 0 && s.endPort === 65535;
-  return {
-    words: local.family === 4 ? 1 : 4,
-    localStart: words(local.start),
-    localEnd: words(local.end),
-    remoteStart: words(remote.start),
-    remoteEnd: words(remote.end),
-    anyProtocolAndPort: anything(local) && anything(remote),
-    local,
-    remote,
-  };
+function find(
+  tree: Tree,
+  protocol: number,
+  local: Uint32Array,
+  remote: Uint32Array,
+  localPort: number,
+  remotePort: number,
+): number {
+  let target = tree.root;
+  while (target < NOTHING) {
+    const node = tree.nodes[-2 - target]!;
+    if (node.side === "list") {
+      for (let i = 0; i < node.targets.length; i++)
+        if (covers(tree, node.targets[i]!, protocol, local, remote, localPort, remotePort)) return node.targets[i]!;
+      return NOTHING;
+    }
+    target = descend(node, node.side === "remote" ? remote : local, tree.words);
+  }
+  if (target === NOTHING) return NOTHING;
+  return covers(tree, target, protocol, local, remote, localPort, remotePort) ? target : NOTHING;
+}
+
+/** The target of the interval that holds the address. */
+function descend(node: Node, address: Uint32Array, words: number): Target {
+  let low = 0;
+  let high = node.targets.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (compareWords(address, node.starts, middle * words, words) >= 0) low = middle;
+    else high = middle - 1;
+  }
+  return node.targets[low]!;
 }
 
 function covers(
-  rule: Rule,
+  { words, ranges, anyProtocol, pairs }: Tree,
+  pair: number,
   protocol: number,
   local: Uint32Array,
   remote: Uint32Array,
   localPort: number,
   remotePort: number,
 ): boolean {
-  const { words } = rule;
+  const at = pair * 4 * words;
   return (
-    compareWords(remote, rule.remoteStart, 0, words) >= 0 &&
-    compareWords(remote, rule.remoteEnd, 0, words) <= 0 &&
-    compareWords(local, rule.localStart, 0, words) >= 0 &&
-    compareWords(local, rule.localEnd, 0, words) <= 0 &&
-    (rule.anyProtocolAndPort ||
-      (coversPort(rule.local, protocol, localPort) && coversPort(rule.remote, protocol, remotePort)))
+    compareWords(remote, ranges, at, words) >= 0 &&
+    compareWords(remote, ranges, at + words, words) <= 0 &&
+    compareWords(local, ranges, at + 2 * words, words) >= 0 &&
+    compareWords(local, ranges, at + 3 * words, words) <= 0 &&
+    (anyProtocol[pair] === 1 ||
+      (coversPort(pairs[pair]!.local, protocol, localPort) && coversPort(pairs[pair]!.remote, protocol, remotePort)))
   );
 }
 
@@ -118,49 +135,45 @@ function compareWords(address: Uint32Array, table: Uint32Array, from: number, co
   return 0;
 }
 
-type Side = "local" | "remote";
-
-/** One shape for inner nodes and leaves, which keeps the descent fast. */
-interface Node {
-  readonly side: Side | "leaf";
-  readonly words: number;
-  /** Where each interval starts, ascending; the first one starts at address zero. */
-  readonly starts: Uint32Array;
-  readonly below: readonly Node[];
-  readonly candidates: Int32Array;
-}
-
-function descend(node: Node, address: Uint32Array): Node {
-  let low = 0;
-  let high = node.below.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (compareWords(address, node.starts, middle * node.words, node.words) >= 0) low = middle;
-    else high = middle - 1;
+function createTree(pairs: readonly SelectorPair[], family: Family): Tree {
+  const words = family === 4 ? 1 : 4;
+  const members = [...pairs.keys()].filter((i) => isOfFamily(pairs[i]!, family));
+  const ranges = new Uint32Array(pairs.length * 4 * words);
+  for (const i of members) {
+    const { local, remote } = pairs[i]!;
+    for (const [k, value] of [remote.start, remote.end, local.start, local.end].entries())
+      ranges.set(addressWords(family, value), (4 * i + k) * words);
   }
-  return node.below[low]!;
+  const nodes: Node[] = [];
+  const root = plant(pairs, members, family, ["remote", "local"], nodes);
+  const anyProtocol = Uint8Array.from(pairs, ({ local, remote }) =>
+    Number(isAnyProtocol(local) && isAnyProtocol(remote)),
+  );
+  return { words, root, nodes, ranges, anyProtocol, pairs };
 }
 
-function build(
+function isOfFamily({ local, remote }: SelectorPair, family: Family): boolean {
+  return local.family === family && remote.family === family;
+}
+
+/** Adds the nodes that find one of `members`; where the search begins. */
+function plant(
   pairs: readonly SelectorPair[],
   members: readonly number[],
   family: Family,
   sides: readonly Side[],
-): Node {
-  const words = family === 4 ? 1 : 4;
+  nodes: Node[],
+): Target {
+  if (members.length <= 1) return members[0] ?? NOTHING;
   if (members.length <= FEW || sides.length === 0)
-    return { side: "leaf", words, starts: new Uint32Array(0), below: [], candidates: Int32Array.from(members) };
+    return nodeTarget(nodes.push({ side: "list", starts: new Uint32Array(0), targets: Int32Array.from(members) }) - 1);
   // The side on which the pairs overlap less.
   const cuts = sides.map((side) => ({ side, intervals: cut(pairs, members, family, side) }));
-  const best = cuts.reduce((a, b) => (weight(b.intervals) < weight(a.intervals) ? b : a));
-  const left = sides.filter((side) => side !== best.side);
-  return {
-    side: best.side,
-    words,
-    starts: Uint32Array.from(best.intervals.flatMap(({ start }) => addressWords(family, start))),
-    below: best.intervals.map((interval) => build(pairs, interval.members, family, left)),
-    candidates: new Int32Array(0),
-  };
+  const { side, intervals } = cuts.reduce((a, b) => (weight(b.intervals) < weight(a.intervals) ? b : a));
+  const others = sides.filter((other) => other !== side);
+  const starts = Uint32Array.from(intervals.flatMap(({ start }) => addressWords(family, start)));
+  const targets = Int32Array.from(intervals, (interval) => plant(pairs, interval.members, family, others, nodes));
+  return nodeTarget(nodes.push({ side, starts, targets }) - 1);
 }
 
 interface Interval {

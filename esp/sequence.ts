@@ -31,6 +31,6 @@ export function createSequenceCounter(extended: boolean, last = 0): SequenceCoun
       return true;
     },
     low: () => state[0]! | 0, // ToInt32 takes the value modulo 2^32
-    high: () => Math.floor(state[0]! / 0x1_0000_0000),
+    high: () => (state[0]! / 0x1_0000_0000) | 0, // below 2^21
   };
 }

@@ -14,7 +14,7 @@ export const AUTH_HMAC_SHA1_96 = {
   ids: { ikev2: 2, phase2: 2 },
   rfc: "RFC 2404",
   level: { ike: "MUST-", esp: "MUST-" },
-  vectors: "rfc2202-hmac-sha1-96.json",
+  vectors: "rfc2202-hmac-sha1.json",
   keyBytes: 20,
   icvBytes: 12,
   ownPrf: PRF_HMAC_SHA1,
