@@ -245,6 +245,32 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     assert.equal(total((await drops()).tunnel, "hardLimit"), 1);
   });
 
+  test("no octets end the data plane, neither in the outer packet nor, from an authenticated peer, in the inner one", async () => {
+    gateway.post({ kind: "installChild", child });
+    let state = 1;
+    const octet = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state >>> 24;
+    };
+    const random = (length: number) => Uint8Array.from({ length }, octet);
+    const outer = Array.from({ length: 500 }, () => random(octet() * (octet() & 7)));
+    // The second half looks like ours, and like the start of an IP header, so that more is looked at.
+    const spi = new DataView(new ArrayBuffer(4));
+    spi.setUint32(0, child.spiIn);
+    const ours = Array.from({ length: 500 }, () => new Uint8Array([...new Uint8Array(spi.buffer), ...random(octet())]));
+    const inner = Array.from({ length: 500 }, (_, i) => {
+      const packet = random(1 + octet());
+      if (i % 2 === 0) packet.set(innerPacket("10.2.0.1", "10.1.0.1").subarray(0, Math.min(20, packet.length)));
+      if (i % 4 === 0 && packet.length > 20) new DataView(packet.buffer).setUint16(2, packet.length);
+      if (i % 8 === 0 && packet.length > 20) packet[9] = 6;
+      return seal(packet);
+    });
+    await send(IKE_PORT, IKE_PORT, ...outer);
+    for (const some of [outer, ours, inner]) await send(NAT_T_PORT, NAT_T_PORT, ...some);
+    await drops();
+    assert.ok(!gateway.messages().some(({ kind }) => kind === "failed"));
+  });
+
   test("a flood of ESP leaves every IKE message its way", async () => {
     const garbage = Array.from({ length: 50 }, (_, i) => new Uint8Array(1200).fill(i + 1));
     const told = gateway.messages().length;

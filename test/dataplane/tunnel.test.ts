@@ -49,7 +49,7 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
     left = startGateway(LEFT);
     right = startGateway(RIGHT);
     left.start(settingsFor([V4[0], V6[0]]));
-    right.start(settingsFor([V4[1], V6[1]]));
+    right.start(settingsFor(["0.0.0.0", "::"]));
     for (const gateway of [left, right]) {
       const ready = await gateway.next("ready");
       assert.equal(ready.rawEsp, true);
