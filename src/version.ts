@@ -1,8 +1,9 @@
 /** The version of the package, as package.json says. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "./package-root.js";
 
-/** From dist/src, package.json stands two folders up. */
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+const { version } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
   readonly version: string;
 };
 

@@ -18,7 +18,7 @@ export interface HostSetup {
 
 /** The plan for this host as it is now. The data plane needs its mark before the device exists. Throws `HostError`. */
 export async function planForThisHost(configuration: Configuration): Promise<HostPlan> {
-  return planRoutes(configuration, await hostAddresses());
+  return planRoutes(configuration, { addresses: await hostAddresses(), ipv6: await hasIpv6() });
 }
 
 /** The device must be there. Throws `HostError`; what was set up until then is removed again. */

@@ -23,6 +23,9 @@ export function guardScript(plan: HostPlan): string | undefined {
     `    iifname { "${plan.tun}", "lo" } accept`,
     // With the mark a strict reverse path filter looks the peer up where its packets really come from.
     ...ruleFor(plan.peersInside.map(toHost), "saddr", `meta mark set ${plan.mark} accept`),
+    // IKE and ESP are no cleartext, wherever a peer without a fixed address may be.
+    `    udp dport { ${plan.ports.join(", ")} } accept`,
+    "    meta l4proto esp accept",
     ...ruleFor(plan.direct, "saddr", "accept"),
     ...ruleFor(
       plan.routes.map(({ prefix }) => prefix),

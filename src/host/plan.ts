@@ -21,7 +21,7 @@ import {
 } from "../../esp/address.js";
 import { innerMtu } from "../../esp/mtu.js";
 import type { EspLengths } from "../../esp/packet.js";
-import { type TrafficSelector, toPrefixes } from "../../esp/selector.js";
+import { formatSelector, type TrafficSelector, toPrefixes } from "../../esp/selector.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Configuration } from "../config/model.js";
 
@@ -30,6 +30,15 @@ export interface HostAddress {
   readonly device: string;
   readonly address: Address;
   readonly network: Prefix;
+}
+
+/** What the plan depends on beside the configuration. */
+export interface HostFacts {
+  readonly addresses: readonly HostAddress[];
+  /** False where the kernel runs without IPv6: there is nothing to route, and nothing to leak. */
+  readonly ipv6: boolean;
+  /** Octets; of the way to the peers. Ethernet's where it is not given. */
+  readonly outerMtu?: number;
 }
 
 export interface PlannedRoute {
@@ -49,6 +58,7 @@ export interface HostPlan {
   readonly mark: number;
   readonly routes: readonly PlannedRoute[];
   readonly leakProtection: boolean;
+  readonly ports: readonly number[];
   /** Networks of this host's other devices inside a covered range: reached directly, as without the tunnel. */
   readonly direct: readonly Prefix[];
   /** Outer addresses of peers inside a covered range: their packets are no leak. */
@@ -66,14 +76,9 @@ const ETHERNET_MTU = 1500;
 const FIRST_TABLE = 430_000;
 const TABLES = 10_000;
 
-/**
- * The plan for a configuration on a host with these addresses. `outerMtu` is the MTU of the way to the peers.
- */
-export function planRoutes(
-  configuration: Configuration,
-  addresses: readonly HostAddress[],
-  outerMtu: number = ETHERNET_MTU,
-): HostPlan {
+/** The plan for a configuration on such a host. */
+export function planRoutes(configuration: Configuration, host: HostFacts): HostPlan {
+  const { addresses, ipv6, outerMtu = ETHERNET_MTU } = host;
   const { gateway, policy } = configuration;
   const notes: string[] = [];
   const routes = new Map<string, PlannedRoute>();
@@ -82,6 +87,10 @@ export function planRoutes(
     const mtu = Math.min(tunnelMtu(tunnel, outerMtu), fixedMtu ?? ETHERNET_MTU);
     for (const { local, peer } of tunnel.mappings) {
       const source = addressInside(local, addresses);
+      if (peer.family === 6 && !ipv6) {
+        notes.push(`${tunnel.name}: IPv6 is off on this host, so nothing is routed to ${formatSelector(peer)}`);
+        continue;
+      }
       for (const prefix of toPrefixes(peer)) {
         const name = formatPrefix(prefix);
         const known = routes.get(name);
@@ -112,6 +121,7 @@ export function planRoutes(
     mark: table,
     routes: ordered,
     leakProtection: gateway.leakProtection,
+    ports: [gateway.ports.ike, gateway.ports.natT],
     direct: direct.map(({ network }) => network),
     peersInside: peerAddresses(policy.tunnels).filter((peer) => covered.some((prefix) => prefixContains(prefix, peer))),
     notes,

@@ -17,10 +17,10 @@ const LAN = host("eth1", "10.1.0.1", "10.1.0.0/24");
 const OUTER = host("eth0", "192.0.2.1", "192.0.2.0/24");
 
 function sitePlan(addresses: readonly HostAddress[] = [LAN, OUTER]): HostPlan {
-  return planRoutes(
-    configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }]),
+  return planRoutes(configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }]), {
     addresses,
-  );
+    ipv6: true,
+  });
 }
 
 test("a peer range becomes a route with our own address of the local range as source, over an unreachable one", () => {
@@ -48,7 +48,7 @@ test("the source of a shared peer range comes from whichever mapping has an addr
   const configuration = configurationOf([
     { name: "site", peer: "192.0.2.2", mappings: ["10.9.0.0/24 10.2.0.0/16", "10.1.0.0/24 10.2.0.0/16"] },
   ]);
-  const plan = planRoutes(configuration, [LAN, OUTER]);
+  const plan = planRoutes(configuration, { addresses: [LAN, OUTER], ipv6: true });
   assert.equal(plan.routes.length, 1);
   assert.deepEqual(plan.routes[0]!.source, LAN.address);
 });
@@ -57,13 +57,13 @@ test("the routes' MTU leaves room for the longest configured suite in UDP, and I
   const configuration = configurationOf([
     { name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16", "fd00:1::/64 fd00:2::/64"] },
   ]);
-  const wide = planRoutes(configuration, [LAN]);
+  const wide = planRoutes(configuration, { addresses: [LAN], ipv6: true });
   // AES-256-CBC with HMAC-SHA2-256-128: 1500 - 20 - 8 - 8 - 16 - 16 = 1432, of whole blocks 1424, without the trailer 1422.
   assert.deepEqual(
     wide.routes.map(({ mtu }) => mtu),
     [1422, 1422],
   );
-  const narrow = planRoutes(configuration, [LAN], 1300);
+  const narrow = planRoutes(configuration, { addresses: [LAN], ipv6: true, outerMtu: 1300 });
   assert.deepEqual(
     narrow.routes.map(({ mtu }) => mtu),
     [1230, 1280],
@@ -72,7 +72,7 @@ test("the routes' MTU leaves room for the longest configured suite in UDP, and I
     configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }], {
       tun: { name: "cw1", mtu: 1350 },
     }),
-    [LAN],
+    { addresses: [LAN], ipv6: true },
   );
   assert.equal(fixed.tunMtu, 1350);
   assert.equal(fixed.routes[0]!.mtu, 1350);
@@ -92,7 +92,7 @@ test("a connected network inside a peer range stays direct, in the routes and in
 test("a peer inside a covered range is marked for the reverse path filter, and is no leak", () => {
   const plan = planRoutes(
     configurationOf([{ name: "site", peer: "10.2.0.5", mappings: ["10.1.0.0/24 10.2.0.0/16"] }]),
-    [LAN],
+    { addresses: [LAN], ipv6: true },
   );
   assert.deepEqual(plan.peersInside, [parseAddress("10.2.0.5")]);
   assert.match(guardScript(plan)!, new RegExp(`ip saddr \\{ 10\\.2\\.0\\.5 \\} meta mark set ${plan.mark} accept`));
@@ -107,7 +107,7 @@ test("the guard drops cleartext from covered ranges of both families, without ov
         mappings: ["10.1.0.0/24 10.2.0.0/16", "10.8.0.0/24 10.2.3.0/24", "fd00:1::/64 fd00:2::/64"],
       },
     ]),
-    [LAN],
+    { addresses: [LAN], ipv6: true },
   );
   assert.equal(
     guardScript(plan),
@@ -118,6 +118,8 @@ test("the guard drops cleartext from covered ranges of both families, without ov
       "  chain cleartext {",
       "    type filter hook prerouting priority mangle; policy accept;",
       '    iifname { "causeway0", "lo" } accept',
+      "    udp dport { 500, 4500 } accept",
+      "    meta l4proto esp accept",
       "    ip saddr { 10.2.0.0/16 } counter drop",
       "    ip6 saddr { fd00:2::/64 } counter drop",
       "  }",
@@ -128,12 +130,26 @@ test("the guard drops cleartext from covered ranges of both families, without ov
   assert.equal(removeScript("causeway0"), "add table inet causeway-causeway0\ndelete table inet causeway-causeway0\n");
 });
 
+test("where IPv6 is off there are no IPv6 routes, and the operator is told", () => {
+  const plan = planRoutes(
+    configurationOf([
+      { name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16", "fd00:1::/64 fd00:2::/64"] },
+    ]),
+    { addresses: [LAN], ipv6: false },
+  );
+  assert.deepEqual(
+    plan.routes.map(({ prefix }) => formatPrefix(prefix)),
+    ["10.2.0.0/16"],
+  );
+  assert.match(plan.notes.join("\n"), /IPv6 is off .* fd00:2::\/64/);
+});
+
 test("leak_protection: false leaves out the unreachable routes and the guard", () => {
   const plan = planRoutes(
     configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }], {
       leakProtection: false,
     }),
-    [LAN],
+    { addresses: [LAN], ipv6: true },
   );
   assert.equal(guardScript(plan), undefined);
   assert.ok(setUpLines(plan, NOTHING)[4].every((line) => !line.includes("unreachable")));
@@ -176,7 +192,10 @@ test("tearing down removes what is there, and nothing the second time", () => {
 
 test("the same TUN name has the same table in every run, and another name another one", () => {
   assert.equal(sitePlan().table, sitePlan([OUTER]).table);
-  const other = planRoutes(configurationOf([], { tun: { name: "causeway1", mtu: "auto" } }), []);
+  const other = planRoutes(configurationOf([], { tun: { name: "causeway1", mtu: "auto" } }), {
+    addresses: [],
+    ipv6: true,
+  });
   assert.notEqual(other.table, sitePlan().table);
 });
 
