@@ -24,6 +24,13 @@ const NOT_YET = [
   "bundle",
 ];
 
+/** Only then: the other commands need no algorithm. */
+async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
+  const { runVectors } = await import("./cli/vectors.js");
+  const { done, failed, usage } = EXIT;
+  return [done, failed, usage][await runVectors({ suites, json })] ?? failed;
+}
+
 let status: ExitStatus = EXIT.done;
 
 /** Keeps what a command ends with. */
@@ -68,6 +75,17 @@ function buildProgram(): Command {
     .argument("<tunnel>", "the name of a tunnel")
     .option("--ike", "renew the IKE SA instead")
     .action(ending((tunnel, options) => runAction("rekey", tunnel, options)));
+  program
+    .command("vectors")
+    .description("run the published test vectors on this host's cryptography, and print the table")
+    .option(
+      "--suite <folder>",
+      "a further folder of vectors; can be repeated",
+      (folder, all: string[]) => [...all, folder],
+      [],
+    )
+    .option("--json", "print JSON")
+    .action(ending(({ suite, json }) => showVectors(suite, json === true)));
   program
     .command("demo")
     .description("two gateways on this host, in namespaces, and traffic through a tunnel between them")

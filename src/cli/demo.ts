@@ -1,19 +1,18 @@
 /** `causeway demo`: two gateways on this host, in namespaces, and a tunnel between them. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { packageRoot } from "../package-root.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 
-/** From dist/src/cli, the top of the package is three folders up. */
-const SCRIPT = fileURLToPath(new URL("../../../scripts/demo.mjs", import.meta.url));
-
 export async function runDemo(args: readonly string[]): Promise<ExitStatus> {
-  if (!existsSync(SCRIPT))
+  const script = join(packageRoot(), "scripts", "demo.mjs");
+  if (!existsSync(script))
     throw new CommandError(
       EXIT.failed,
       "the demo comes with the source code, not with the installed package: in a clone of the repository, run npm run demo",
     );
-  const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: "inherit" });
+  const child = spawn(process.execPath, [script, ...args], { stdio: "inherit" });
   // Ctrl-C reaches both; this one waits until the demo has cleaned up.
   const ignore = () => undefined;
   const pass = () => void child.kill("SIGTERM");

@@ -31,7 +31,7 @@ function renderTunnel({ name, state, reason, peer, ike, children, counters }: Tu
     `${name}: ${state}${because(reason)}; peer ${peer}`,
     ...(ike === null ? ["  no IKE SA"] : renderIke(ike)),
     ...children.flatMap(renderChild),
-    `  in all ${renderCounters(counters)}`,
+    `  total ${renderCounters(counters)}`,
     ...renderDrops(counters.drops),
   ];
 }
