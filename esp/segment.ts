@@ -30,6 +30,9 @@ const FIN = 0x01;
 const PSH = 0x08;
 const CWR = 0x80;
 
+/** Where the checksum stands in a UDP header. */
+const UDP_CHECKSUM = 6;
+
 export function createSegmenter(arena: Arena, checksum: Checksum): Segmenter {
   const { bytes, view } = arena;
   const ip = createIpHeader();
@@ -55,15 +58,17 @@ export function createSegmenter(arena: Arena, checksum: Checksum): Segmenter {
   function finishInPlace(header: number, at: number, count: number): number {
     if ((virtio.flags(arena, header) & NEEDS_CHECKSUM) === 0) return 0;
     const start = virtio.checksumStart(arena, header);
-    const field = start + virtio.checksumOffset(arena, header);
-    if (field + 2 > count) return DROP.badOffload;
-    writeChecksum(at + field, checksum.sum(at + start, count - start));
+    const offset = virtio.checksumOffset(arena, header);
+    if (start + offset + 2 > count) return DROP.badOffload;
+    const sum = checksum.sum(at + start, count - start);
+    if (offset === UDP_CHECKSUM) writeUdpChecksum(at + start, sum);
+    else view.setUint16(at + start + offset, ~sum & 0xffff, true);
     return 0;
   }
 
-  /** Zero would mean "no checksum" in UDP; 0xffff is the same number in one's complement. */
-  function writeChecksum(at: number, sum: number): void {
-    view.setUint16(at, ~fold(sum) & 0xffff || 0xffff, true);
+  /** Zero would mean "no checksum" (RFC 768); 0xffff is the same number in one's complement. */
+  function writeUdpChecksum(udp: number, sum: number): void {
+    view.setUint16(udp + UDP_CHECKSUM, ~fold(sum) & 0xffff || 0xffff, true);
   }
 
   /** Checks that the packet is what the gso type says, and finds the headers. 0, or a drop code. */
@@ -126,12 +131,13 @@ export function createSegmenter(arena: Arena, checksum: Checksum): Segmenter {
     if (done > 0) own &= ~CWR;
     view.setInt32(at + 4, number);
     bytes[at + 13] = own;
-    writeChecksum(at + 16, sum + swap16(number >>> 16) + swap16(number & 0xffff) + (own << 8));
+    const total = sum + swap16(number >>> 16) + swap16(number & 0xffff) + (own << 8);
+    view.setUint16(at + 16, ~fold(total) & 0xffff, true);
   }
 
   function writeUdpHeader(at: number, sum: number, udpLength: number): void {
     view.setUint16(at + 4, udpLength);
-    writeChecksum(at + 6, sum + swap16(udpLength));
+    writeUdpChecksum(at, sum + swap16(udpLength));
   }
 
   return {
