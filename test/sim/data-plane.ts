@@ -29,14 +29,16 @@ export interface DataPlane {
   receive(spi: number, key: string, path: Path, encapsulated: boolean): readonly Event[];
 }
 
-/** `name` is for messages. */
-export function createDataPlane(name: string): DataPlane {
+/** `name` is for messages; `before` is the data plane of the same gateway's life before a power cut: its SPIs may still be used. */
+export function createDataPlane(name: string, before?: DataPlane): DataPlane {
   const children = new Map<ChildId, Child>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
   const known = new Set<number>();
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
+
+  const knew = (spi: number): boolean => known.has(spi) || (before?.knew(spi) ?? false);
 
   const byId = (id: ChildId, what: string): Child => {
     const child = children.get(id);
@@ -61,9 +63,7 @@ export function createDataPlane(name: string): DataPlane {
           install(effect.child);
           return;
         case "useChild": {
-          const child = byId(effect.id, "useChild");
-          assert(!child.sending, `${name}: useChild twice for child ${effect.id}`);
-          child.sending = true;
+          byId(effect.id, "useChild").sending = true;
           order.push(effect.id);
           return;
         }
@@ -87,11 +87,11 @@ export function createDataPlane(name: string): DataPlane {
       }
       return undefined;
     },
-    knew: (spi) => known.has(spi),
+    knew,
     receive(spi, key, path, encapsulated) {
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {
-        assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
+        assert(knew(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
         return [];
       }
       const { pair } = child;

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { secret } from "../../crypto/secret.js";
-import { type Address, formatAddress, type Path, unspecified } from "../../esp/address.js";
+import { type Address, formatAddress, formatSocketAddress, type Path, unspecified } from "../../esp/address.js";
 import type { Encapsulation } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
 import type { Policy } from "../../ike/core/policy.js";
 import type { Report } from "../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
+import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import type { Clock } from "./clock.js";
 import { createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
@@ -41,10 +42,12 @@ export interface GatewayOptions {
   readonly names?: ReadonlyMap<string, Address>;
   /** Milliseconds that a key exchange takes at most. */
   readonly slowestAnswer: number;
+  /** For looking at one run: every event, effect and report in words. */
+  readonly trace?: (line: string) => void;
 }
 
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer }: GatewayOptions,
+  { name, address, policy, psk, names = new Map(), slowestAnswer, trace }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
@@ -59,6 +62,7 @@ export function createGateway(
   const context = () => ({ now: clock.now, random: coreRandom.octets, policy });
 
   const handle = (event: Event) => {
+    trace?.(`${clock.now} ${name} <- ${words(event)}`);
     const next = step(endpoint, event, context());
     endpoint = next.endpoint;
     for (const effect of next.effects) perform(effect);
@@ -81,6 +85,7 @@ export function createGateway(
   };
 
   const perform = (effect: Effect) => {
+    trace?.(`${clock.now} ${name} -> ${words(effect)}`);
     switch (effect.kind) {
       case "send":
         assert(effect.bytes.length > 0);
@@ -169,8 +174,40 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name);
+      dataPlane = createDataPlane(name, dataPlane);
       setAlarm();
     },
   };
+}
+
+/** An event or an effect in one line, without keys. */
+function words(what: Event | Effect): string {
+  switch (what.kind) {
+    case "datagram":
+    case "send":
+      return `${what.kind} ${messageWords(what.bytes)} ${formatPath(what.path)}`;
+    case "report": {
+      const { kind, ike, ...rest } = what.report;
+      return `report ${kind} ${ike ?? ""} ${JSON.stringify(rest)}`;
+    }
+    case "installChild":
+      return `installChild ${what.child.id} in ${what.child.spiIn.toString(16)} out ${what.child.spiOut.toString(16)} mappings ${what.child.mappings}`;
+    case "ask":
+      return `ask ${what.ask} ${what.question.kind}`;
+    case "answer":
+      return `answer ${what.ask} ${what.answer.kind}`;
+    default:
+      return JSON.stringify(what, (_, value) => (typeof value === "bigint" ? value.toString(16) : value));
+  }
+}
+
+function messageWords(bytes: Uint8Array): string {
+  const raw = decodeRawHeader(bytes);
+  const { exchange, fromInitiator, response, messageId, initiatorSpi, responderSpi } = ikeHeader(raw);
+  const spis = `${initiatorSpi.toString(16).slice(0, 4)}_${responderSpi.toString(16).slice(0, 4)}`;
+  return `${exchange} ${messageId} ${response ? "response" : "request"} by ${fromInitiator ? "I" : "R"} ${spis} ${bytes.length} octets`;
+}
+
+function formatPath({ local, remote }: Path): string {
+  return `${formatSocketAddress(local)}=${formatSocketAddress(remote)}`;
 }
