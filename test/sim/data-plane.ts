@@ -23,18 +23,18 @@ export interface DataPlane {
   perform(effect: Effect): void;
   /** The child on which this mapping sends: the last one that was told to. */
   sender(mapping: number): Child | undefined;
-  /** Whether a packet to this SPI may ever have been expected. */
-  knew(spi: number): boolean;
+  /** Every SPI to which a packet may ever have been expected. */
+  readonly known: ReadonlySet<number>;
   /** A packet came in; what the core is told about it. */
   receive(spi: number, key: string, path: Path, encapsulated: boolean): readonly Event[];
 }
 
-/** `name` is for messages. */
-export function createDataPlane(name: string): DataPlane {
+/** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
+export function createDataPlane(name: string, before: Iterable<number> = []): DataPlane {
   const children = new Map<ChildId, Child>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
-  const known = new Set<number>();
+  const known = new Set<number>(before);
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
 
@@ -62,7 +62,7 @@ export function createDataPlane(name: string): DataPlane {
           return;
         case "useChild": {
           const child = byId(effect.id, "useChild");
-          assert(!child.sending, `${name}: useChild twice for child ${effect.id}`);
+          assert(order.at(-1) !== effect.id, `${name}: useChild twice for child ${effect.id}`);
           child.sending = true;
           order.push(effect.id);
           return;
@@ -87,7 +87,7 @@ export function createDataPlane(name: string): DataPlane {
       }
       return undefined;
     },
-    knew: (spi) => known.has(spi),
+    known,
     receive(spi, key, path, encapsulated) {
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {

@@ -169,7 +169,7 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name);
+      dataPlane = createDataPlane(name, dataPlane.known);
       setAlarm();
     },
   };
