@@ -131,7 +131,8 @@ function decoded(bytes: Uint8Array, raw: Parameters<typeof decodeMessage>[1]) {
 }
 
 /** Beyond the limits a cookie is asked for; far beyond them even a cookie does not help (`architecture.md` section 9, 14). */
-const FULL = 8;
+const FULL_FACTOR = 8;
+const FULL_AT_LEAST = 64;
 
 function halfOpenLoad(draft: Draft, { remote }: Path): "low" | "high" | "full" {
   const { halfOpen, halfOpenPerAddress } = draft.base.policy.limits;
@@ -142,8 +143,12 @@ function halfOpenLoad(draft: Draft, { remote }: Path): "low" | "high" | "full" {
     all++;
     if (sameAddress(sa.path.remote.address, remote.address)) here++;
   }
-  if (all >= FULL * halfOpen || here >= FULL * halfOpenPerAddress) return "full";
+  if (all >= full(halfOpen) || here >= full(halfOpenPerAddress)) return "full";
   return all >= halfOpen || here >= halfOpenPerAddress ? "high" : "low";
+}
+
+function full(limit: number): number {
+  return Math.max(FULL_FACTOR * limit, FULL_AT_LEAST);
 }
 
 function ignored(draft: Draft, path: Path, code: string, detail: string): void {

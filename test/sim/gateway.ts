@@ -42,12 +42,14 @@ export interface GatewayOptions {
   readonly names?: ReadonlyMap<string, Address>;
   /** Milliseconds that a key exchange takes at most. */
   readonly slowestAnswer: number;
+  /** Takes every step twice and compares: nothing may depend on anything but its inputs, which stay as they are. */
+  readonly careful?: boolean;
   /** For looking at one run: every event, effect and report in words. */
   readonly trace?: (line: string) => void;
 }
 
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer, trace }: GatewayOptions,
+  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
@@ -61,9 +63,16 @@ export function createGateway(
 
   const context = () => ({ now: clock.now, random: coreRandom.octets, policy });
 
+  const stepTwice: typeof step = (before, event, ctx) => {
+    const first = step(before, event, { ...ctx, random: coreRandom.copy().octets });
+    const second = step(before, event, ctx);
+    assert.deepEqual(first, second, `${name}: the same step gave something else on ${event.kind}`);
+    return second;
+  };
+
   const handle = (event: Event) => {
     trace?.(`${clock.now} ${name} <- ${words(event)}`);
-    const next = step(endpoint, event, context());
+    const next = careful ? stepTwice(endpoint, event, context()) : step(endpoint, event, context());
     endpoint = next.endpoint;
     for (const effect of next.effects) perform(effect);
     setAlarm();
@@ -108,7 +117,14 @@ export function createGateway(
         return;
       default:
         dataPlane.perform(effect);
+        if (effect.kind === "installChild")
+          for (const packet of dataPlane.parked(effect.child.spiIn))
+            clock.after(0, () => tell(dataPlane.receive(packet)));
     }
+  };
+
+  const tell = (events: readonly Event[]) => {
+    for (const event of events) handle(event);
   };
 
   const answerTo = (question: Question): Answer => {
@@ -140,8 +156,7 @@ export function createGateway(
   const receive = ({ source, destination, content }: Packet) => {
     const path: Path = { local: destination, remote: source };
     if (content.kind === "ike") handle({ kind: "datagram", path, bytes: content.bytes.slice() });
-    if (content.kind === "esp")
-      for (const event of dataPlane.receive(content.spi, content.key, path, content.encapsulated)) handle(event);
+    if (content.kind === "esp") tell(dataPlane.receive({ ...content, path }));
   };
 
   network.attach(address, receive);
@@ -174,7 +189,7 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name, dataPlane);
+      dataPlane = createDataPlane(name, dataPlane.known);
       setAlarm();
     },
   };
