@@ -1,4 +1,5 @@
 /** One proposal of the peer against one of ours, transform type by transform type (RFC 7296 sections 3.3.2 and 3.3.6). */
+import { rowById } from "../../crypto/registry/lookup.js";
 import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
 import type { EncryptionChoice, EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { TRANSFORM_TYPE, type Transform } from "../wire/payloads/sa.js";
@@ -164,7 +165,8 @@ function optionWords({ row, keyBits }: Option): string {
 }
 
 function transformWords(type: TypeName, { id, keyBits, attributes }: Transform): string {
-  const name = id === 0 && type !== "sequence" ? "NONE" : `${type} ${id}`;
+  const known = rowById(type, "ikev2", id)?.name;
+  const name = known ?? (id === 0 ? "NONE" : `${type} ${id}`);
   const bits = keyBits === undefined ? "" : `/${keyBits}`;
   return attributes.length === 0 ? name + bits : `${name}${bits} with attribute ${attributes[0]!.type}`;
 }

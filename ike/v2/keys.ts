@@ -1,4 +1,5 @@
 /** Key derivation and the pre-shared key's proof, RFC 7296 sections 2.13 to 2.18. */
+import { keyLengths } from "../../crypto/backends.js";
 import { concat, equalConstantTime, utf8 } from "../../crypto/bytes.js";
 import type { Prf } from "../../crypto/interfaces.js";
 import { prfPlus } from "../../crypto/prf-plus.js";
@@ -136,13 +137,6 @@ export function isPskAuth(prf: Prf, psk: Secret, inputs: AuthInputs, data: Uint8
 }
 
 const KEY_PAD = utf8("Key Pad for IKEv2");
-
-function keyLengths({ encryption, keyBits, integrity }: SealerSpec): {
-  encryptionBytes: number;
-  integrityBytes: number;
-} {
-  return { encryptionBytes: keyBits / 8 + encryption.saltBytes, integrityBytes: integrity?.keyBytes ?? 0 };
-}
 
 /** Cuts key material from the front. */
 function cutter(material: Uint8Array): (length: number) => Secret {

@@ -10,30 +10,35 @@ export class Writer {
 
   u8(value: number): this {
     check(value, 0xff);
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
     check(value, 0xffff);
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u32(value: number): this {
     check(value, 0xffffffff);
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
   u64(value: bigint): this {
     if (value < 0n || value > 0xffffffffffffffffn) throw new RangeError(`${value} does not fit into 8 octets`);
-    this.#view.setBigUint64(this.#grow(8), value);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value);
     return this;
   }
 
   bytes(value: Uint8Array): this {
-    this.#bytes.set(value, this.#grow(value.length));
+    const at = this.#grow(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
@@ -71,7 +76,7 @@ export class Writer {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Room for `length` more octets, which are zero; the offset where they start. */
+  /** Room for `length` more octets, which are zero; the offset where they start. It may replace `#bytes` and `#view`. */
   #grow(length: number): number {
     const start = this.#length;
     const end = start + length;

@@ -56,7 +56,7 @@ function parse(text: string, lineCounter: LineCounter): Document | undefined {
       lineCounter,
       prettyErrors: false,
       uniqueKeys: false, // found in the walk, with both places
-      logLevel: "silent",
+      logLevel: "error", // "silent" would let further documents pass
     });
   } catch (error) {
     if (error instanceof RangeError) return undefined; // the parser's stack

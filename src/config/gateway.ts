@@ -1,11 +1,10 @@
 /** The `gateway` block with its defaults. */
 import { formatAddress, sameAddress } from "../../esp/address.js";
+import { DEFAULT_CONTROL_SOCKET } from "./control-socket.js";
 import type { Findings } from "./findings.js";
 import type { GatewaySettings } from "./model.js";
 import type { GatewayBlock } from "./schema.js";
 import type { Surroundings } from "./surroundings.js";
-
-export const DEFAULT_CONTROL_SOCKET = "/run/causeway/control.sock";
 
 export function buildGateway(block: GatewayBlock, host: Surroundings, findings: Findings): GatewaySettings {
   const ports = { ike: block.ports?.ike ?? 500, natT: block.ports?.nat_t ?? 4500 };

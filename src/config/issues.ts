@@ -1,14 +1,15 @@
 /** What zod finds, as sentences with places in the file. */
 import { z } from "zod";
 import type { SourceDocument } from "./document.js";
-import { isSecretPath, type ValuePath } from "./path.js";
+import { formatPath, isSecretPath, type ValuePath } from "./path.js";
 import { foundInstead, type Problem, printable } from "./problem.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** Every issue as one problem; unknown keys one by one. `value` is the document that was checked against `schema`. */
+/** Every issue as one problem, unknown keys one by one. A value that breaks several bounds is told once. */
 export function toProblems(schema: z.ZodType, source: SourceDocument, error: z.ZodError): Problem[] {
-  return error.issues.flatMap((issue) => problemsOf(issue, [], schema, source));
+  const problems = error.issues.flatMap((issue) => problemsOf(issue, [], schema, source));
+  return [...new Map(problems.map((each) => [`${formatPath(each.path)} ${each.message}`, each])).values()];
 }
 
 function problemsOf(issue: Issue, above: ValuePath, schema: z.ZodType, source: SourceDocument): Problem[] {

@@ -30,6 +30,8 @@ const YEAR = 365 * DAY;
 const LEAST_VOLUME = 2560 * 1024;
 
 const port = () => integer(1, 65535);
+/** sun_path of unix(7), without its closing zero. */
+const socketWords = { error: () => "allowed: an absolute path of a Unix socket, at most 107 octets" };
 const words = (what: string) => text(what, 400);
 
 export const gatewaySchema = block("the settings of this gateway", {
@@ -50,9 +52,10 @@ export const gatewaySchema = block("the settings of this gateway", {
       .exactOptional(),
   }).exactOptional(),
   control: block("the control socket", {
-    socket: text("the path of a Unix socket", 107)
-      .startsWith("/", { error: () => "allowed: an absolute path of a Unix socket" })
-      .refine((path) => Buffer.byteLength(path) <= 107, { error: () => "allowed: a path of at most 107 octets" })
+    socket: z
+      .string(socketWords)
+      .regex(/^\/\P{Cc}+$/u, socketWords)
+      .refine((path) => Buffer.byteLength(path) <= 107, socketWords)
       .exactOptional(),
   }).exactOptional(),
   http: inertOnly("dashboard, metrics and read-only API over HTTP", "off", false).exactOptional(),
@@ -96,7 +99,7 @@ const policy = block("which local ranges reach which peer ranges", {
     .exactOptional(),
   local_ports: portRange().exactOptional(),
   peer_ports: portRange().exactOptional(),
-});
+}).meta({ id: "policy" });
 
 const psk = z
   .union(
@@ -107,7 +110,7 @@ const psk = z
     ],
     { error: () => "allowed: { file: PATH } | { env: NAME } | a plain string" },
   )
-  .meta({ description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
+  .meta({ id: "psk", description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
 
 const ike = block("the IKE SA", {
   version: z
@@ -131,7 +134,7 @@ const ike = block("the IKE SA", {
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
     .exactOptional()
     .meta({ description: "NAT keepalives. Default: 20s." }),
-});
+}).meta({ id: "ike" });
 
 const esp = block("the ESP SAs", {
   proposals: list("proposals (aes256gcm16, aes128-sha256)", words("a proposal")).exactOptional(),
@@ -160,7 +163,7 @@ const esp = block("the ESP SAs", {
   dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
   df: notYet("a choice of the outer DF bit").exactOptional(),
   tfc_padding: inertOnly("TFC padding", "off", false, 0).exactOptional(),
-});
+}).meta({ id: "esp" });
 
 const dpd = z
   .union(
@@ -173,7 +176,7 @@ const dpd = z
     ],
     { error: () => "allowed: a block with timeout and action, or off" },
   )
-  .meta({ description: "Dead peer detection. Default: timeout 30s, action restart." });
+  .meta({ id: "dpd", description: "Dead peer detection. Default: timeout 30s, action restart." });
 
 const tunnelShape = {
   peer: text("an address, a DNS name, or any", 253).exactOptional(),

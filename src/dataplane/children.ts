@@ -2,10 +2,12 @@
  * The children of this worker: makes an SA out of what the main thread sends, and keeps beside each what the outer path lets through.
  */
 import { createSealer } from "../../crypto/backends.js";
+import type { Sealer } from "../../crypto/interfaces.js";
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import { sealerSpecByName } from "../../crypto/registry/lookup.js";
 import { secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
+import type { ParkedPacket } from "../../esp/larval.js";
 import { innerMtu, mssFor } from "../../esp/mtu.js";
 import type { EspLengths } from "../../esp/packet.js";
 import type { ChildId, Encapsulation } from "../../esp/sa.js";
@@ -71,19 +73,25 @@ export function createChildren(parts: ChildrenParts): Children {
     install(child) {
       const spec = sealerSpecByName(child.suite);
       const outer = outers.make(child.path, child.encapsulation, child.tunnel);
+      const made: Sealer[] = [];
+      let parked: readonly ParkedPacket<Origin>[];
       try {
-        const inbound = createSealer(arena, spec, secretKeys(child.inboundKeys));
-        const outbound = createSealer(arena, spec, secretKeys(child.outboundKeys));
+        for (const keys of [child.inboundKeys, child.outboundKeys])
+          made.push(
+            createSealer(arena, spec, { encryption: secret(keys.encryption), integrity: secret(keys.integrity) }),
+          );
+        const [inbound, outbound] = made as [Sealer, Sealer];
         const parameters = { ...child, extendedSequence: child.suite.extendedSequence };
-        const parked = sad.install(parameters, { inbound, outbound }, outer, now());
-        const one = { id: child.id, lengths: outbound, outer };
-        kept.set(child.id, one);
-        measure(one);
-        for (const { bytes, outerTos, origin } of parked) receiver.replay(bytes, outerTos, origin);
+        parked = sad.install(parameters, { inbound, outbound }, outer, now());
       } catch (error) {
-        if (!kept.has(child.id)) outers.release(outer);
+        for (const sealer of made) sealer.free();
+        outers.release(outer);
         throw error;
       }
+      const one = { id: child.id, lengths: made[1]!, outer };
+      kept.set(child.id, one);
+      measure(one);
+      for (const { bytes, outerTos, origin } of parked) receiver.replay(bytes, outerTos, origin);
     },
     update(id, path, encapsulation) {
       const one = kept.get(id);
@@ -109,8 +117,4 @@ export function createChildren(parts: ChildrenParts): Children {
       for (const one of kept.values()) if (one.outer === outer) measure(one);
     },
   };
-}
-
-function secretKeys(keys: { readonly encryption: Uint8Array; readonly integrity: Uint8Array }) {
-  return { encryption: secret(keys.encryption), integrity: secret(keys.integrity) };
 }

@@ -28,6 +28,8 @@ export interface LoopParts {
 export interface Loop {
   /** When the present round began. */
   now(): number;
+  /** Slices so far. */
+  wakeUps(): number;
   /** Lets go of every descriptor, without closing it. */
   stop(): void;
 }
@@ -55,6 +57,7 @@ export function startLoop(parts: LoopParts): Loop {
   let tunBusyAt = Number.NEGATIVE_INFINITY;
   let now = clock();
   let blockedOn: OuterSocket | undefined;
+  let wakeUps = 0;
 
   function serve(list: readonly Source[], batches: number): number {
     let messages = 0;
@@ -68,6 +71,7 @@ export function startLoop(parts: LoopParts): Loop {
   }
 
   function slice(): void {
+    wakeUps++;
     now = clock();
     const end = now + SLICE;
     let work: number;
@@ -114,6 +118,7 @@ export function startLoop(parts: LoopParts): Loop {
 
   return {
     now: () => now,
+    wakeUps: () => wakeUps,
     stop() {
       tunWatch.close();
       for (const one of watches.values()) one.close();

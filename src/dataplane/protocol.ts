@@ -86,6 +86,8 @@ export interface IoCounters {
   /** ESP packets sent, and the system calls that it took. */
   readonly espSent: number;
   readonly sendCalls: number;
+  /** How often a descriptor was ready. */
+  readonly wakeUps: number;
   /** NAT keepalives received (RFC 3948 section 2.3). */
   readonly keepalives: number;
   /** IKE datagrams that the operating system did not take. */

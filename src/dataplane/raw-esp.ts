@@ -7,10 +7,9 @@
 import { type Address, formatAddress, isUnspecified, type SocketAddress, sameAddress } from "../../esp/address.js";
 import { SystemError } from "./libc.js";
 import { SOCK_RAW, type SocketCalls } from "./socket-options.js";
-import { type OuterSocket, SocketError } from "./udp.js";
+import { ESP_RECEIVE_OCTETS, type OuterSocket, SEND_OCTETS, SocketError } from "./udp.js";
 
 const IPPROTO_ESP = 50;
-const BUFFER_OCTETS = 8 << 20;
 
 /** One socket for each different address. Undefined without the permission; throws `SocketError` for anything else. */
 export function openRawEspSockets(
@@ -41,7 +40,7 @@ function openOne(calls: SocketCalls, address: Address, mark: number): OuterSocke
   const wildcard = isUnspecified(address);
   const fd = calls.open(family, SOCK_RAW, IPPROTO_ESP);
   if (mark !== 0 && !calls.mark(fd, mark)) throw new SystemError("SO_MARK", 1);
-  calls.buffers(fd, BUFFER_OCTETS);
+  calls.buffers(fd, ESP_RECEIVE_OCTETS, SEND_OCTETS);
   calls.receiveHeaderFields(fd, family, wildcard);
   calls.dontFragment(fd, family, true);
   const local = { address, port: 0 };

@@ -50,8 +50,8 @@ export interface SocketCalls {
   set(fd: number, level: number, option: number, value: number): boolean;
   /** SO_MARK; false without CAP_NET_ADMIN. */
   mark(fd: number, mark: number): boolean;
-  /** Both queues, beyond the system's limit where we may. */
-  buffers(fd: number, octets: number): void;
+  /** Both queues, in octets, beyond the system's limit where we may. */
+  buffers(fd: number, receive: number, send: number): void;
   /** Asks for what each datagram's IP header says: TOS or Traffic Class always, our own address on wildcard sockets. */
   receiveHeaderFields(fd: number, family: Family, ownAddress: boolean): void;
   /** DF set and no fragments of our own, or the opposite. */
@@ -96,9 +96,9 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
     bind: bindTo,
     set,
     mark: (fd, mark) => set(fd, SOL_SOCKET, SO_MARK, mark),
-    buffers(fd, octets) {
-      if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets)) set(fd, SOL_SOCKET, SO_RCVBUF, octets);
-      if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, octets)) set(fd, SOL_SOCKET, SO_SNDBUF, octets);
+    buffers(fd, receive, send) {
+      if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive)) set(fd, SOL_SOCKET, SO_RCVBUF, receive);
+      if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, send)) set(fd, SOL_SOCKET, SO_SNDBUF, send);
     },
     receiveHeaderFields(fd, family, ownAddress) {
       if (family === 4) {

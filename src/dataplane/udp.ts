@@ -33,8 +33,10 @@ export interface SocketSettings {
   readonly mark: number;
 }
 
-const BUFFER_OCTETS = 8 << 20;
-const IKE_BUFFER_OCTETS = 2 << 20;
+/** Received ESP may wait while this thread has no CPU; what is sent waits in the senders instead, so that delay stays short. */
+export const ESP_RECEIVE_OCTETS = 8 << 20;
+export const SEND_OCTETS = 1 << 20;
+const IKE_RECEIVE_OCTETS = 2 << 20;
 
 /** Classic BPF over the UDP payload: socket 0 (IKE) for four zero octets and for what is shorter, socket 1 (ESP) for the rest. */
 const STEERING: readonly FilterInstruction[] = [
@@ -95,7 +97,7 @@ function openOne(
   if (mark !== 0 && !calls.mark(fd, mark)) throw new SystemError("SO_MARK", 1);
   if (family === 6) calls.ipv6Only(fd);
   if (reusePort) calls.reusePort(fd);
-  calls.buffers(fd, carries === "udpEsp" ? BUFFER_OCTETS : IKE_BUFFER_OCTETS);
+  calls.buffers(fd, carries === "udpEsp" ? ESP_RECEIVE_OCTETS : IKE_RECEIVE_OCTETS, SEND_OCTETS);
   calls.receiveHeaderFields(fd, family, wildcard);
   calls.dontFragment(fd, family, carries === "udpEsp");
   // Both of a pair: which one the kernel asks before it merges datagrams is a matter of the flow's hash.

@@ -186,8 +186,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         sad.setTunnels(message.tunnels);
         return;
       case "readCounters": {
-        const { sentPackets, sendCalls } = outbox;
-        const io = { espSent: sentPackets, sendCalls, keepalives: receiver.keepalives, ikeUnsent: sender.unsent };
+        const io = {
+          espSent: outbox.sentPackets,
+          sendCalls: outbox.sendCalls,
+          wakeUps: loop.wakeUps(),
+          keepalives: receiver.keepalives,
+          ikeUnsent: sender.unsent,
+        };
         post({ kind: "counters", request: message.request, ...sad.counters(), io });
         return;
       }

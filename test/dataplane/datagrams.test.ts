@@ -15,6 +15,9 @@ const THEIRS = "192.0.2.2";
 /** A second address of ours, which nobody configured. */
 const ALSO_OURS = "192.0.2.11";
 
+const SHARED = { suite: GCM, encapsulation: "udp", outer: [OURS, THEIRS] } as const;
+const BARRIER = 1000;
+
 /** IKE header and nothing behind it: what the worker looks at are its lengths. */
 function ikeMessage(mark: number, octets = 60): Uint8Array {
   const message = new Uint8Array(octets).fill(mark);
@@ -30,6 +33,8 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
   let ids = 0;
   let child: ChildMessage;
   let seal: (inner: Uint8Array) => Uint8Array;
+  let sealBarrier: (inner: Uint8Array) => Uint8Array;
+  let barriers = 0;
 
   before(async () => {
     createLink();
@@ -39,7 +44,9 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     gateway.start(settingsFor(["0.0.0.0", "::"]));
     await gateway.next("ready");
     routeInto(LEFT, "causeway0", 1400);
-    gateway.post(tunnels(0));
+    const [ours, theirs] = bothEnds({ ...SHARED, id: BARRIER, spis: [0x30000, 0x40000] });
+    sealBarrier = createPeerSa(theirs);
+    gateway.post(tunnels(0), { kind: "installChild", child: { ...ours, tunnel: "barrier" } });
   });
   after(async () => {
     await Promise.all([gateway?.end(), peer?.end()]);
@@ -49,13 +56,7 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
   /** A fresh child, not installed yet. */
   beforeEach(() => {
     ids++;
-    const [ours, theirs] = bothEnds({
-      id: ids,
-      suite: GCM,
-      encapsulation: "udp",
-      outer: [OURS, THEIRS],
-      spis: [0x10000 + ids, 0x20000 + ids],
-    });
+    const [ours, theirs] = bothEnds({ ...SHARED, id: ids, spis: [0x10000 + ids, 0x20000 + ids] });
     child = ours;
     seal = createPeerSa(theirs);
   });
@@ -74,12 +75,16 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     tunnel: Readonly<Record<string, number>>;
     packets: number;
   }> {
-    // What is read after it on the same sockets has been handled: an IKE message that comes through says so.
-    const mark = 100 + (ids % 100);
-    const through = gateway.next("datagram", ({ bytes }) => bytes[0] === mark);
+    // Each socket is read in order: once the last datagram of each has been handled, so have all before it.
+    const mark = 100 + barriers;
+    const through = [IKE_PORT, NAT_T_PORT].map((port) =>
+      gateway.next("datagram", ({ bytes, path }) => bytes[0] === mark && path.local.port === port),
+    );
     await send(IKE_PORT, IKE_PORT, ikeMessage(mark));
-    await send(NAT_T_PORT, NAT_T_PORT, marked(ikeMessage(mark)));
-    await through;
+    await send(NAT_T_PORT, NAT_T_PORT, marked(ikeMessage(mark)), sealBarrier(innerPacket("10.2.0.1", "10.1.0.1")));
+    barriers++;
+    await Promise.all(through);
+    while ((await gateway.counters()).children[BARRIER]!.packetsIn < barriers);
     const counters = await gateway.counters();
     const tunnel = counters.tunnels.test!;
     return { nobody: counters.drops, tunnel: tunnel.drops, packets: tunnel.packetsIn };
@@ -238,6 +243,32 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     await gateway.next("limit", (message) => message.child === child.id && message.limit === "soft");
     await gateway.next("limit", (message) => message.child === child.id && message.limit === "hard");
     assert.equal(total((await drops()).tunnel, "hardLimit"), 1);
+  });
+
+  test("no octets end the data plane, neither in the outer packet nor, from an authenticated peer, in the inner one", async () => {
+    gateway.post({ kind: "installChild", child });
+    let state = 1;
+    const octet = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state >>> 24;
+    };
+    const random = (length: number) => Uint8Array.from({ length }, octet);
+    const outer = Array.from({ length: 500 }, () => random(octet() * (octet() & 7)));
+    // The second half looks like ours, and like the start of an IP header, so that more is looked at.
+    const spi = new DataView(new ArrayBuffer(4));
+    spi.setUint32(0, child.spiIn);
+    const ours = Array.from({ length: 500 }, () => new Uint8Array([...new Uint8Array(spi.buffer), ...random(octet())]));
+    const inner = Array.from({ length: 500 }, (_, i) => {
+      const packet = random(1 + octet());
+      if (i % 2 === 0) packet.set(innerPacket("10.2.0.1", "10.1.0.1").subarray(0, Math.min(20, packet.length)));
+      if (i % 4 === 0 && packet.length > 20) new DataView(packet.buffer).setUint16(2, packet.length);
+      if (i % 8 === 0 && packet.length > 20) packet[9] = 6;
+      return seal(packet);
+    });
+    await send(IKE_PORT, IKE_PORT, ...outer);
+    for (const some of [outer, ours, inner]) await send(NAT_T_PORT, NAT_T_PORT, ...some);
+    await drops();
+    assert.ok(!gateway.messages().some(({ kind }) => kind === "failed"));
   });
 
   test("a flood of ESP leaves every IKE message its way", async () => {

@@ -1,0 +1,154 @@
+/** Our gateway in a scenario: its configuration file, its process, and its commands. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { type Finished, type Running, run, start, until } from "../child.js";
+import { identity, PSK, type Scenario } from "./scenario.js";
+import type { Side, SideView } from "./side.js";
+import { NAMESPACE, type Topology } from "./topology.js";
+
+const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
+const TUNNEL = "site";
+
+/** The parts of `status --json` that the scenarios look at. */
+interface Status {
+  readonly tunnels: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason: string;
+    readonly ike: null | { readonly spi_i: string; readonly spi_r: string };
+    readonly children: readonly {
+      readonly state: string;
+      readonly spi_in?: string | number | null;
+      readonly spi_out?: string | number | null;
+      readonly encapsulation?: "esp" | "udp" | null;
+    }[];
+    readonly counters: { readonly drops: Readonly<Record<string, number>> };
+  }[];
+}
+
+export interface OurGateway extends Side {
+  /** State and reason of the tunnel in the words of `status`. */
+  state(): Promise<{ readonly state: string; readonly reason: string }>;
+}
+
+export function ourGateway(topology: Topology, folder: string): OurGateway {
+  const inside = (...argv: string[]): string[] => topology.namespaces.inside(NAMESPACE.ours, ...argv);
+  const socket = join(folder, "control.sock");
+  let daemon: Running | undefined;
+  let before = "";
+
+  const command = async (...words: string[]): Promise<string> => {
+    const [verb = "", ...rest] = words;
+    const done = await run(inside(process.execPath, MAIN, verb, ...rest, "--socket", socket), { seconds: 40 });
+    if (done.status !== 0)
+      throw new Error(`causeway ${words.join(" ")}: status ${done.status}\n${done.stdout}${done.stderr}`);
+    return done.stdout;
+  };
+  const tunnel = async (): Promise<Status["tunnels"][number]> => {
+    const status = JSON.parse(await command("status", "--json")) as Status;
+    const found = status.tunnels.find(({ name }) => name === TUNNEL);
+    if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
+    return found;
+  };
+
+  return {
+    async load(scenario) {
+      const file = join(folder, "gateway.yaml");
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, "site.psk"), `${PSK}\n`, { mode: 0o600 });
+      await writeFile(file, stringify(configuration(topology, scenario, socket)));
+      before = await hostState(inside);
+      const started = start(inside(process.execPath, MAIN, "run", "-c", file), {
+        logFile: join(folder, "gateway.log"),
+      });
+      daemon = started;
+      let early: Finished | undefined;
+      started.ended.then((done) => (early = done)).catch(() => {});
+      await until("causeway to answer on its control socket", 15, async () => {
+        if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
+        return tunnel().catch(() => undefined);
+      });
+    },
+    async unload() {
+      if (!daemon) return;
+      const begun = performance.now();
+      const done = await daemon.stop();
+      daemon = undefined;
+      const seconds = (performance.now() - begun) / 1000;
+      if (done.status !== 0) throw new Error(`causeway ended with status ${done.status} on SIGTERM`);
+      if (seconds > 5) throw new Error(`causeway took ${seconds.toFixed(1)} s to end on SIGTERM`);
+      const after = await hostState(inside);
+      if (after !== before) throw new Error(`causeway left something behind.\nbefore:\n${before}\nafter:\n${after}`);
+    },
+    initiate: async () => void (await command("up", TUNNEL)),
+    rekey: async (what) => void (await command("rekey", TUNNEL, ...(what === "ike" ? ["--ike"] : []))),
+    terminate: async () => void (await command("down", TUNNEL)),
+    view: async () => viewOf(await tunnel()),
+    state: async () => {
+      const { state, reason } = await tunnel();
+      return { state, reason };
+    },
+    log: async () => daemon?.output() ?? "",
+    drops: async () => new Map(Object.entries((await tunnel()).counters.drops).filter(([, count]) => count > 0)),
+  };
+}
+
+/** gateway.yaml of a scenario, as the value that is written. */
+export function configuration(topology: Topology, scenario: Scenario, socket: string): unknown {
+  const { outer = 4, inner = 4 } = scenario;
+  const { ours, peer } = topology.addresses;
+  const passive = scenario.role === "responder";
+  return {
+    version: 1,
+    gateway: {
+      name: "near",
+      address: ours.outer[outer],
+      control: { socket },
+      log: { level: "debug", format: "json" },
+    },
+    tunnels: [
+      {
+        name: TUNNEL,
+        peer: scenario.behindNat === "peer" ? "any" : peer.outer[outer],
+        local_id: identity(scenario, "ours", ours),
+        peer_id: identity(scenario, "peer", peer),
+        psk: { file: join(socket, "..", "site.psk") },
+        start: passive ? "passive" : "active",
+        close: passive ? "none" : "restart",
+        policies: [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
+        ike: { proposals: [scenario.ike] },
+        esp: {
+          proposals: [scenario.esp],
+          ...(/-(modp|ecp|x25519)/.test(scenario.esp) ? {} : { pfs: "off" }),
+          ...(scenario.ours?.["esp"] as object | undefined),
+        },
+        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
+      },
+    ],
+  };
+}
+
+function viewOf(tunnel: Status["tunnels"][number]): SideView {
+  const children = tunnel.children
+    .filter(({ spi_in, spi_out }) => spi_in != null && spi_out != null)
+    .map((child) => ({
+      spiIn: spi(child.spi_in),
+      spiOut: spi(child.spi_out),
+      encapsulation: child.encapsulation ?? "esp",
+    }));
+  if (tunnel.ike === null) return { children };
+  return { ike: { initiator: tunnel.ike.spi_i, responder: tunnel.ike.spi_r }, children };
+}
+
+function spi(value: string | number | null | undefined): string {
+  return typeof value === "number" ? value.toString(16).padStart(8, "0") : String(value).replace(/^0x/, "");
+}
+
+/** Devices, routes, rules and sockets in our namespace: what has to be the same after the daemon as before it. */
+async function hostState(inside: (...argv: string[]) => string[]): Promise<string> {
+  const script = `ip -br link; for f in -4 -6; do ip $f route show table all | grep -v -e 'table local' -e fe80 -e multicast; ip $f rule; done
+    nft list ruleset 2>/dev/null; cat /proc/net/udp /proc/net/udp6 /proc/net/raw /proc/net/raw6 | sed -n '/:/s/ *[0-9]*: \\([^ ]*\\).*/\\1/p'; true`;
+  const done = await run(inside("sh", "-c", script), { seconds: 20 });
+  return done.stdout;
+}

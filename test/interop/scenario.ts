@@ -1,0 +1,93 @@
+/** A row of the interoperability table: what both sides are told, what then happens, and what must come of it. */
+
+export type PeerKind = "strongswan-userspace" | "strongswan-kernel" | "libreswan-kernel";
+export type Who = "ours" | "peer";
+
+export type Step =
+  /** Echo requests from the host behind `from` to the host behind the other side; every one must come back. */
+  | { readonly do: "ping"; readonly from: Who; readonly count: number }
+  /** A TCP transfer from the host behind `from`, compared by SHA-256. */
+  | { readonly do: "transfer"; readonly from: Who; readonly mebibytes: number }
+  /** A rekey that `by` begins, with echo requests running through it. */
+  | { readonly do: "rekey"; readonly what: "child" | "ike"; readonly by: Who }
+  /** `by` deletes the tunnel; the other side must have forgotten it too. */
+  | { readonly do: "delete"; readonly by: Who }
+  /** `by` brings the tunnel up again. */
+  | { readonly do: "reconnect"; readonly by: Who }
+  /** The tunnel must come up again with nobody asking (`close: restart`). */
+  | { readonly do: "comes back" }
+  /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
+  | { readonly do: "remap"; readonly first: Who };
+
+export interface Scenario {
+  readonly name: string;
+  /** `ci`: part of `npm test`. `full`: `npm run test:full` alone. */
+  readonly tier: "ci" | "full";
+  readonly peer: PeerKind;
+  /** Ours, in the first exchange. */
+  readonly role: "initiator" | "responder";
+  /** Who stands behind a router that translates address and port. */
+  readonly behindNat?: Who;
+  /** IP versions. Default: 4 inside 4. */
+  readonly outer?: 4 | 6;
+  readonly inner?: 4 | 6;
+  /** `name` (default): ours.test and peer.test. `address`: the outer addresses, which both sides also assume when nobody says. */
+  readonly ids?: "name" | "address";
+  /** Proposals as our configuration and strongSwan's write them. */
+  readonly ike: string;
+  readonly esp: string;
+  /** Further keys of our tunnel. */
+  readonly ours?: Readonly<Record<string, unknown>>;
+  /** Further lines of the peer's connection (strongSwan: `connections.site`; libreswan: `conn site`). */
+  readonly theirs?: readonly string[];
+  /** Further lines of strongSwan's child. */
+  readonly theirChild?: readonly string[];
+  /** The peer's pre-shared key is another one: the handshake must fail as AUTHENTICATION_FAILED at both ends. */
+  readonly wrongPsk?: true;
+  /** How ESP must travel. */
+  readonly encapsulation: "esp" | "udp";
+  readonly steps: readonly Step[];
+}
+
+export const PSK = "correct horse battery staple";
+export const WRONG_PSK = "incorrect horse battery staple";
+
+/** How a side is called in IDi and IDr. */
+export function identity(
+  scenario: Scenario,
+  who: Who,
+  site: { readonly outer: { readonly 4: string; readonly 6: string } },
+): string {
+  return scenario.ids === "address" ? site.outer[scenario.outer ?? 4] : `${who}.test`;
+}
+
+export const ping = (from: Who, count = 5): Step => ({ do: "ping", from, count });
+export const transfer = (from: Who, mebibytes: number): Step => ({ do: "transfer", from, mebibytes });
+export const rekey = (what: "child" | "ike", by: Who): Step => ({ do: "rekey", what, by });
+export const deleteBy = (by: Who): Step => ({ do: "delete", by });
+export const reconnect = (by: Who): Step => ({ do: "reconnect", by });
+export const comesBack: Step = { do: "comes back" };
+export const remap = (first: Who): Step => ({ do: "remap", first });
+
+/** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
+export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {
+  const again = role === "initiator" ? "ours" : "peer";
+  return [
+    ping("ours"),
+    ping("peer"),
+    transfer("ours", mebibytes),
+    transfer("peer", mebibytes),
+    rekey("child", "ours"),
+    rekey("child", "peer"),
+    rekey("ike", "ours"),
+    rekey("ike", "peer"),
+    rekey("child", "ours"),
+    ping("ours"),
+    deleteBy("ours"),
+    reconnect(again),
+    ping("peer"),
+    deleteBy("peer"),
+    role === "initiator" ? comesBack : reconnect(again),
+    ping("ours"),
+  ];
+}

@@ -1,0 +1,83 @@
+/** A topology with a peer in it that stays up while the scenarios come and go. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Running, start, until } from "../child.js";
+import { type OurGateway, ourGateway } from "./gateway.js";
+import { namespacePlace, type Place } from "./place.js";
+import type { PeerKind, Who } from "./scenario.js";
+import type { Side } from "./side.js";
+import { strongSwan, strongswanConf } from "./strongswan.js";
+import { buildTopology, NAMESPACE, type Topology } from "./topology.js";
+
+export interface OpenStage {
+  readonly topology: Topology;
+  readonly sides: Readonly<Record<Who, Side>>;
+  /** Absent in a control run, where a second strongSwan stands in for our gateway. */
+  readonly gateway?: OurGateway;
+  close(): Promise<void>;
+}
+
+/** `CAUSEWAY_INTEROP_CONTROL=1`: strongSwan on both ends, which tells a fault of the harness or of a peer from one of ours. */
+const CONTROL = process.env["CAUSEWAY_INTEROP_CONTROL"] === "1";
+
+export async function openStage(kind: PeerKind, options: { readonly router: boolean }): Promise<OpenStage> {
+  const folder = await mkdtemp(join(tmpdir(), "causeway-interop-"));
+  const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const topology = await buildTopology({ router: options.router, guest: kind !== "strongswan-userspace" });
+    undo.push(() => topology.close());
+    const peer = await openPeer(kind, topology, folder, undo);
+    if (CONTROL) return { topology, sides: { ours: await openUserspace(topology, folder, "ours", undo), peer }, close };
+    const gateway = ourGateway(topology, join(folder, "near"));
+    return { topology, sides: { ours: gateway, peer }, gateway, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openPeer(
+  kind: PeerKind,
+  topology: Topology,
+  folder: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<Side> {
+  if (kind === "strongswan-userspace") return openUserspace(topology, folder, "peer", undo);
+  throw new Error(`not here yet: ${kind}`);
+}
+
+async function openUserspace(
+  topology: Topology,
+  folder: string,
+  who: Who,
+  undo: (() => Promise<unknown>)[],
+): Promise<Side> {
+  const shared = join(folder, `${who}-charon`);
+  await mkdir(shared);
+  const place = namespacePlace(topology.namespaces, NAMESPACE[who], shared);
+  const conf = await place.file("charon.conf", strongswanConf(place, "charon", true));
+  const daemon = start(topology.namespaces.inside(NAMESPACE[who], "/usr/sbin/charon-systemd"), {
+    env: { ...process.env, STRONGSWAN_CONF: conf },
+    logFile: join(shared, "charon.out"),
+  });
+  undo.push(() => daemon.stop());
+  await charonAnswers(place, "charon", daemon);
+  return strongSwan(place, "charon", topology, who, true);
+}
+
+/** Waits until charon answers on its control socket. */
+export async function charonAnswers(place: Place, name: string, daemon?: Running): Promise<void> {
+  await until("charon to answer", 20, async () => {
+    const asked = place.shell(`test -S ${place.path(`${name}.vici`)}`);
+    return asked.then(
+      () => true as const,
+      () => undefined,
+    );
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}\n${daemon?.output() ?? ""}`);
+  });
+}

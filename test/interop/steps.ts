@@ -1,0 +1,175 @@
+/** What the steps of a scenario do, and what has to be true after each. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { must, run, start, until } from "../child.js";
+import type { Scenario, Step, Who } from "./scenario.js";
+import type { Side, SideView } from "./side.js";
+import { HOST, type Topology } from "./topology.js";
+import type { TransferResult } from "./transfer.js";
+
+export interface Stage {
+  readonly topology: Topology;
+  readonly sides: Readonly<Record<Who, Side>>;
+  /** For the log of the test: what was measured on the way. */
+  note(text: string): void;
+}
+
+/** Both ends' view of a tunnel that is up and settled: one child, and each end's SPIs are the other's. */
+export interface Agreement {
+  readonly ike: string;
+  readonly child: string;
+  readonly encapsulation: "esp" | "udp";
+}
+
+const TRANSFER = join(import.meta.dirname, "transfer.js");
+const other = (who: Who): Who => (who === "ours" ? "peer" : "ours");
+
+export async function perform(stage: Stage, scenario: Scenario, step: Step): Promise<void> {
+  switch (step.do) {
+    case "ping":
+      return ping(stage, scenario, step.from, step.count);
+    case "transfer":
+      return transfer(stage, scenario, step.from, step.mebibytes);
+    case "rekey":
+      return rekey(stage, scenario, step.what, step.by);
+    case "delete":
+      return deleteTunnel(stage, step.by);
+    case "reconnect":
+      await stage.sides[step.by].initiate();
+      return void (await agreement(stage, scenario));
+    case "comes back":
+      return void (await agreement(stage, scenario));
+    case "remap":
+      return remap(stage, scenario, step.first);
+  }
+}
+
+/** Waits until both ends show the same tunnel, up and settled, with ESP travelling as the scenario says. */
+export async function agreement(
+  stage: Stage,
+  scenario: Scenario,
+  isNew: (a: Agreement) => boolean = () => true,
+): Promise<Agreement> {
+  let last = "";
+  const agreed = await until("both ends show the same established tunnel", 25, async () => {
+    const [ours, peer] = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
+    last = `ours ${JSON.stringify(ours)}\npeer ${JSON.stringify(peer)}`;
+    const found = compare(ours, peer);
+    return found && isNew(found) ? found : undefined;
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}; the last views:\n${last}`);
+  });
+  assert.equal(agreed.encapsulation, scenario.encapsulation, "how ESP travels");
+  return agreed;
+}
+
+function compare(ours: SideView, peer: SideView): Agreement | undefined {
+  const [child] = ours.children;
+  const [twin] = peer.children;
+  if (!ours.ike || !peer.ike || !child || !twin || ours.children.length > 1 || peer.children.length > 1)
+    return undefined;
+  const ike = `${ours.ike.initiator}_${ours.ike.responder}`;
+  if (ike !== `${peer.ike.initiator}_${peer.ike.responder}`) return undefined;
+  if (child.spiIn !== twin.spiOut || child.spiOut !== twin.spiIn || child.encapsulation !== twin.encapsulation)
+    return undefined;
+  return { ike, child: `${child.spiIn}_${child.spiOut}`, encapsulation: child.encapsulation };
+}
+
+async function ping(stage: Stage, scenario: Scenario, from: Who, count: number): Promise<void> {
+  const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];
+  const words = ["ping", "-n", "-i", "0.1", "-c", String(count), "-W", "3", target];
+  const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
+  const { sent, received } = pingCounts(done.stdout);
+  if (received !== count)
+    throw new Error(`${received} of ${sent} echo requests from ${from} came back; ${await drops(stage)}`);
+}
+
+async function transfer(stage: Stage, scenario: Scenario, from: Who, mebibytes: number): Promise<void> {
+  const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];
+  const node = (who: Who, ...args: string[]): string[] =>
+    stage.topology.namespaces.inside(HOST[who], process.execPath, TRANSFER, ...args);
+  const port = "5001";
+  const receiver = start(node(other(from), "receive", target, port), { seconds: 240 });
+  await until("the receiver to listen", 10, async () => receiver.output().includes("listening") || undefined);
+  const octets = mebibytes * 2 ** 20;
+  let sent: TransferResult;
+  try {
+    sent = JSON.parse(await must(node(from, "send", target, port, String(octets)), { seconds: 240 })) as TransferResult;
+  } catch (error) {
+    await receiver.stop();
+    throw new Error(`${(error as Error).message}\n${await drops(stage)}`);
+  }
+  const received = JSON.parse((await receiver.ended).stdout.trim().split("\n").at(-1) ?? "") as TransferResult;
+  assert.deepEqual([received.octets, received.sha256], [octets, sent.sha256], "what arrived is what was sent");
+  const rate = (octets * 8) / sent.seconds / 1e6;
+  stage.note(`${mebibytes} MiB from ${from}: ${rate.toFixed(0)} Mbit/s`);
+}
+
+/**
+ * A rekey must not cost a packet: echo requests run all the time. Loss is judged by cause: a drop that our side counted, or
+ * that nobody explains, fails; one that the peer's own statistics explain is noted.
+ */
+async function rekey(stage: Stage, scenario: Scenario, what: "child" | "ike", by: Who): Promise<void> {
+  const before = await agreement(stage, scenario);
+  const target = stage.topology.addresses.peer.host[scenario.inner ?? 4];
+  const echo = start(stage.topology.namespaces.inside(HOST.ours, "ping", "-n", "-i", "0.05", "-W", "2", target), {
+    seconds: 60,
+  });
+  await until("the first echo", 10, async () => /bytes from/.test(echo.output()) || undefined);
+  const dropsBefore = await stage.sides.ours.drops();
+  let after: Agreement;
+  try {
+    await stage.sides[by].rekey(what);
+    after = await agreement(stage, scenario, (now) =>
+      what === "ike" ? now.ike !== before.ike : now.child !== before.child,
+    );
+  } finally {
+    echo.signal("SIGINT"); // ping then prints its summary
+  }
+  if (what === "ike") assert.equal(after.child, before.child, "the child outlives the IKE SA that made it");
+  else assert.equal(after.ike, before.ike, "the IKE SA outlives its child");
+  const { sent, received } = pingCounts((await echo.ended).stdout);
+  const lost = sent - received - 1; // the last request may still be on its way
+  if (lost <= 0) return;
+  const counted = [...(await stage.sides.ours.drops())].filter(([reason, n]) => n > (dropsBefore.get(reason) ?? 0));
+  const theirs = await stage.sides.peer.drops();
+  const story = `${lost} of ${sent} echo requests were lost while ${by} rekeyed the ${what}; ${await drops(stage)}`;
+  if (counted.length > 0 || theirs.size === 0) throw new Error(story);
+  stage.note(`${story} (the peer's statistics explain it)`);
+}
+
+async function deleteTunnel(stage: Stage, by: Who): Promise<void> {
+  const before = (await stage.sides[by].view()).ike;
+  assert.ok(before, "there is an IKE SA to delete");
+  await stage.sides[by].terminate();
+  await until("both ends to forget the deleted IKE SA", 10, async () => {
+    const views = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
+    return views.every(({ ike }) => ike?.initiator !== before.initiator) || undefined;
+  });
+}
+
+/** Echo requests from `first` must pass again soon, and then from the other side as well. */
+async function remap(stage: Stage, scenario: Scenario, first: Who): Promise<void> {
+  assert.ok(scenario.behindNat, "a scenario without a router cannot change its translation");
+  await stage.topology.translate(scenario.behindNat);
+  const target = stage.topology.addresses[other(first)].host[scenario.inner ?? 4];
+  await until("echo requests to pass after the translation changed", 20, async () => {
+    const words = ["ping", "-n", "-c", "1", "-W", "1", target];
+    return (await run(stage.topology.namespaces.inside(HOST[first], ...words))).status === 0 || undefined;
+  });
+  await ping(stage, scenario, other(first), 3);
+}
+
+function pingCounts(output: string): { readonly sent: number; readonly received: number } {
+  const counts = /(\d+) packets transmitted, (\d+) received/.exec(output);
+  if (!counts) throw new Error(`ping printed no summary:\n${output}`);
+  return { sent: Number(counts[1]), received: Number(counts[2]) };
+}
+
+async function drops(stage: Stage): Promise<string> {
+  const words = async (who: Who): Promise<string> => {
+    const entries = [...(await stage.sides[who].drops().catch(() => new Map<string, number>()))];
+    return entries.length === 0 ? "nothing" : entries.map(([reason, count]) => `${reason} ${count}`).join(", ");
+  };
+  return `dropped by us: ${await words("ours")}; by the peer: ${await words("peer")}`;
+}

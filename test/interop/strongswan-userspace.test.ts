@@ -1,0 +1,4 @@
+import { strongswanUserspace } from "./scenarios/strongswan-userspace.js";
+import { suite } from "./suite.js";
+
+suite("interoperability with strongSwan, userspace ESP", strongswanUserspace);

@@ -1,0 +1,96 @@
+/** Runs the rows of the table that belong to one stage, one test each. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { until } from "../child.js";
+import { PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { type OpenStage, openStage } from "./stage.js";
+import { agreement, perform } from "./steps.js";
+
+export function suite(title: string, scenarios: readonly Scenario[]): void {
+  const [first] = scenarios;
+  if (!first) throw new Error(`${title}: no scenarios`);
+  const router = first.behindNat !== undefined;
+  for (const { peer, behindNat, name } of scenarios)
+    if (peer !== first.peer || (behindNat !== undefined) !== router) throw new Error(`${name} needs another stage`);
+  const wanted = scenarios.filter(({ tier }) => tier === "ci" || process.env["CAUSEWAY_TIER"] === "full");
+  const skip = whyNot();
+  if (skip !== undefined) {
+    test(title, { skip }, () => {});
+    return;
+  }
+  describe(title, () => {
+    let stage: OpenStage | undefined;
+    before(async () => {
+      stage = await openStage(first.peer, { router });
+    });
+    after(async () => stage?.close());
+    for (const scenario of wanted) test(scenario.name, async (t) => runScenario(stage!, scenario, t));
+  });
+}
+
+/** Why these suites cannot run here; undefined where they can. */
+function whyNot(): string | undefined {
+  if (process.getuid?.() !== 0) return "not root: namespaces and peers need it";
+  if (!existsSync("/dev/net/tun")) return "no /dev/net/tun on this host";
+  const missing = ["/usr/sbin/charon-systemd", "/usr/bin/linux", "/usr/bin/ip", "/usr/sbin/nft"].filter(
+    (file) => !existsSync(file),
+  );
+  return missing.length > 0 ? `not installed (npm run setup as root): ${missing.join(", ")}` : undefined;
+}
+
+async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext): Promise<void> {
+  const { ours, peer } = stage.sides;
+  const scene = { ...stage, note: (text: string) => t.diagnostic(`${scenario.name}: ${text}`) };
+  try {
+    if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
+    await peer.load(scenario);
+    await ours.load(scenario);
+    if (scenario.wrongPsk) await refused(stage, scenario);
+    else {
+      if (scenario.role === "responder") await peer.initiate();
+      else if (!stage.gateway) await ours.initiate();
+      await agreement(scene, scenario);
+      for (const step of scenario.steps)
+        await perform(scene, scenario, step).catch((error: Error) => {
+          throw new Error(`step ${JSON.stringify(step)}: ${error.message}`, { cause: error });
+        });
+    }
+    const log = await ours.log();
+    assert.ok(!log.includes(PSK) && !log.includes(WRONG_PSK), "no pre-shared key in our log");
+  } catch (error) {
+    const tail = async (side: typeof ours): Promise<string> =>
+      (await side.log()).trimEnd().split("\n").slice(-60).join("\n");
+    throw new Error(
+      `${(error as Error).message}\n--- our log ---\n${await tail(ours)}\n--- the peer's log ---\n${await tail(peer)}`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    try {
+      await ours.unload();
+    } finally {
+      await peer.unload();
+    }
+  }
+}
+
+/** A wrong pre-shared key: AUTHENTICATION_FAILED at both ends, told as what it is, and never a tunnel. */
+async function refused(stage: OpenStage, scenario: Scenario): Promise<void> {
+  const { ours, peer } = stage.sides;
+  if (scenario.role === "responder") await peer.initiate().catch(() => {});
+  else if (!stage.gateway) await ours.initiate().catch(() => {});
+  for (const side of [ours, peer])
+    await until(
+      "AUTHENTICATION_FAILED in the log",
+      15,
+      async () => /AUTH(ENTICATION)?_FAILED/.test(await side.log()) || undefined,
+    );
+  if (stage.gateway) {
+    const { state, reason } = await stage.gateway.state();
+    assert.notEqual(state, "established");
+    assert.match(scenario.role === "initiator" ? reason : await ours.log(), /pre-shared key|PSK|AUTHENTICATION_FAILED/);
+  }
+  assert.deepEqual((await peer.view()).children, []);
+}

@@ -1,0 +1,148 @@
+/**
+ * Two sites. Documentation addresses outside, private ones inside, IPv4 and IPv6 both.
+ *
+ *   direct    near-host -- near ====== far -- far-host          the peer's namespace is `far`
+ *   router    near-host -- near == router == far -- far-host    `router` translates for the side behind it
+ *   guest     the same, but `far` only bridges its links to a guest machine, which is the peer
+ */
+import { must } from "../child.js";
+import { type Namespaces, openNamespaces } from "../netns.js";
+import type { Who } from "./scenario.js";
+
+export interface SiteAddresses {
+  readonly outer: { readonly 4: string; readonly 6: string };
+  /** The gateway's own address inside, the host's, and the network. */
+  readonly gateway: { readonly 4: string; readonly 6: string };
+  readonly host: { readonly 4: string; readonly 6: string };
+  readonly net: { readonly 4: string; readonly 6: string };
+}
+
+export interface Topology {
+  readonly namespaces: Namespaces;
+  readonly addresses: Readonly<Record<Who, SiteAddresses>>;
+  /** The address and the routes of the peer's two interfaces, for a guest that sets them itself. */
+  readonly peerNetwork: {
+    readonly outer: readonly string[];
+    readonly inner: readonly string[];
+    readonly routers: readonly string[];
+  };
+  /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
+  translate(who: Who): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Namespace names by what stands there. */
+export const NAMESPACE = { ours: "near", peer: "far" } as const;
+export const HOST = { ours: "near-host", peer: "far-host" } as const;
+/** The guest's taps, in the order of its interfaces. */
+export const GUEST_TAPS = ["tap-outer", "tap-inner"] as const;
+
+const OURS: SiteAddresses = {
+  outer: { 4: "192.0.2.1", 6: "2001:db8::1" },
+  gateway: { 4: "10.81.1.1", 6: "fd81:1::1" },
+  host: { 4: "10.81.1.10", 6: "fd81:1::10" },
+  net: { 4: "10.81.1.0/24", 6: "fd81:1::/64" },
+};
+const PEERS: SiteAddresses = {
+  outer: { 4: "192.0.2.2", 6: "2001:db8::2" },
+  gateway: { 4: "10.81.2.1", 6: "fd81:2::1" },
+  host: { 4: "10.81.2.10", 6: "fd81:2::10" },
+  net: { 4: "10.81.2.0/24", 6: "fd81:2::/64" },
+};
+const BEHIND_ROUTER = { 4: "198.51.100.2", 6: "2001:db8:1::2" };
+const ROUTER = {
+  ours: { 4: "192.0.2.254", 6: "2001:db8::fe" },
+  peer: { 4: "198.51.100.254", 6: "2001:db8:1::fe" },
+};
+
+export async function buildTopology(options: { readonly router: boolean; readonly guest: boolean }): Promise<Topology> {
+  const namespaces = await openNamespaces();
+  try {
+    return await build(namespaces, options);
+  } catch (error) {
+    await namespaces.close();
+    throw error;
+  }
+}
+
+async function build(
+  ns: Namespaces,
+  options: { readonly router: boolean; readonly guest: boolean },
+): Promise<Topology> {
+  const peers: SiteAddresses = options.router ? { ...PEERS, outer: BEHIND_ROUTER } : PEERS;
+  const addresses = { ours: OURS, peer: peers };
+  for (const name of ["near-host", "near", "far", "far-host"]) await ns.add(name);
+  await ns.link({ ns: "near-host", dev: "eth0" }, { ns: "near", dev: "inner" });
+  await ns.link({ ns: "far-host", dev: "eth0" }, { ns: "far", dev: "inner" });
+  if (options.router) {
+    await ns.add("router");
+    await ns.link({ ns: "near", dev: "outer" }, { ns: "router", dev: "near" });
+    await ns.link({ ns: "far", dev: "outer" }, { ns: "router", dev: "far" });
+    await ns.ip("router", `${own("near", ROUTER.ours)}\n${own("far", ROUTER.peer)}`);
+  } else {
+    await ns.link({ ns: "near", dev: "outer" }, { ns: "far", dev: "outer" });
+  }
+  await ns.ip("near", `${own("inner", OURS.gateway)}\n${own("outer", OURS.outer)}`);
+  await ns.ip("near-host", `${own("eth0", OURS.host)}\n${via(OURS.gateway)}`);
+  await ns.ip("far-host", `${own("eth0", peers.host)}\n${via(peers.gateway)}`);
+  if (options.router) await ns.ip("near", via(ROUTER.ours));
+  if (options.guest) {
+    await ns.ip("far", GUEST_TAPS.map((tap, index) => bridge(tap, index === 0 ? "outer" : "inner")).join("\n"));
+  } else {
+    await ns.ip("far", `${own("inner", peers.gateway)}\n${own("outer", peers.outer)}`);
+    if (options.router) await ns.ip("far", via(ROUTER.peer));
+  }
+
+  let translations = 0;
+  return {
+    namespaces: ns,
+    addresses,
+    peerNetwork: {
+      outer: withLength(peers.outer),
+      inner: withLength(peers.gateway),
+      routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [],
+    },
+    translate: (who) => translate(ns, who, translations++),
+    close: () => ns.close(),
+  };
+}
+
+/** Source NAT of UDP from `who`'s side: another port each time, so that nobody can rely on 500 and 4500. */
+async function translate(ns: Namespaces, who: Who, generation: number): Promise<void> {
+  const [from, out, address] = who === "ours" ? ["near", "far", ROUTER.peer[4]] : ["far", "near", ROUTER.ours[4]];
+  const base = 20_000 + (generation % 8) * 5_000;
+  const rules = `
+    table ip nat
+    delete table ip nat
+    table ip nat {
+      chain postrouting {
+        type nat hook postrouting priority srcnat
+        iifname "${from}" oifname "${out}" udp sport 500 snat to ${address}:${base}-${base + 400}
+        iifname "${from}" oifname "${out}" udp sport 4500 snat to ${address}:${base + 500}-${base + 900}
+        iifname "${from}" oifname "${out}" snat to ${address}
+      }
+    }`;
+  await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
+  await must(ns.inside("router", "conntrack", "-F"));
+}
+
+function withLength(address: { readonly 4: string; readonly 6: string }): readonly string[] {
+  return [`${address[4]}/24`, `${address[6]}/64`];
+}
+
+function own(dev: string, address: { readonly 4: string; readonly 6: string }): string {
+  return `addr add ${address[4]}/24 dev ${dev}\naddr add ${address[6]}/64 dev ${dev} nodad`;
+}
+
+function via(router: { readonly 4: string; readonly 6: string }): string {
+  return `route add default via ${router[4]}\nroute add default via ${router[6]}`;
+}
+
+function bridge(tap: string, dev: string): string {
+  return `tuntap add dev ${tap} mode tap
+link add br-${dev} type bridge
+link set ${tap} master br-${dev}
+link set ${dev} master br-${dev}
+link set ${tap} up
+link set br-${dev} up`;
+}

@@ -1,0 +1,107 @@
+/**
+ * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any (a lock that the kernel releases with
+ * the process), so whatever is found at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
+ */
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import { must, until } from "./child.js";
+
+const PREFIX = "causeway-test-";
+
+export interface Namespaces {
+  /** Creates a namespace with loopback up and forwarding on. */
+  add(name: string): Promise<void>;
+  /** The command line that runs `argv` inside. */
+  inside(name: string, ...argv: string[]): string[];
+  /** Several `ip` commands inside, one per line. */
+  ip(name: string, commands: string): Promise<void>;
+  /** Joins two namespaces by a veth pair, both ends up. */
+  link(a: { ns: string; dev: string }, b: { ns: string; dev: string }): Promise<void>;
+  sysctl(name: string, settings: Readonly<Record<string, number>>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openNamespaces(): Promise<Namespaces> {
+  const release = await lock();
+  removeAll();
+  const full = (name: string): string => `${PREFIX}${process.pid}-${name}`;
+  const inside = (name: string, ...argv: string[]): string[] => ["ip", "netns", "exec", full(name), ...argv];
+  const sysctl = async (name: string, settings: Readonly<Record<string, number>>): Promise<void> => {
+    const script = Object.entries(settings).map(
+      ([key, value]) => `echo ${value} > /proc/sys/${key.replaceAll(".", "/")}`,
+    );
+    await must(inside(name, "sh", "-ec", script.join("\n")));
+  };
+  const onExit = (): void => removeAll();
+  const onSignal = (): void => process.exit(130);
+  process.on("exit", onExit);
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    inside,
+    sysctl,
+    async add(name) {
+      await must(["ip", "netns", "add", full(name)]);
+      await must(["ip", "-n", full(name), "link", "set", "lo", "up"]);
+      await sysctl(name, {
+        "net.ipv4.ip_forward": 1,
+        "net.ipv6.conf.all.forwarding": 1,
+        "net.ipv4.conf.all.rp_filter": 0,
+        "net.ipv4.conf.default.rp_filter": 0,
+        "net.ipv6.conf.default.accept_dad": 0,
+      });
+    },
+    ip: async (name, commands) => void (await must(["ip", "-n", full(name), "-batch", "-"], { input: commands })),
+    async link(a, b) {
+      await must(
+        `ip link add ${a.dev} netns ${full(a.ns)} type veth peer name ${b.dev} netns ${full(b.ns)}`.split(" "),
+      );
+      for (const { ns, dev } of [a, b]) await must(["ip", "-n", full(ns), "link", "set", dev, "up"]);
+    },
+    async close() {
+      removeAll();
+      process.off("exit", onExit);
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+      await release();
+    },
+  };
+}
+
+/** Holds an abstract socket: nobody else can have it, and it is gone with the process. */
+async function lock(): Promise<() => Promise<void>> {
+  const server = await until("another interoperability run to end", 1200, tryLock);
+  server.unref();
+  return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+function tryLock(): Promise<ReturnType<typeof createServer> | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
+    );
+    server.listen("\0causeway-test-namespaces", () => resolve(server));
+  });
+}
+
+/** Removes every namespace of ours with the processes in it. Synchronous: it runs at exit. */
+function removeAll(): void {
+  const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", timeout: 20_000 });
+  const names = ip("netns", "list")
+    .split("\n")
+    .map((line) => line.split(" ")[0]!)
+    .filter((name) => name.startsWith(PREFIX));
+  for (const name of names) {
+    for (const pid of ip("netns", "pids", name).split("\n").filter(Boolean)) kill(Number(pid));
+    ip("netns", "delete", name);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it has ended meanwhile
+  }
+}
