@@ -309,6 +309,9 @@ test("a narrowed child leaves the rest of its mapping to another one", () => {
   near.sad.use(2);
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.0.1" })), 1);
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.1.1" })), 2);
+  const error = (source: string) =>
+    near.route(icmpPacket({ source: "172.16.0.1", destination: source }, 3, 1, udpPacket({ ...IN, source })));
+  assert.deepEqual([error("10.2.0.1"), error("10.2.1.1"), error("10.2.2.1")], [1, 2, "narrowed"]);
   near.sad.setTunnels([{ name: "office", mappings: [{ local: LOCAL, peer: PEER }] }]);
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.0.1" })), 1, "children stay with their mapping");
 });
