@@ -3,6 +3,7 @@
  * told of a new one must negotiate everything anew.
  */
 
+import { ifNameToIndex } from "./dataplane/libc.js";
 import type { DataplaneSettings, FromWorker, ToWorker } from "./dataplane/protocol.js";
 import { type Counters, type Dataplane, startDataplane } from "./dataplane/start.js";
 import { HostError } from "./host/command.js";
@@ -30,6 +31,8 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 /** Milliseconds after which a data plane counts as sound again. */
 const SOUND = 60_000;
+/** Milliseconds between two looks at the device. */
+const DEVICE_CHECK = 5_000;
 /** Milliseconds for an answer: a busy worker answers between two batches. */
 const ANSWER_TIMEOUT = 2_000;
 
@@ -37,10 +40,18 @@ const ANSWER_TIMEOUT = 2_000;
 export async function startDataplaneLife(
   settings: DataplaneSettings,
   listener: DataplaneListener,
-  ports: { readonly clock: Clock; readonly log: Log; readonly start?: typeof startDataplane },
+  ports: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly start?: typeof startDataplane;
+    /** The index of a network device; 0: there is none of that name. */
+    readonly deviceIndex?: (name: string) => number;
+  },
 ): Promise<{ life: DataplaneLife; ready: Ready }> {
-  const { clock, log, start = startDataplane } = ports;
+  const { clock, log, start = startDataplane, deviceIndex = ifNameToIndex } = ports;
   let current: Dataplane | undefined;
+  /** The same, once it is ready: what was meant for its predecessor must not reach it while it starts. */
+  let serving: Dataplane | undefined;
   let stopped = false;
   let pause = FIRST_PAUSE;
   let cancel: (() => void) | undefined;
@@ -51,15 +62,30 @@ export async function startDataplaneLife(
     current = start(settings, (message) => {
       if (message.kind === "ready") {
         readyAt = clock.now();
+        serving = current;
         settle(message);
+        watchDevice(message);
       } else if (message.kind !== "failed") listener.received(message);
       else if (readyAt === undefined) settle(new HostError(message.reason));
       else lost(message.reason, clock.now() - readyAt);
     });
   }
 
+  /** A device that somebody deleted tells its owner nothing: no descriptor wakes up for it. */
+  function watchDevice(device: Pick<Ready, "tunName" | "tunIndex">): void {
+    const { tunName, tunIndex } = device;
+    const watched = current;
+    cancel = clock.at(clock.now() + DEVICE_CHECK, () => {
+      if (stopped || watched === undefined || current !== watched) return;
+      if (deviceIndex(tunName) === tunIndex) watchDevice(device);
+      else void watched.stop().then(() => lost(`somebody deleted the device ${tunName}`, SOUND));
+    });
+  }
+
   function lost(reason: string, lived: number): void {
     current = undefined;
+    serving = undefined;
+    cancel?.();
     if (stopped) return;
     if (lived >= SOUND) pause = FIRST_PAUSE;
     log.error(`the data plane was lost; a new one starts, and every SA is negotiated anew: ${reason}`);
@@ -86,8 +112,8 @@ export async function startDataplaneLife(
     begin((outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)));
   });
   const life: DataplaneLife = {
-    post: (message) => current?.post(message),
-    counters: () => (current ? inTime(current.counters(), clock) : Promise.reject(new Error("there is no data plane"))),
+    post: (message) => serving?.post(message),
+    counters: () => (serving ? inTime(serving.counters(), clock) : Promise.reject(new Error("there is no data plane"))),
     async stop() {
       stopped = true;
       cancel?.();

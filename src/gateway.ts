@@ -59,10 +59,11 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       replaced() {
         routes.reset();
         life.post(tunnelsMessage(policy));
-        // The device is another one: its routes went with it, only the unreachable ones are left.
-        setUpHost(plan).then(
-          () => driver?.dataplaneReplaced(),
-          (error: unknown) => log.error("the routes could not be set up again", { error: stackOf(error) }),
+        driver?.dataplaneReplaced();
+        log.info("a new data plane is ready");
+        // The device is another one: its routes went with the old one, only the unreachable ones are left.
+        setUpHost(plan).catch((error: unknown) =>
+          log.error("the routes could not be set up again", { error: stackOf(error) }),
         );
       },
     },

@@ -13,6 +13,8 @@ export const SWITCH_AFTER = 5_000;
 export const DELETE_OLD_CHILD_AFTER = 1_000;
 /** How long the responder of an IKE SA's rekey keeps the old one for the peer's Delete and for repeated requests. */
 export const REPLACED_IKE_LIFE = GIVE_UP_AFTER + 10_000;
+/** How long an IKE SA that is over repeats its last answer. */
+export const LINGER_LIFE = 15_000;
 /** How long we wait for the answer to the Delete of an IKE SA. */
 export const CLOSING_LIFE = 10_000;
 /** The same when the gateway shuts down. */

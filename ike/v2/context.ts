@@ -31,6 +31,8 @@ export interface Sight {
   inContact(tunnel: string, peerId: Identity, except: IkeKey): boolean;
   /** A child of the tunnel, in whatever IKE SA, that carries the mapping and is not being replaced. */
   carried(tunnel: string, mapping: number): boolean;
+  /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
+  inUse(child: ChildId): boolean;
 }
 
 /** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. */

@@ -88,6 +88,8 @@ export interface ChildPlan {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly selectors: NarrowedSelectors;
+  /** Another of our entries fits the peer's selectors as well. */
+  readonly more: boolean;
   readonly replaces?: ChildId;
 }
 

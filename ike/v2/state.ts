@@ -3,7 +3,7 @@
  *
  *     initiator:  initKeying -> initSent -> initAnswered -> pskAwaited -> authSent -> established
  *     responder:  replyKeying -> replied -> secretAwaited -> keyed -> authChecking -> established
- *     both:       established -> closing (we delete it) | replaced (rekeyed, waits for the peer's Delete) -> gone
+ *     both:       established -> closing (we delete it) | lingering (over; answers what still comes) -> gone
  */
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
@@ -15,6 +15,7 @@ import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
 import type { AskId, Instant } from "../core/types.js";
 import type { AuthPayload } from "../wire/payloads/auth.js";
+import type { NotifyPayload } from "../wire/payloads/notify.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
 import type { TsPayload } from "../wire/payloads/ts.js";
 import type { Answering, Task } from "./exchanges.js";
@@ -126,6 +127,8 @@ export interface ReplyKeying extends Base {
   readonly initRequest: Uint8Array;
   readonly privateOctets: Secret;
   readonly peerPublic: Uint8Array;
+  /** SAr1. */
+  readonly answer: SaPayload;
   readonly ask: AskId;
   readonly expiresAt: Instant;
 }
@@ -211,12 +214,12 @@ interface Open extends Base {
   readonly negotiated: Negotiated;
   readonly keys: IkeKeys;
   readonly window: Window;
-  readonly localId: Identity;
-  readonly peerId: Identity;
 }
 
 export interface Established extends Open {
   readonly phase: "established";
+  readonly localId: Identity;
+  readonly peerId: Identity;
   readonly establishedAt: Instant;
   readonly expiresAt: Instant;
   readonly rekeyAt?: Instant;
@@ -238,13 +241,17 @@ export interface Closing extends Open {
   readonly request?: Outstanding;
   readonly deleteSent: boolean;
   /** An error to tell the peer beside the Delete. */
-  readonly notify?: { readonly notify: "AUTHENTICATION_FAILED" | "INVALID_SYNTAX" | "UNSUPPORTED_CRITICAL_PAYLOAD" };
+  readonly notify?: NotifyPayload;
   readonly until: Instant;
 }
 
-/** A rekey by the peer has replaced it; the children are gone to the new one. It answers what still comes. */
-export interface Replaced extends Open {
-  readonly phase: "replaced";
+/**
+ * It is over: rekeyed by the peer, deleted by it, or refused. Kept for a while to repeat the last answer, and to answer
+ * the Delete of an IKE SA whose children are gone to the new one.
+ */
+export interface Lingering extends Omit<Open, "tunnel"> {
+  readonly phase: "lingering";
+  readonly tunnel?: string;
   readonly until: Instant;
 }
 
@@ -261,13 +268,13 @@ export type IkeSa =
   | AuthChecking
   | Established
   | Closing
-  | Replaced;
+  | Lingering;
 
 export type Phase = IkeSa["phase"];
 export type In<P extends Phase> = Extract<IkeSa, { phase: P }>;
 
 /** The phases that can open a protected message. */
-export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | Replaced;
+export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | Lingering;
 
 export function hasKeys(sa: IkeSa): sa is KeyedSa {
   return "window" in sa;

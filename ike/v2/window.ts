@@ -17,6 +17,9 @@ export const AFTER_INIT_RESPONDER: Window = { nextOut: 0, nextIn: 1, sealed: 0 }
 export const AFTER_INIT_INITIATOR: Window = { nextOut: 1, nextIn: 0, sealed: 0 };
 export const FRESH: Window = { nextOut: 0, nextIn: 0, sealed: 0 };
 
+/** Of the Exchange Type in the header: an answer has that of its request. */
+const EXCHANGE_OFFSET = 18;
+
 export type Verdict =
   | { readonly do: "proceed" }
   /** The peer did not get our answer: the same octets again. */
@@ -29,11 +32,16 @@ const PROCEED: Verdict = { do: "proceed" };
 export function windowVerdict(sa: KeyedSa, header: IkeHeader, bytes: Uint8Array): Verdict {
   if (header.fromInitiator === (sa.role === "initiator"))
     return { do: "ignore", code: "reflected", detail: "its I flag says that we sent it" };
-  return header.response ? responseVerdict(sa, header) : requestVerdict(sa, header, bytes);
+  return header.response ? responseVerdict(sa, header, bytes) : requestVerdict(sa, header, bytes);
 }
 
-function responseVerdict(sa: KeyedSa, { messageId }: IkeHeader): Verdict {
-  if (requestOf(sa) === undefined || messageId !== sa.window.nextOut - 1)
+function responseVerdict(sa: KeyedSa, { messageId }: IkeHeader, bytes: Uint8Array): Verdict {
+  const request = requestOf(sa);
+  if (
+    request === undefined ||
+    messageId !== sa.window.nextOut - 1 ||
+    request.bytes[EXCHANGE_OFFSET] !== bytes[EXCHANGE_OFFSET]
+  )
     return { do: "ignore", code: "unexpected response", detail: `response ${messageId} answers no open request` };
   return PROCEED;
 }
@@ -59,7 +67,7 @@ export function requestOf(sa: KeyedSa): Outstanding | undefined {
       return sa.task?.stage === "sent" ? sa.task.request : undefined;
     case "keyed":
     case "authChecking":
-    case "replaced":
+    case "lingering":
       return undefined;
   }
 }

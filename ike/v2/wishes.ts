@@ -3,7 +3,8 @@ import type { ChildId } from "../../esp/sa.js";
 import type { Instant } from "../core/types.js";
 
 export type SaWish =
-  | { readonly do: "deleteChild"; readonly child: ChildId; readonly at: Instant }
+  /** A child SA by our inbound SPI; the child itself may be gone already. */
+  | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
   | { readonly do: "rekeyIke"; readonly at: Instant }
   | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant }
   | { readonly do: "createChild"; readonly mapping: number; readonly at: Instant }
@@ -12,7 +13,7 @@ export type SaWish =
 /** Lower goes first. */
 export const PRIORITY = {
   /** Frees the peer's memory, and ends a rekey. */
-  deleteChild: 1,
+  delete: 1,
   /** Everything hangs on it. */
   rekeyIke: 2,
   /** Traffic that flows goes before traffic that waits. */
@@ -29,11 +30,7 @@ export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[
   return known.at <= wanted.at ? queue : queue.map((w) => (w === known ? wanted : w));
 }
 
-export function without(queue: readonly SaWish[], done: SaWish): readonly SaWish[] {
-  return queue.filter((w) => w !== done);
-}
-
-/** The most urgent of those whose time has come; among equals the one that waits longest. */
+/** The most urgent of those whose time has come; among equals the one that was wished first. */
 export function nextWish(queue: readonly SaWish[], now: Instant): SaWish | undefined {
   let best: SaWish | undefined;
   for (const w of queue) {
@@ -52,7 +49,8 @@ export function soonest(queue: readonly SaWish[]): Instant | undefined {
 
 function same(a: SaWish, b: SaWish): boolean {
   switch (a.do) {
-    case "deleteChild":
+    case "delete":
+      return b.do === a.do && b.spi === a.spi;
     case "rekeyChild":
       return b.do === a.do && b.child === a.child;
     case "createChild":

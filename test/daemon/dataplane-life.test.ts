@@ -29,8 +29,10 @@ function scene() {
     received: (message: FromWorker) => void received.push(message),
     replaced: () => void replaced.push(1),
   };
-  const life = startDataplaneLife(SETTINGS, listener, { clock: manual.clock, log, start });
-  return { started, lines, manual, replaced, received, life };
+  const device = { index: 1 };
+  const deviceIndex = () => device.index;
+  const life = startDataplaneLife(SETTINGS, listener, { clock: manual.clock, log, start, deviceIndex });
+  return { started, lines, manual, replaced, received, life, device };
 }
 
 test("a data plane that cannot start ends the start with its reason", async () => {
@@ -58,6 +60,20 @@ test("a lost data plane is replaced after a pause that grows, and the log tells 
   running.life.post({ kind: "releaseSpi", spi: 2 });
   assert.deepEqual(started[2]!.posted, [{ kind: "releaseSpi", spi: 2 }]);
   assert.deepEqual(started[0]!.posted, []);
+});
+
+test("a device that somebody deleted is noticed, and its data plane is replaced", async () => {
+  const { started, life, manual, device, lines } = scene();
+  started[0]!.tell(READY);
+  await life;
+  manual.advance(60_000);
+  assert.equal(started.length, 1);
+  device.index = 0;
+  manual.advance(5_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.match(lines.at(-1)!, /somebody deleted the device t/);
+  manual.advance(500);
+  assert.equal(started.length, 2);
 });
 
 test("after the end no data plane is started any more", async () => {
