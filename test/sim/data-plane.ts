@@ -16,6 +16,14 @@ export interface Child {
   heard: boolean;
 }
 
+export interface EspPacket {
+  readonly spi: number;
+  /** Stands for the keys that it was sealed with. */
+  readonly key: string;
+  readonly path: Path;
+  readonly encapsulated: boolean;
+}
+
 export interface DataPlane {
   readonly children: ReadonlyMap<ChildId, Child>;
   /** SPIs that were reserved and neither installed nor released. */
@@ -25,8 +33,12 @@ export interface DataPlane {
   sender(mapping: number): Child | undefined;
   /** Every SPI to which a packet may ever have been expected. */
   readonly known: ReadonlySet<number>;
-  /** A packet came in; what the core is told about it. */
-  receive(spi: number, key: string, path: Path, encapsulated: boolean): readonly Event[];
+  /** A packet came in; what the core is told about it. For a reserved SPI it waits for the child. */
+  receive(packet: EspPacket): readonly Event[];
+  /** Packets that waited for this SPI. */
+  parked(spi: number): readonly EspPacket[];
+  /** Packets that came for an SPI that is not there any more, or never got its child. */
+  readonly lost: number;
 }
 
 /** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
@@ -37,6 +49,8 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
   const known = new Set<number>(before);
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
+  let waiting: EspPacket[] = [];
+  let lost = 0;
 
   const byId = (id: ChildId, what: string): Child => {
     const child = children.get(id);
@@ -62,7 +76,10 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
           return;
         case "useChild": {
           const child = byId(effect.id, "useChild");
-          assert(order.at(-1) !== effect.id, `${name}: useChild twice for child ${effect.id}`);
+          assert(
+            order.at(-1) !== effect.id,
+            `${name}: useChild again for child ${effect.id}, on which is sent already`,
+          );
           child.sending = true;
           order.push(effect.id);
           return;
@@ -88,10 +105,21 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
       return undefined;
     },
     known,
-    receive(spi, key, path, encapsulated) {
+    get lost() {
+      return lost + waiting.length;
+    },
+    parked(spi) {
+      const found = waiting.filter((packet) => packet.spi === spi);
+      waiting = waiting.filter((packet) => packet.spi !== spi);
+      return found;
+    },
+    receive(packet) {
+      const { spi, key, path, encapsulated } = packet;
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {
         assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
+        if (reserved.has(spi)) waiting.push(packet);
+        else lost++;
         return [];
       }
       const { pair } = child;
@@ -115,7 +143,7 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
       keysSeen.add(key);
     }
     assert(pair.local.length > 0 && pair.remote.length > 0 && pair.mappings.length > 0, `${name}: a child for nothing`);
-    reserved.delete(pair.spiIn); // a responder installs before anybody has heard of the SPI
+    assert(reserved.delete(pair.spiIn), `${name}: SPI ${pair.spiIn.toString(16)} was installed without being reserved`);
     known.add(pair.spiIn);
     children.set(pair.id, { pair, sending: false, heard: false });
   }
