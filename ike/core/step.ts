@@ -1,7 +1,7 @@
 /** One event of the whole endpoint: to the IKE SA that it concerns, and then to the supervisor of the tunnels that it touched. */
 import { formatSocketAddress, type Path, sameAddress } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { type SaContext, type Step } from "../v2/context.js";
+import type { SaContext, Step } from "../v2/context.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
 import { follow, onAlive, onFirstInbound, onLimit } from "../v2/life.js";
