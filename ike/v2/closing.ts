@@ -1,6 +1,7 @@
 /** The end of an IKE SA, RFC 7296 section 1.4.1: by our Delete, by the peer's, or without a word. */
-import type { Instant } from "../core/types.js";
+
 import { CLOSING_LIFE } from "../core/timers.js";
+import type { Instant } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import { childClosed } from "./child.js";
@@ -12,7 +13,12 @@ import { requestOf, sendRequest } from "./window.js";
  * Takes the children down at once and tells the peer as soon as the window allows (one request at a time). `reason` is for
  * the operator; `notify` for the peer, where an error is the cause.
  */
-export function close(sa: Established | AuthSent, reason: string, ctx: SaContext, notify?: NotifyPayload): Step<Closing> {
+export function close(
+  sa: Established | AuthSent,
+  reason: string,
+  ctx: SaContext,
+  notify?: NotifyPayload,
+): Step<Closing> {
   const { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, negotiated, keys, window } = sa;
   const request = requestOf(sa);
   const closing: Closing = {
@@ -53,13 +59,25 @@ export function withdraw(sa: Established | AuthSent, reason: string): readonly S
   if (sa.phase === "authSent") return [{ kind: "releaseSpi", spi: sa.child.spiIn }];
   const effects: SaEffect[] = [];
   if (sa.task?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.task.offer.spiIn });
-  for (const { id } of sa.children.values())
-    effects.push({ kind: "removeChild", id }, childClosed(sa, id, reason));
+  if (sa.answering?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.answering.plan.spiIn });
+  for (const { id } of sa.children.values()) effects.push({ kind: "removeChild", id }, childClosed(sa, id, reason));
   return effects;
 }
 
 /** An IKE SA that is over but repeats its last answer, and answers what an honest peer may still send. */
 export function lingering(sa: KeyedSa, until: Instant): Lingering {
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, keys, window } = sa;
-  return { phase: "lingering", key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, keys, window, until };
+  return {
+    phase: "lingering",
+    key,
+    role,
+    initiatorSpi,
+    responderSpi,
+    path,
+    createdAt,
+    negotiated,
+    keys,
+    window,
+    until,
+  };
 }

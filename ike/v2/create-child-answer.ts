@@ -61,12 +61,17 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     more,
     ...(old && { replaces: old.id }),
   };
-  if (suite.keyExchange === undefined || peerPublic === undefined) return finish(sa, request, plan, [], undefined, ctx);
+  const reserved = { kind: "reserveSpi", spi: spiIn } as const;
+  if (suite.keyExchange === undefined || peerPublic === undefined) {
+    const done = finish(sa, request, plan, [], undefined, ctx);
+    return stepTo(done.sa, reserved, ...done.effects);
+  }
   const privateOctets = new Secret(ctx.random(suite.keyExchange.privateBytes));
   const ask = ctx.ids.ask();
   const group = suite.keyExchange;
   return stepTo<Established>(
     { ...sa, answering: { do: "child", plan, request, ask, group, privateOctets, peerPublic } },
+    reserved,
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
   );
 }
@@ -81,14 +86,31 @@ export function publicValueOf(group: KeyExchangeRow, KE: KePayload | undefined):
       new Uint8Array([number >> 8, number & 0xff]),
     );
   if (KE.data.length !== group.publicBytes)
-    throw new ProtocolError("INVALID_SYNTAX", `KEi has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`);
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEi has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
   return KE.data;
 }
 
 /** Section 2.25: the peer wants to renew a child that we do not have. */
 function unknownChild(sa: Established, request: PeerRequest, spi: number, ctx: SaContext): Step {
-  const { sa: next, send } = sendReply(sa, request, "CREATE_CHILD_SA", [payload("N", espNotification("CHILD_SA_NOT_FOUND", spi))], ctx);
-  return stepTo(next, send, report(sa, { kind: "ignored", code: "CHILD_SA_NOT_FOUND", detail: "the peer wants to rekey a child that is not here" }));
+  const { sa: next, send } = sendReply(
+    sa,
+    request,
+    "CREATE_CHILD_SA",
+    [payload("N", espNotification("CHILD_SA_NOT_FOUND", spi))],
+    ctx,
+  );
+  return stepTo(
+    next,
+    send,
+    report(sa, {
+      kind: "ignored",
+      code: "CHILD_SA_NOT_FOUND",
+      detail: "the peer wants to rekey a child that is not here",
+    }),
+  );
 }
 
 /** Our public value first, then the shared secret; a bad public value of the peer's is its fault. */

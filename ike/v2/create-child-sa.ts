@@ -16,7 +16,15 @@ import { type Payload, payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { espNotification } from "../wire/payloads/notify.js";
 import { adviceFor, oursInWords } from "./advice.js";
-import { childClosed, childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild, withoutChild } from "./child.js";
+import {
+  childClosed,
+  childEstablished,
+  espSpiFrom,
+  espSpiOctets,
+  makeChild,
+  withChild,
+  withoutChild,
+} from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
@@ -70,7 +78,12 @@ function askPublicValue(sa: Established, offer: ChildOffer, group: KeyExchangeRo
   );
 }
 
-function send(sa: Established, offer: ChildOffer, publicValue: Uint8Array | undefined, ctx: SaContext): Step<Established> {
+function send(
+  sa: Established,
+  offer: ChildOffer,
+  publicValue: Uint8Array | undefined,
+  ctx: SaContext,
+): Step<Established> {
   const { purpose, spiIn, ni, selectors, keyExchange } = offer;
   const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
   const payloads: Payload[] = [
@@ -82,7 +95,10 @@ function send(sa: Established, offer: ChildOffer, publicValue: Uint8Array | unde
     payload("TSr", tsPayload(selectors.remote)),
   ];
   const sent = sendRequest(sa, "CREATE_CHILD_SA", payloads, ctx);
-  return stepTo<Established>({ ...sent.sa, task: { do: "child", stage: "sent", offer, request: sent.request } }, sent.send);
+  return stepTo<Established>(
+    { ...sent.sa, task: { do: "child", stage: "sent", offer, request: sent.request } },
+    sent.send,
+  );
 }
 
 /** <-- HDR, SK {SA, Nr, [KEr], TSi, TSr} */
@@ -108,14 +124,22 @@ export function onChildResponse(
     KE.group !== group?.ids.ikev2 ||
     KE.data.length !== group.publicBytes
   )
-    throw new ProtocolError("NO_PROPOSAL_CHOSEN", `the answer chose ${suite.keyExchange.name}; its KE is group ${KE?.group ?? "none"}, ours was ${group?.name ?? "none"}`);
+    throw new ProtocolError(
+      "NO_PROPOSAL_CHOSEN",
+      `the answer chose ${suite.keyExchange.name}; its KE is group ${KE?.group ?? "none"}, ours was ${group?.name ?? "none"}`,
+    );
   const ask = ctx.ids.ask();
-  const question = { kind: "sharedSecret", group: KE.group, privateOctets: offer.keyExchange!.privateOctets, peerPublic: KE.data } as const;
-  return stepTo<Established>(
-    { ...sa, task: { do: "child", stage: "deriving", offer, answer, ask } },
-    ...narrowed,
-    { kind: "ask", ask, question },
-  );
+  const question = {
+    kind: "sharedSecret",
+    group: KE.group,
+    privateOctets: offer.keyExchange!.privateOctets,
+    peerPublic: KE.data,
+  } as const;
+  return stepTo<Established>({ ...sa, task: { do: "child", stage: "deriving", offer, answer, ask } }, ...narrowed, {
+    kind: "ask",
+    ask,
+    question,
+  });
 }
 
 export function onChildAnswer(sa: Established, task: ChildTask, answer: Answer, ctx: SaContext): Step<Established> {
@@ -224,9 +248,10 @@ export function childFailed(
   ctx: SaContext,
 ): Step<Established> {
   const { tunnel } = sa;
-  const told = code === "TEMPORARY_FAILURE"
-    ? report(sa, { kind: "story", story: "the peer is busy with an exchange of its own; ours is tried again later" })
-    : report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) });
+  const told =
+    code === "TEMPORARY_FAILURE"
+      ? report(sa, { kind: "story", story: "the peer is busy with an exchange of its own; ours is tried again later" })
+      : report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) });
   const released = { kind: "releaseSpi", spi: spiIn } as const;
   const next = withoutTask(sa);
   if (purpose.do === "create") {

@@ -1,12 +1,12 @@
 /** The step from a handshake, or from a rekey, to an established IKE SA. */
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
+import type { Path } from "../../esp/address.js";
 import { addressIdentity, type Identity } from "../core/identity.js";
 import { natWords } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
 import type { Child, Established } from "./state.js";
-import type { Path } from "../../esp/address.js";
 
 type Given = Pick<
   Established,

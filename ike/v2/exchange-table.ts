@@ -1,6 +1,7 @@
 /** The transition table: phase x exchange x role, with the payloads that each row needs. Logs and docs print the stories. */
 import { ProtocolError } from "../core/errors.js";
-import { notifyName, isErrorNotify } from "../wire/notify-table.js";
+import type { ExchangeType } from "../wire/exchange-types.js";
+import { isErrorNotify, notifyName } from "../wire/notify-table.js";
 import type { SaContext, Step } from "./context.js";
 import { CHILD_REQUEST_ROW } from "./create-child-answer.js";
 import { type ChildResponse, onChildRefused, onChildResponse } from "./create-child-sa.js";
@@ -12,7 +13,6 @@ import { INFORMATIONAL_ROWS } from "./informational.js";
 import { IKE_REKEY_REQUEST_ROW, type IkeResponse, onIkeRefused, onIkeResponse } from "./rekey-ike.js";
 import { type Received, type Row, row } from "./row.js";
 import type { Closing, Established, Lingering } from "./state.js";
-import type { ExchangeType } from "../wire/exchange-types.js";
 
 /** An answer to CREATE_CHILD_SA is read by what was asked, not by what it looks like. */
 function onChildAnswered(sa: Established, message: ChildResponse, ctx: SaContext): Step {
@@ -28,7 +28,10 @@ function onIkeAnswered(sa: Established, message: IkeResponse, ctx: SaContext): S
 function onRefused(sa: Established, { notifies }: Received<"N">, ctx: SaContext): Step {
   const refusal = notifies.find((n) => isErrorNotify(n.notify));
   if (refusal === undefined)
-    throw new ProtocolError("INVALID_SYNTAX", `an answer of ${notifies.map((n) => notifyName(n.notify)).join(", ")} alone`);
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `an answer of ${notifies.map((n) => notifyName(n.notify)).join(", ")} alone`,
+    );
   if (sa.task?.do === "rekeyIke") return onIkeRefused(sa, sa.task, refusal.notify, refusal.data, ctx);
   if (sa.task?.do === "child") return onChildRefused(sa, sa.task, refusal.notify, refusal.data, ctx);
   throw unasked();

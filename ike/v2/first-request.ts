@@ -77,16 +77,30 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
   }
   const candidates = ctx.sight.candidates(path);
   if (candidates.length === 0)
-    throw new ProtocolError("NO_PROPOSAL_CHOSEN", `no tunnel is configured for a peer at ${formatAddress(path.remote.address)}`);
-  const choice = chooseIke(SA, candidates.flatMap((tunnel) => tunnel.ike.proposals), { keGroup: KE.group });
+    throw new ProtocolError(
+      "NO_PROPOSAL_CHOSEN",
+      `no tunnel is configured for a peer at ${formatAddress(path.remote.address)}`,
+    );
+  const choice = chooseIke(
+    SA,
+    candidates.flatMap((tunnel) => tunnel.ike.proposals),
+    { keGroup: KE.group },
+  );
   if (choice.kind === "mismatch") throw noProposalChosen(choice);
   const { suite } = choice;
   const group = suite.keyExchange;
   const number = group.ids.ikev2!;
   if (KE.group !== number)
-    throw new ProtocolError("INVALID_KE_PAYLOAD", `KEi is group ${KE.group}, ${group.name} is wanted`, new Uint8Array([number >> 8, number & 0xff]));
+    throw new ProtocolError(
+      "INVALID_KE_PAYLOAD",
+      `KEi is group ${KE.group}, ${group.name} is wanted`,
+      new Uint8Array([number >> 8, number & 0xff]),
+    );
   if (KE.data.length !== group.publicBytes)
-    throw new ProtocolError("INVALID_SYNTAX", `KEi has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`);
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEi has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
   const spi = ctx.ids.ikeSpi();
   const ask = ctx.ids.ask();
   const privateOctets = new Secret(ctx.random(group.privateBytes));
@@ -117,11 +131,22 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
 /** <-- HDR, SAr1, KEr, Nr, N(NAT_DETECTION_*_IP) */
 export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaContext): Step {
   if (answer.kind !== "publicValue")
-    return stepTo(undefined, report(sa, { kind: "failed", code: "INTERNAL", detail: refusalOf(answer), advice: adviceFor("INTERNAL") }));
-  const { initiatorSpi, responderSpi, path, negotiated, peerPublic, privateOctets, expiresAt, key, role, createdAt } = sa;
+    return stepTo(
+      undefined,
+      report(sa, { kind: "failed", code: "INTERNAL", detail: refusalOf(answer), advice: adviceFor("INTERNAL") }),
+    );
+  const { initiatorSpi, responderSpi, path, negotiated, peerPublic, privateOctets, expiresAt, key, role, createdAt } =
+    sa;
   const { suite, nr, nat } = negotiated;
   const fakesNat = ctx.sight.candidates(path).some((tunnel) => tunnel.encapsulation === "udp");
-  const header = { initiatorSpi, responderSpi, exchange: "IKE_SA_INIT", fromInitiator: false, response: true, messageId: 0 } as const;
+  const header = {
+    initiatorSpi,
+    responderSpi,
+    exchange: "IKE_SA_INIT",
+    fromInitiator: false,
+    response: true,
+    messageId: 0,
+  } as const;
   const initResponse = encodeMessage(header, [
     payload("SA", sa.answer),
     payload("KE", { group: suite.keyExchange.ids.ikev2!, data: answer.publicValue }),

@@ -6,7 +6,14 @@ import { createPrf } from "../../crypto/backends.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress } from "../../esp/address.js";
 import { ProtocolError } from "../core/errors.js";
-import { formatIdPayload, formatIdentity, type Identity, idPayload, identityOf, sameIdentity } from "../core/identity.js";
+import {
+  formatIdentity,
+  formatIdPayload,
+  type Identity,
+  identityOf,
+  idPayload,
+  sameIdentity,
+} from "../core/identity.js";
 import { allowsIke, chooseEsp, noProposalChosen } from "../core/negotiate.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { reactTo } from "../core/react.js";
@@ -81,7 +88,10 @@ function tunnelOf(
   });
   if (meant.length === 0) {
     const ours = known.map((t) => `${t.name} is ${formatIdentity(ourIdentity(t, path))}`);
-    throw new ProtocolError("AUTHENTICATION_FAILED", `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
+    );
   }
   const tunnel = meant.find((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
   if (tunnel === undefined)
@@ -95,7 +105,10 @@ function tunnelOf(
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
 export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaContext): Step {
   if (answer.kind !== "psk")
-    throw new ProtocolError("AUTHENTICATION_FAILED", `the pre-shared key of ${sa.tunnel} cannot be had: ${refusalOf(answer)}`);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the pre-shared key of ${sa.tunnel} cannot be had: ${refusalOf(answer)}`,
+    );
   const { first, negotiated, keys, localId, peerId } = sa;
   const prf = createPrf(negotiated.suite.prf);
   const theirs = { message: first.initRequest, nonce: negotiated.nr, id: idPayload(peerId), skP: keys.skPi };
@@ -111,19 +124,28 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
   ];
   const { key, role, initiatorSpi, responderSpi, createdAt, tunnel, window, request } = sa;
   const established = establish(
-    { key, role, initiatorSpi, responderSpi, path: request.path, createdAt, tunnel, negotiated, keys, window, localId, peerId },
+    {
+      key,
+      role,
+      initiatorSpi,
+      responderSpi,
+      path: request.path,
+      createdAt,
+      tunnel,
+      negotiated,
+      keys,
+      window,
+      localId,
+      peerId,
+    },
     ctx,
   );
   const made = firstChild(established, sa, ctx);
   const { sa: next, send } = sendReply(made.sa, request, "IKE_AUTH", [...identity, ...made.payloads], ctx);
-  return stepTo(
-    next,
-    ...made.before,
-    send,
-    ikeEstablished(next),
-    ...made.after,
-    { kind: "established", initialContact: sa.initialContact },
-  );
+  return stepTo(next, ...made.before, send, ikeEstablished(next), ...made.after, {
+    kind: "established",
+    initialContact: sa.initialContact,
+  });
 }
 
 interface FirstChild {
@@ -154,7 +176,10 @@ function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): First
         payload("TSr", tsPayload(selectors.local)),
         ...(more ? [payload("N", notification("ADDITIONAL_TS_POSSIBLE"))] : []),
       ],
-      before: [{ kind: "installChild", child: child.pair }],
+      before: [
+        { kind: "reserveSpi", spi: spiIn },
+        { kind: "installChild", child: child.pair },
+      ],
       after: [{ kind: "useChild", id: child.id }, childEstablished(next, child)],
     };
   } catch (error) {

@@ -8,7 +8,7 @@
  */
 import { createPrf } from "../../crypto/backends.js";
 import { ProtocolError } from "../core/errors.js";
-import { formatIdPayload, formatIdentity, idPayload, identityOf, sameIdentity } from "../core/identity.js";
+import { formatIdentity, formatIdPayload, identityOf, idPayload, sameIdentity } from "../core/identity.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
@@ -31,11 +31,12 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   const { tunnel } = sa;
   if (answer.kind !== "psk") {
     const reason = `the pre-shared key cannot be had: ${refusalOf(answer)}`;
-    return stepTo(
-      undefined,
-      report(sa, { kind: "failed", code: "PSK", detail: reason, advice: adviceFor("PSK") }),
-      { kind: "lost", tunnel, cause: "failed", reason },
-    );
+    return stepTo(undefined, report(sa, { kind: "failed", code: "PSK", detail: reason, advice: adviceFor("PSK") }), {
+      kind: "lost",
+      tunnel,
+      cause: "failed",
+      reason,
+    });
   }
   const policy = ctx.sight.tunnel(tunnel);
   const { psk } = answer;
@@ -62,7 +63,14 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
     payload("TSr", tsPayload(selectors.remote)),
   ];
   const { ask: _, ...kept } = sa;
-  const keyed = { ...kept, phase: "authSent", psk, localId, window: AFTER_INIT_INITIATOR, child: { spiIn, mapping } } as const;
+  const keyed = {
+    ...kept,
+    phase: "authSent",
+    psk,
+    localId,
+    window: AFTER_INIT_INITIATOR,
+    child: { spiIn, mapping },
+  } as const;
   const { sa: next, request, send } = sendRequest(keyed as unknown as AuthSent, "IKE_AUTH", payloads, ctx);
   return stepTo({ ...next, request }, { kind: "reserveSpi", spi: spiIn }, send);
 }
@@ -100,7 +108,8 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
 function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH" | "N">, ctx: SaContext): Step {
   const established = authenticated(sa, message, ctx);
   const refusal = message.notifies.find((n) => isErrorNotify(n.notify));
-  if (refusal === undefined) throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH with neither a child nor an error");
+  if (refusal === undefined)
+    throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH with neither a child nor an error");
   return stepTo<Established>(
     established,
     ikeEstablished(established),
@@ -139,11 +148,17 @@ function authenticated(sa: AuthSent, { IDr, AUTH }: Received<"IDr" | "AUTH">, ct
       `the peer says that it is ${formatIdPayload(IDr)}, peer_id expects ${formatIdentity(expected)}`,
     );
   if (AUTH.method !== AUTH_METHOD.sharedKey)
-    throw new ProtocolError("AUTHENTICATION_FAILED", `the peer authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the peer authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
+    );
   const { first, negotiated, keys } = sa;
   const inputs = { message: first.initResponse, nonce: negotiated.ni, id: IDr, skP: keys.skPr };
   if (!isPskAuth(createPrf(negotiated.suite.prf), sa.psk, inputs, AUTH.data))
-    throw new ProtocolError("AUTHENTICATION_FAILED", "the pre-shared keys differ: the peer's AUTH was made with another one");
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      "the pre-shared keys differ: the peer's AUTH was made with another one",
+    );
   const { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, window, localId } = sa;
   return establish(
     { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, negotiated, keys, window, localId, peerId },
@@ -152,7 +167,12 @@ function authenticated(sa: AuthSent, { IDr, AUTH }: Received<"IDr" | "AUTH">, ct
 }
 
 /** The peer refused a child that we asked for. */
-export function childRefused(sa: Established, notify: NotifyType, mapping: number, ctx: SaContext): readonly SaEffect[] {
+export function childRefused(
+  sa: Established,
+  notify: NotifyType,
+  mapping: number,
+  ctx: SaContext,
+): readonly SaEffect[] {
   const { tunnel } = sa;
   const code = notifyName(notify);
   const { esp, mappings } = ctx.sight.tunnel(tunnel);

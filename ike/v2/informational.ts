@@ -1,9 +1,10 @@
 /** INFORMATIONAL exchanges, RFC 7296 section 1.4: Deletes of either side, and the empty one that asks "are you there?". */
-import { isErrorNotify, notifyName } from "../wire/notify-table.js";
-import { payload, type Payload } from "../wire/message.js";
-import type { DeletePayload } from "../wire/payloads/delete.js";
+
 import { ERROR_NOTIFY, type ErrorNotify } from "../core/errors.js";
 import { LINGER_LIFE } from "../core/timers.js";
+import { type Payload, payload } from "../wire/message.js";
+import { isErrorNotify, notifyName } from "../wire/notify-table.js";
+import type { DeletePayload } from "../wire/payloads/delete.js";
 import { childByInbound, childByOutbound, childClosed, withChild, withoutChild } from "./child.js";
 import { lingering, sendDelete, withdraw } from "./closing.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
@@ -21,11 +22,20 @@ type Informational = Received<never, "N" | "D">;
 /** --> HDR, SK {[N], [D]} */
 function onRequest(sa: Established, message: Informational, ctx: SaContext): Step {
   const { deletes, notifies } = message;
-  const fatal = notifies.find((n) => typeof n.notify === "string" && isErrorNotify(n.notify) && closes(n.notify as ErrorNotify));
-  if (fatal !== undefined) return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
+  const fatal = notifies.find(
+    (n) => typeof n.notify === "string" && isErrorNotify(n.notify) && closes(n.notify as ErrorNotify),
+  );
+  if (fatal !== undefined)
+    return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
   if (deletes.some((d) => d.protocol === "IKE")) return onPeerClose(sa, message, ctx, "the peer deleted the IKE SA");
   const deleted = childrenDeleted(sa, deletes);
-  const { sa: next, send } = sendReply(deleted.sa, { ...message, messageId: message.header.messageId }, "INFORMATIONAL", deleted.payloads, ctx);
+  const { sa: next, send } = sendReply(
+    deleted.sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    deleted.payloads,
+    ctx,
+  );
   return stepTo(next, ...deleted.before, send, ...deleted.after);
 }
 
@@ -34,7 +44,13 @@ function closes(notify: ErrorNotify): boolean {
 }
 
 function onPeerClose(sa: Established, message: Informational, ctx: SaContext, reason: string): Step {
-  const { sa: answered, send } = sendReply(sa, { ...message, messageId: message.header.messageId }, "INFORMATIONAL", [], ctx);
+  const { sa: answered, send } = sendReply(
+    sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    [],
+    ctx,
+  );
   return stepTo(
     lingering(answered, ctx.now + LINGER_LIFE),
     send,
@@ -73,7 +89,11 @@ function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): De
     if (child.state !== "deleting") spis.push(child.pair.spiIn);
     const reason = child.state === "live" ? "the peer deleted this child" : "replaced by a newer child";
     next = withoutChild(next, child.id);
-    after.push({ kind: "removeChild", id: child.id }, childClosed(sa, child.id, reason), ...mappingsLost(sa, child, "peer", reason));
+    after.push(
+      { kind: "removeChild", id: child.id },
+      childClosed(sa, child.id, reason),
+      ...mappingsLost(sa, child, "peer", reason),
+    );
   }
   return { sa: next, payloads: spis.length === 0 ? [] : [payload("D", { protocol: "ESP", spis })], before, after };
 }
@@ -86,7 +106,11 @@ function heirOf(sa: Established, old: Child): Child | undefined {
 // --- ours --------------------------------------------------------------------------------------------------------
 
 /** All deletions that are due, in one exchange. */
-export function startDelete(sa: Established, due: readonly Extract<SaWish, { do: "delete" }>[], ctx: SaContext): Step<Established> {
+export function startDelete(
+  sa: Established,
+  due: readonly Extract<SaWish, { do: "delete" }>[],
+  ctx: SaContext,
+): Step<Established> {
   let marked = sa;
   const children: number[] = [];
   for (const { spi } of due) {
@@ -96,7 +120,11 @@ export function startDelete(sa: Established, due: readonly Extract<SaWish, { do:
     marked = withChild(marked, { ...child, state: "deleting" });
   }
   const spis = due.map(({ spi }) => spi);
-  const { sa: next, request, send } = sendRequest(marked, "INFORMATIONAL", [payload("D", { protocol: "ESP", spis })], ctx);
+  const {
+    sa: next,
+    request,
+    send,
+  } = sendRequest(marked, "INFORMATIONAL", [payload("D", { protocol: "ESP", spis })], ctx);
   return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, send);
 }
 
@@ -130,7 +158,13 @@ function onClosingResponse({ request: _, ...sa }: Closing, __: unknown, ctx: SaC
 
 /** Both ends delete at once (RFC 7296 section 2.25.2), or the peer does not know yet. */
 function onLateRequest(sa: Closing | Lingering, message: Informational, ctx: SaContext): Step {
-  const { sa: next, send } = sendReply(sa, { ...message, messageId: message.header.messageId }, "INFORMATIONAL", [], ctx);
+  const { sa: next, send } = sendReply(
+    sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    [],
+    ctx,
+  );
   const over = message.deletes.some((d) => d.protocol === "IKE");
   return stepTo(over ? lingering(next, ctx.now + LINGER_LIFE) : next, send);
 }

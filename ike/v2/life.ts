@@ -11,8 +11,8 @@ import { close, withdraw } from "./closing.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost } from "./create-child-sa.js";
-import { advance } from "./tasks.js";
 import type { Child, Established } from "./state.js";
+import { advance } from "./tasks.js";
 import { soonest, wish } from "./wishes.js";
 
 /** The earliest of everything that time alone brings about. */
@@ -26,7 +26,8 @@ export function establishedDeadline(sa: Established, { dpd, ike }: TunnelPolicy)
     if (dpd !== undefined) at = earlier(at, probeAt(sa.lastAlive, dpd.timeoutSeconds));
   }
   if (sa.negotiated.nat.here && ike.keepaliveSeconds > 0) at = earlier(at, sa.lastSent + ike.keepaliveSeconds * 1000);
-  for (const child of sa.children.values()) at = earlier(at, earlier(child.expiresAt, earlier(child.rekeyAt, child.useAt)));
+  for (const child of sa.children.values())
+    at = earlier(at, earlier(child.expiresAt, earlier(child.rekeyAt, child.useAt)));
   return at!;
 }
 
@@ -55,7 +56,11 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
   }
   if (timeout !== undefined && next.task === undefined && now >= probeAt(next.lastAlive, timeout))
     next = { ...next, wishes: wish(next.wishes, { do: "probe", at: now }) };
-  if (next.negotiated.nat.here && policy.ike.keepaliveSeconds > 0 && now >= next.lastSent + policy.ike.keepaliveSeconds * 1000) {
+  if (
+    next.negotiated.nat.here &&
+    policy.ike.keepaliveSeconds > 0 &&
+    now >= next.lastSent + policy.ike.keepaliveSeconds * 1000
+  ) {
     next = { ...next, lastSent: now };
     effects.push({ kind: "keepalive", path: next.path });
   }
@@ -65,7 +70,9 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
 /** The hard lifetime of the IKE SA: no rekey came through (`decisions.md` 11). */
 function expire(sa: Established, ctx: SaContext): Step {
   const reason = "the lifetime of the IKE SA has ended, and no rekey succeeded";
-  return andThen(close(sa, reason, ctx), (closing) => stepTo(closing, { kind: "lost", tunnel: sa.tunnel, cause: "expired", reason }));
+  return andThen(close(sa, reason, ctx), (closing) =>
+    stepTo(closing, { kind: "lost", tunnel: sa.tunnel, cause: "expired", reason }),
+  );
 }
 
 /** The peer does not answer: everything of this IKE SA goes, without a word to anybody (RFC 7296 section 2.4). */
@@ -142,5 +149,9 @@ export function follow(sa: Established, path: Path, ctx: SaContext): Step<Establ
     effects.push({ kind: "updateChild", id: child.id, path: moved, encapsulation });
   }
   const next = { ...sa, path, children };
-  return stepTo(next, ...effects, report(next, { kind: "story", story: "the NAT in front of the peer has moved it; we follow" }));
+  return stepTo(
+    next,
+    ...effects,
+    report(next, { kind: "story", story: "the NAT in front of the peer has moved it; we follow" }),
+  );
 }

@@ -38,7 +38,12 @@ export type IkeResponse = Received<"SA" | "Nonce" | "KE", "N">;
 
 /** We ask; first with the group that the peer accepted before. */
 export function startIkeRekey(sa: Established, ctx: SaContext): Step<Established> {
-  return askPublicValue(sa, { spi: ctx.ids.ikeSpi(), ni: ctx.random(NONCE_BYTES), restarts: 0 }, sa.negotiated.suite.keyExchange, ctx);
+  return askPublicValue(
+    sa,
+    { spi: ctx.ids.ikeSpi(), ni: ctx.random(NONCE_BYTES), restarts: 0 },
+    sa.negotiated.suite.keyExchange,
+    ctx,
+  );
 }
 
 function askPublicValue(
@@ -77,15 +82,26 @@ function send(sa: Established, offer: IkeOffer, publicValue: Uint8Array, ctx: Sa
     payload("KE", { group: offer.group.ids.ikev2!, data: publicValue }),
   ];
   const sent = sendRequest(sa, "CREATE_CHILD_SA", payloads, ctx);
-  return stepTo<Established>({ ...sent.sa, task: { do: "rekeyIke", stage: "sent", offer, request: sent.request } }, sent.send);
+  return stepTo<Established>(
+    { ...sent.sa, task: { do: "rekeyIke", stage: "sent", offer, request: sent.request } },
+    sent.send,
+  );
 }
 
 /** <-- HDR, SK {SA, Nr, KEr} */
-export function onIkeResponse(sa: Established, { offer }: IkeTask, { SA, Nonce, KE }: IkeResponse, ctx: SaContext): Step<Established> {
+export function onIkeResponse(
+  sa: Established,
+  { offer }: IkeTask,
+  { SA, Nonce, KE }: IkeResponse,
+  ctx: SaContext,
+): Step<Established> {
   const { suite, peerSpi } = chosenIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, true);
   const { group, privateOctets } = offer;
   if (suite.keyExchange !== group || KE.group !== group.ids.ikev2 || KE.data.length !== group.publicBytes)
-    throw new ProtocolError("NO_PROPOSAL_CHOSEN", `the answer chose ${suite.keyExchange.name}; its KE is group ${KE.group}, ours was ${group.name}`);
+    throw new ProtocolError(
+      "NO_PROPOSAL_CHOSEN",
+      `the answer chose ${suite.keyExchange.name}; its KE is group ${KE.group}, ours was ${group.name}`,
+    );
   const ask = ctx.ids.ask();
   const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce };
   return stepTo<Established>(
@@ -95,7 +111,13 @@ export function onIkeResponse(sa: Established, { offer }: IkeTask, { SA, Nonce, 
 }
 
 /** <-- HDR, SK {N(error)}. The old IKE SA serves on until its hard limit. */
-export function onIkeRefused(sa: Established, { offer }: IkeTask, notify: NotifyType, data: Uint8Array, ctx: SaContext): Step<Established> {
+export function onIkeRefused(
+  sa: Established,
+  { offer }: IkeTask,
+  notify: NotifyType,
+  data: Uint8Array,
+  ctx: SaContext,
+): Step<Established> {
   const { proposals } = ctx.sight.tunnel(sa.tunnel).ike;
   if (notify === "INVALID_KE_PAYLOAD" && offer.restarts < MOST_RESTARTS) {
     const wanted = groupOf(data);
@@ -113,7 +135,10 @@ export function ikeRekeyFailed(sa: Established, code: string, detail: string, ct
   return stepTo(
     { ...withoutTask(sa), rekeyAttempts, wishes: wish(sa.wishes, { do: "rekeyIke", at }) },
     code === "TEMPORARY_FAILURE"
-      ? report(sa, { kind: "story", story: "the peer is busy with an exchange of its own; the rekey is tried again later" })
+      ? report(sa, {
+          kind: "story",
+          story: "the peer is busy with an exchange of its own; the rekey is tried again later",
+        })
       : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
   );
 }
@@ -197,7 +222,13 @@ export function onAnsweringIke(
     payload("KE", { group: group.ids.ikev2!, data: publicValue }),
   ];
   const { sa: old, send } = sendReply(idle, request, "CREATE_CHILD_SA", payloads, ctx);
-  return stepTo(lingering(old, ctx.now + REPLACED_IKE_LIFE), { kind: "adopt", sa: next }, send, rekeyed(sa, next), ikeEstablished(next));
+  return stepTo(
+    lingering(old, ctx.now + REPLACED_IKE_LIFE),
+    { kind: "adopt", sa: next },
+    send,
+    rekeyed(sa, next),
+    ikeEstablished(next),
+  );
 }
 
 /** The IKE SA that takes over: fresh message IDs, all children, and what was still to be done for them. */
@@ -233,7 +264,10 @@ function successor(
 }
 
 function rekeyed(old: Established, next: Established) {
-  return report(old, { kind: "story", story: `the IKE SA is replaced by ${spiText(next)}, which takes its children over` });
+  return report(old, {
+    kind: "story",
+    story: `the IKE SA is replaced by ${spiText(next)}, which takes its children over`,
+  });
 }
 
 function spiFrom(bytes: Uint8Array): bigint {

@@ -279,3 +279,38 @@ export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | 
 export function hasKeys(sa: IkeSa): sa is KeyedSa {
   return "window" in sa;
 }
+
+/** A negotiation of ours that may still become an IKE SA. */
+export function isHandshake(sa: IkeSa): boolean {
+  switch (sa.phase) {
+    case "initKeying":
+    case "initSent":
+    case "initAnswered":
+    case "pskAwaited":
+    case "authSent":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** An IKE SA that another side has begun and not finished: what floods are made of. */
+export function isHalfOpen(sa: IkeSa): boolean {
+  switch (sa.phase) {
+    case "replyKeying":
+    case "replied":
+    case "secretAwaited":
+    case "keyed":
+    case "authChecking":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The established IKE SAs of a tunnel, the newest last. */
+export function establishedOf(sas: ReadonlyMap<IkeKey, IkeSa>, tunnel: string): readonly Established[] {
+  const found: Established[] = [];
+  for (const sa of sas.values()) if (sa.phase === "established" && sa.tunnel === tunnel) found.push(sa);
+  return found.length < 2 ? found : found.sort((a, b) => a.establishedAt - b.establishedAt);
+}

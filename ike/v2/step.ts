@@ -3,18 +3,19 @@
  * decided by `core/react.ts`, and anything that is not a `ProtocolError` is our bug and goes up.
  */
 import { createPrf } from "../../crypto/backends.js";
-import { equal } from "../../crypto/bytes.js";
+import { compare, equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
 import { ProtocolError } from "../core/errors.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { reactTo, type Situation } from "../core/react.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
+import { LINGER_LIFE } from "../core/timers.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
 import { openMessage } from "../wire/encrypted.js";
 import { decodeMessage, type Message, payload } from "../wire/message.js";
 import { notification } from "../wire/payloads/notify.js";
 import { adviceFor } from "./advice.js";
-import { close, lingering, withdraw } from "./closing.js";
+import { close, lingering, sendDelete, withdraw } from "./closing.js";
 import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { onAnsweringChild } from "./create-child-answer.js";
 import { abandonAnswered, onChildAnswer, withoutTask } from "./create-child-sa.js";
@@ -23,7 +24,6 @@ import { onReplyKeyingAnswer } from "./first-request.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
 import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
-import { sendDelete } from "./closing.js";
 import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
 import { ikeRekeyBroken, onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
@@ -40,7 +40,6 @@ import {
   type SecretAwaited,
 } from "./state.js";
 import { advance } from "./tasks.js";
-import { LINGER_LIFE } from "../core/timers.js";
 import { AFTER_INIT_RESPONDER, sendReply, windowVerdict } from "./window.js";
 import { wish } from "./wishes.js";
 
@@ -55,7 +54,10 @@ export function onDatagram(sa: IkeSa, message: Message, bytes: Uint8Array, path:
 
 /** The first request once more: the same answer once more, and nothing else changes. */
 export function onRepeatedFirstRequest(sa: IkeSa, bytes: Uint8Array, path: Path): Step {
-  if ((sa.phase === "replied" || sa.phase === "secretAwaited" || sa.phase === "keyed") && equal(bytes, sa.first.initRequest))
+  if (
+    (sa.phase === "replied" || sa.phase === "secretAwaited" || sa.phase === "keyed") &&
+    equal(bytes, sa.first.initRequest)
+  )
     return stepTo(sa, { kind: "send", path, bytes: sa.first.initResponse });
   return ignore(sa, "repeated", "a first request for an IKE SA that is known already");
 }
@@ -70,17 +72,27 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "established":
       return onEstablishedTick(sa, ctx);
     case "initSent":
-      if (now >= sa.offer.giveUpAt) return failed(sa, "TIMEOUT", sa.offer.refusal ?? "the peer does not answer IKE_SA_INIT");
+      if (now >= sa.offer.giveUpAt)
+        return failed(sa, "TIMEOUT", sa.offer.refusal ?? "the peer does not answer IKE_SA_INIT");
       if (now < sa.request.nextAt) return stepTo(sa);
-      return stepTo({ ...sa, request: sentAgain(sa.request, now) }, { kind: "send", path: sa.path, bytes: sa.request.bytes });
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
     case "authSent":
       if (now >= sa.request.sentAt + GIVE_UP_AFTER) return authTimeout(sa);
       if (now < sa.request.nextAt) return stepTo(sa);
-      return stepTo({ ...sa, request: sentAgain(sa.request, now) }, { kind: "send", path: sa.path, bytes: sa.request.bytes });
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
     case "closing":
       if (now >= sa.until) return stepTo(undefined);
       if (sa.request === undefined || now < sa.request.nextAt) return stepTo(sa);
-      return stepTo({ ...sa, request: sentAgain(sa.request, now) }, { kind: "send", path: sa.path, bytes: sa.request.bytes });
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
     case "lingering":
       return stepTo(now >= sa.until ? undefined : sa);
     case "replyKeying":
@@ -153,10 +165,30 @@ export function wishClose(sa: IkeSa, reason: string, lasting: number, ctx: SaCon
   }
 }
 
+/** Ends without a word to the peer, which knows nothing of it any more. */
+export function drop(sa: Established, reason: string): Step<undefined> {
+  return stepTo(undefined, ...withdraw(sa, reason), report(sa, { kind: "ikeClosed", reason }));
+}
+
+/** Both sides started at once: the IKE SA with the lowest of the four nonces goes, as RFC 7296 section 2.8.1 has it for rekeys. */
+export function losesTo(sa: Established, other: Established): boolean {
+  return compare(lowest(sa), lowest(other)) < 0;
+}
+
+function lowest({ negotiated: { ni, nr } }: Established): Uint8Array {
+  return compare(ni, nr) < 0 ? ni : nr;
+}
+
 // --- the stations ------------------------------------------------------------------------------------------------
 
 /** Before there are keys: the answer to our IKE_SA_INIT, by anybody. */
-function onPlain(sa: Extract<IkeSa, { phase: "initSent" }>, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+function onPlain(
+  sa: Extract<IkeSa, { phase: "initSent" }>,
+  message: Message,
+  bytes: Uint8Array,
+  path: Path,
+  ctx: SaContext,
+): Step {
   const { header } = message;
   const rows = rowsFor(sa.phase, header.exchange, header.response);
   if (rows.length === 0 || header.fromInitiator || header.messageId !== 0)
@@ -172,14 +204,18 @@ function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Pat
   const verdict = windowVerdict(sa, header, bytes);
   if (verdict.do === "ignore") return ignore(sa, verdict.code, verdict.detail);
   if (verdict.do === "repeat") return stepTo(sa, { kind: "send", path, bytes: verdict.bytes });
-  const exchange = typeof header.exchange === "string" && header.exchange in EXCHANGES ? (header.exchange as Situation["exchange"]) : "other";
+  const exchange =
+    typeof header.exchange === "string" && header.exchange in EXCHANGES
+      ? (header.exchange as Situation["exchange"])
+      : "other";
   const request: PeerRequest | undefined = header.response ? undefined : { messageId: header.messageId, bytes, path };
   return guarded(sa, { exchange, response: header.response, authenticated: true }, request, ctx, () => {
     const opened = openMessage(bytes, message, sa.negotiated.suite, inboundKeys(sa.keys, sa.role));
     if (opened === undefined) return ignore(sa, "integrity", "its integrity check failed, or it has none");
     const rows = rowsFor(sa.phase, header.exchange, header.response);
     return andThen(arrived(sa, path, ctx), (here) => {
-      if (rows.length === 0) return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
+      if (rows.length === 0)
+        return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
       return told(here, row.story, row.run(here, received, ctx));
     });
@@ -199,7 +235,13 @@ function told(sa: IkeSa, story: string, step: Step): Step {
 }
 
 /** Runs a handler; a `ProtocolError` becomes what RFC 7296 section 2.21 says, for the IKE SA as it was before. */
-function guarded(sa: IkeSa, situation: Situation, request: PeerRequest | undefined, ctx: SaContext, run: () => Step): Step {
+function guarded(
+  sa: IkeSa,
+  situation: Situation,
+  request: PeerRequest | undefined,
+  ctx: SaContext,
+  run: () => Step,
+): Step {
   try {
     return run();
   } catch (error) {
@@ -211,7 +253,13 @@ function guarded(sa: IkeSa, situation: Situation, request: PeerRequest | undefin
 /** Refusals that are part of a normal day: no failure for the operator. */
 const QUIET: ReadonlySet<string> = new Set(["TEMPORARY_FAILURE", "INVALID_KE_PAYLOAD"]);
 
-function react(sa: IkeSa, error: ProtocolError, situation: Situation, request: PeerRequest | undefined, ctx: SaContext): Step {
+function react(
+  sa: IkeSa,
+  error: ProtocolError,
+  situation: Situation,
+  request: PeerRequest | undefined,
+  ctx: SaContext,
+): Step {
   const { notify: code, detail } = error;
   const reaction = reactTo(error, situation);
   if (reaction.do === "drop" || !hasKeys(sa)) return ignore(sa, code, detail);
@@ -223,10 +271,14 @@ function react(sa: IkeSa, error: ProtocolError, situation: Situation, request: P
     case "notify":
     case "notifyAndClose": {
       if (request === undefined) throw new Error(`${reaction.do} without a request`);
-      const { answering: _, ...idle } = { answering: undefined, ...sa };
+      const { answering, ...idle } = { answering: undefined, ...sa };
       const notifyPayload = payload("N", notification(reaction.notify, reaction.data));
       const { sa: next, send } = sendReply(idle as KeyedSa, request, exchangeOf(situation), [notifyPayload], ctx);
-      if (reaction.do === "notify") return stepTo(next, send, failure);
+      if (reaction.do === "notify") {
+        const unused: readonly SaEffect[] =
+          answering?.do === "child" ? [{ kind: "releaseSpi", spi: answering.plan.spiIn }] : [];
+        return stepTo(next, ...unused, send, failure);
+      }
       return stepTo(lingering(next, ctx.now + LINGER_LIFE), send, failure, ...endOf(sa, reason));
     }
     case "tellAndClose":
@@ -243,7 +295,11 @@ function exchangeOf({ exchange }: Situation): "IKE_SA_INIT" | "IKE_AUTH" | "CREA
 /** What an IKE SA takes with it when it ends by an error. */
 function endOf(sa: KeyedSa, reason: string): readonly SaEffect[] {
   if (sa.phase === "established")
-    return [...withdraw(sa, reason), report(sa, { kind: "ikeClosed", reason }), { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason }];
+    return [
+      ...withdraw(sa, reason),
+      report(sa, { kind: "ikeClosed", reason }),
+      { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
+    ];
   return sa.phase === "authChecking" ? [{ kind: "refused", tunnel: sa.tunnel, reason }] : [];
 }
 
@@ -296,8 +352,15 @@ function establishedAnswer(sa: Established, ask: AskId, answer: Answer, ctx: SaC
   if (task !== undefined && "ask" in task && task.ask === ask)
     return task.do === "child" ? onChildAnswer(sa, task, answer, ctx) : onIkeAnswer(sa, task, answer, ctx);
   if (answering?.ask !== ask) return stepTo(sa);
-  return guarded(sa, { exchange: "CREATE_CHILD_SA", response: false, authenticated: true }, answering.request, ctx, () =>
-    answering.do === "child" ? onAnsweringChild(sa, answering, answer, ctx) : onAnsweringIke(sa, answering, answer, ctx),
+  return guarded(
+    sa,
+    { exchange: "CREATE_CHILD_SA", response: false, authenticated: true },
+    answering.request,
+    ctx,
+    () =>
+      answering.do === "child"
+        ? onAnsweringChild(sa, answering, answer, ctx)
+        : onAnsweringIke(sa, answering, answer, ctx),
   );
 }
 
@@ -319,19 +382,36 @@ function park(sa: Replied, message: Message, bytes: Uint8Array, path: Path, ctx:
 function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
   if (answer.kind !== "sharedSecret") {
     const detail = answer.kind === "refused" ? answer.reason : `an answer about ${answer.kind}`;
-    return stepTo(undefined, report(sa, { kind: "failed", code: "INVALID_SYNTAX", detail, advice: adviceFor("INVALID_SYNTAX") }));
+    return stepTo(
+      undefined,
+      report(sa, { kind: "failed", code: "INVALID_SYNTAX", detail, advice: adviceFor("INVALID_SYNTAX") }),
+    );
   }
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, first, expiresAt, parked } = sa;
   const { suite, ni, nr } = negotiated;
   const prf = createPrf(suite.prf);
   const keys = ikeKeys(prf, suite, skeyseed(prf, { ni, nr }, answer.secret), { ni, nr, initiatorSpi, responderSpi });
   const window = AFTER_INIT_RESPONDER;
-  const keyed: Keyed = { phase: "keyed", key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, first, keys, expiresAt, window };
+  const keyed: Keyed = {
+    phase: "keyed",
+    key,
+    role,
+    initiatorSpi,
+    responderSpi,
+    path,
+    createdAt,
+    negotiated,
+    first,
+    keys,
+    expiresAt,
+    window,
+  };
   return onDatagram(keyed, decodeMessage(parked.bytes), parked.bytes, parked.path, ctx);
 }
 
 function authTimeout(sa: AuthSent): Step<undefined> {
-  const reason = "the peer answered IKE_SA_INIT, but not IKE_AUTH: a firewall may drop UDP 4500, or the peer drops our identity";
+  const reason =
+    "the peer answered IKE_SA_INIT, but not IKE_AUTH: a firewall may drop UDP 4500, or the peer drops our identity";
   return stepTo(
     undefined,
     ...withdraw(sa, reason),
@@ -345,4 +425,3 @@ function settle(step: Step, ctx: SaContext): Step {
   if (step.sa?.phase !== "established") return step;
   return andThen(step as Step<Established>, (sa) => advance(sa, ctx));
 }
-

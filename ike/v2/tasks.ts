@@ -25,7 +25,11 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
   switch (next.do) {
     case "delete": {
       const more = sa.wishes.filter((w) => w.do === "delete" && w.at <= ctx.now) as (typeof next)[];
-      return startDelete({ ...sa, wishes: sa.wishes.filter((w) => !more.includes(w as typeof next)) }, [next, ...more], ctx);
+      return startDelete(
+        { ...sa, wishes: sa.wishes.filter((w) => !more.includes(w as typeof next)) },
+        [next, ...more],
+        ctx,
+      );
     }
     case "rekeyIke":
       return startIkeRekey(sa, ctx);
