@@ -138,8 +138,10 @@ test("rekeying by command renews the SAs, and packets go on passing", { skip: SK
 
 test("after SIGKILL nothing leaves in clear, and the next run takes over what is left", { skip: SKIP }, async () => {
   const daemon = daemons.get("left")!;
-  const node = await must(["pgrep", "-f", `${MAIN} run -c ${join(folder, "left.yaml")}`]);
-  for (const pid of node.trim().split("\n")) process.kill(Number(pid), "SIGKILL");
+  const [, , , namespace] = namespaces.inside("left");
+  // The wrappers around it run outside of the namespace.
+  for (const pid of (await must(["ip", "netns", "pids", namespace!])).trim().split("\n"))
+    process.kill(Number(pid), "SIGKILL");
   await daemon.ended;
   const refused = await run(namespaces.inside("left", "ping", "-c", "1", "-W", "1", RIGHT.inner));
   assert.match(refused.stderr + refused.stdout, /No route to host|unreachable/);
