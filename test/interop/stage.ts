@@ -42,7 +42,12 @@ export async function openStage(kind: PeerKind, options: { readonly router: bool
   }
 }
 
-async function openPeer(kind: PeerKind, topology: Topology, folder: string, undo: (() => Promise<unknown>)[]): Promise<Side> {
+async function openPeer(
+  kind: PeerKind,
+  topology: Topology,
+  folder: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<Side> {
   if (kind === "strongswan-userspace") return openUserspace(topology, folder, "peer", undo);
   const guest = await bootGuest(topology, join(folder, "guest"));
   undo.push(() => guest.stop());
