@@ -78,8 +78,8 @@ export function createOutboundSa(
     innerOffset,
     sealedLength: (innerLength) => innerOffset + textLength(innerLength, alignment) + icvBytes,
     sealAt(at, innerLength, nextHeader) {
-      if (!lifetime.count(innerLength)) return -DROP.hardLimit;
       if (!sequence.advance()) return stopAtLastNumber();
+      if (!lifetime.count(innerLength)) return -DROP.hardLimit;
       view.setInt32(at, spi | 0);
       view.setInt32(at + 4, sequence.low());
       const iv = at + ESP_HEADER_BYTES;

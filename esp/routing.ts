@@ -90,7 +90,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       const list = carriers[i]!;
       for (let k = 0; k < list.length; k++) {
         const { child, part } = list[k]!;
-        if (part === undefined || part.findOutbound(header) >= 0) return child;
+        if (part === undefined || spd.findIn(part, header) >= 0) return child;
       }
       code = list.length === 0 ? DROP.noSa : DROP.narrowed;
       tunnel = spd.mappings[i]!.tunnel;

@@ -61,7 +61,8 @@ export interface Sad<Outer, Origin> {
   releaseSpi(spi: number): void;
   /**
    * The SA receives from now on, and sends after `use`. The sealers belong to the SAD: `remove` frees them. The result
-   * is what was parked, oldest first, to be handed to `openAt` by the caller. Throws `RangeError` when id or SPI is taken.
+   * is what was parked, oldest first, to be handed to `openAt` by the caller. Throws `RangeError`
+   * when id or SPI is taken; the sealers are the caller's then.
    */
   install(child: ChildParameters, sealers: Sealers, outer: Outer, now: number): readonly ParkedPacket<Origin>[];
   /** From now on the child's mappings send on it. */

@@ -188,18 +188,32 @@ function weight(intervals: readonly Interval[]): number {
 /** Cuts the addresses of one side wherever a pair begins or ends. */
 function cut(pairs: readonly SelectorPair[], members: readonly number[], family: Family, side: Side): Interval[] {
   const last = lastAddress(family);
-  const points = new Set<bigint>([0n]);
-  for (const i of members) {
-    points.add(pairs[i]![side].start);
-    if (pairs[i]![side].end < last) points.add(pairs[i]![side].end + 1n);
-  }
-  const starts = [...points].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const position = new Map(starts.map((start, i) => [start, i]));
-  const intervals: Interval[] = starts.map((start) => ({ start, members: [] }));
+  const points = [0n];
   for (const i of members) {
     const { start, end } = pairs[i]![side];
-    const stop = end < last ? position.get(end + 1n)! : intervals.length;
-    for (let k = position.get(start)!; k < stop; k++) intervals[k]!.members.push(i);
+    points.push(start);
+    if (end < last) points.push(end + 1n);
+  }
+  const intervals: Interval[] = points
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    .filter((point, i) => i === 0 || point !== points[i - 1])
+    .map((start) => ({ start, members: [] }));
+  for (const i of members) {
+    const { start, end } = pairs[i]![side];
+    for (let k = indexOf(intervals, start); k < intervals.length && intervals[k]!.start <= end; k++)
+      intervals[k]!.members.push(i);
   }
   return intervals;
+}
+
+/** Where the interval that starts at `start` stands. Not a map: engines hash only the low digits of a bigint. */
+function indexOf(intervals: readonly Interval[], start: bigint): number {
+  let low = 0;
+  let high = intervals.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (intervals[middle]!.start < start) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -3,7 +3,7 @@ import type { Arena } from "../crypto/interfaces.js";
 import { readIcmpQuote } from "./icmp-error.js";
 import { createIpHeader, type IpHeader } from "./ip-header.js";
 import type { TrafficSelector } from "./selector.js";
-import { createSelectorIndex } from "./selector-index.js";
+import { createSelectorIndex, type SelectorIndex } from "./selector-index.js";
 
 export interface TunnelMappings {
   readonly name: string;
@@ -25,6 +25,8 @@ export interface Spd {
   indexOf(tunnel: string, index: number): number | undefined;
   /** The mapping for an outgoing packet, whose header has been read; -1: none. */
   find(header: IpHeader): number;
+  /** The same among other pairs: what `part` says of the packet, or of the one that it is an ICMP error about. */
+  findIn(part: SelectorIndex, header: IpHeader): number;
 }
 
 /** Mappings do not overlap (the configuration is checked for it); where they do, the first one counts. */
@@ -37,15 +39,18 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
   const positions = new Map<string, number>();
   for (const [i, { tunnel, index }] of mappings.entries()) if (index === 0) positions.set(tunnel, i);
 
+  function findIn(part: SelectorIndex, header: IpHeader): number {
+    const found = part.findOutbound(header);
+    return found < 0 && readIcmpQuote(arena, header, quoted) ? part.findInbound(quoted) : found;
+  }
+
   return {
     mappings,
     indexOf(tunnel, index) {
       const i = (positions.get(tunnel) ?? Number.NaN) + index;
       return mappings[i]?.tunnel === tunnel ? i : undefined;
     },
-    find(header) {
-      const found = index.findOutbound(header);
-      return found < 0 && readIcmpQuote(arena, header, quoted) ? index.findInbound(quoted) : found;
-    },
+    find: (header) => findIn(index, header),
+    findIn,
   };
 }

@@ -69,6 +69,17 @@ export class Draft {
     return undefined;
   }
 
+  /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA. */
+  liveChild(tunnel: string, mapping: number): ChildId | undefined {
+    let newest: ChildId | undefined;
+    for (const sa of this.sas.values()) {
+      if (sa.phase !== "established" || sa.tunnel !== tunnel) continue;
+      for (const { id, state, pair } of sa.children.values())
+        if (state === "live" && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
+    }
+    return newest;
+  }
+
   ids({ random }: Context): Ids {
     return {
       ask: () => this.#nextAsk++,

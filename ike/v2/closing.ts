@@ -59,6 +59,7 @@ export function withdraw(sa: Established | AuthSent, reason: string): readonly S
   if (sa.phase === "authSent") return [{ kind: "releaseSpi", spi: sa.child.spiIn }];
   const effects: SaEffect[] = [];
   if (sa.task?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.task.offer.spiIn });
+  if (sa.answering?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.answering.plan.spiIn });
   for (const { id } of sa.children.values()) effects.push({ kind: "removeChild", id }, childClosed(sa, id, reason));
   return effects;
 }

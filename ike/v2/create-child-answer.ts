@@ -61,12 +61,17 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     more,
     ...(old && { replaces: old.id }),
   };
-  if (suite.keyExchange === undefined || peerPublic === undefined) return finish(sa, request, plan, [], undefined, ctx);
+  const reserved = { kind: "reserveSpi", spi: spiIn } as const;
+  if (suite.keyExchange === undefined || peerPublic === undefined) {
+    const done = finish(sa, request, plan, [], undefined, ctx);
+    return stepTo(done.sa, reserved, ...done.effects);
+  }
   const privateOctets = new Secret(ctx.random(suite.keyExchange.privateBytes));
   const ask = ctx.ids.ask();
   const group = suite.keyExchange;
   return stepTo<Established>(
     { ...sa, answering: { do: "child", plan, request, ask, group, privateOctets, peerPublic } },
+    reserved,
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
   );
 }

@@ -176,7 +176,10 @@ function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): First
         payload("TSr", tsPayload(selectors.local)),
         ...(more ? [payload("N", notification("ADDITIONAL_TS_POSSIBLE"))] : []),
       ],
-      before: [{ kind: "installChild", child: child.pair }],
+      before: [
+        { kind: "reserveSpi", spi: spiIn },
+        { kind: "installChild", child: child.pair },
+      ],
       after: [{ kind: "useChild", id: child.id }, childEstablished(next, child)],
     };
   } catch (error) {

@@ -271,10 +271,14 @@ function react(
     case "notify":
     case "notifyAndClose": {
       if (request === undefined) throw new Error(`${reaction.do} without a request`);
-      const { answering: _, ...idle } = { answering: undefined, ...sa };
+      const { answering, ...idle } = { answering: undefined, ...sa };
       const notifyPayload = payload("N", notification(reaction.notify, reaction.data));
       const { sa: next, send } = sendReply(idle as KeyedSa, request, exchangeOf(situation), [notifyPayload], ctx);
-      if (reaction.do === "notify") return stepTo(next, send, failure);
+      if (reaction.do === "notify") {
+        const unused: readonly SaEffect[] =
+          answering?.do === "child" ? [{ kind: "releaseSpi", spi: answering.plan.spiIn }] : [];
+        return stepTo(next, ...unused, send, failure);
+      }
       return stepTo(lingering(next, ctx.now + LINGER_LIFE), send, failure, ...endOf(sa, reason));
     }
     case "tellAndClose":

@@ -38,8 +38,16 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
       return child?.state === "live" ? startRekey(sa, child, ctx) : stepTo(sa);
     }
     case "createChild":
-      return ctx.sight.carried(sa.tunnel, next.mapping) ? stepTo(sa) : startCreate(sa, next.mapping, ctx);
+      return carries(sa, next.mapping) || ctx.sight.carried(sa.tunnel, next.mapping)
+        ? stepTo(sa)
+        : startCreate(sa, next.mapping, ctx);
     case "probe":
       return startProbe(sa, ctx);
   }
+}
+
+/** What the endpoint sees is older than this step: a child that it has just made counts as well. */
+function carries({ children }: Established, mapping: number): boolean {
+  for (const { state, pair } of children.values()) if (state === "live" && pair.mappings.includes(mapping)) return true;
+  return false;
 }

@@ -217,9 +217,19 @@ function byFlow(packets: readonly Uint8Array[]): Record<string, string[]> {
   for (const packet of packets) {
     const ipv6 = packet[0]! >> 4 === 6;
     const key = hex(packet.subarray(ipv6 ? 8 : 12, ipv6 ? 44 : 24)) + packet[ipv6 ? 6 : 9];
-    flows[key] = [...(flows[key] ?? []), hex(packet)];
+    flows[key] = [...(flows[key] ?? []), hex(ipv6 ? packet : withoutIdentification(packet))];
   }
   return flows;
+}
+
+/** With DF the identification means nothing, and may be made anew (RFC 6864 section 4.1). */
+function withoutIdentification(packet: Uint8Array): Uint8Array {
+  const copy = packet.slice();
+  if ((copy[6]! & 0x40) !== 0) {
+    copy.fill(0, 4, 6);
+    copy.fill(0, 10, 12);
+  }
+  return copy;
 }
 
 test("segments of a bulk transfer become few super packets, and come out as they were", () => {

@@ -35,7 +35,7 @@ for (const kind of KINDS) {
         const whole = encode(value);
         for (let length = 0; length < whole.length; length++) decodesOrRefuses(decode, whole.subarray(0, length));
       }),
-      { numRuns: 40 },
+      { numRuns: 150 },
     );
   });
 
@@ -52,7 +52,7 @@ for (const kind of KINDS) {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 150 },
     );
   });
 
@@ -62,7 +62,7 @@ for (const kind of KINDS) {
         const value = decodesOrRefuses(decode, bytes);
         if (value !== undefined) assert.deepEqual(decode(encode(value as never)), value);
       }),
-      { numRuns: 400 },
+      { numRuns: 2000 },
     );
   });
 }

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Running, start, until } from "../child.js";
 import { type OurGateway, ourGateway } from "./gateway.js";
+import { bootGuest } from "./guest.js";
+import { libreswan } from "./libreswan.js";
 import { namespacePlace, type Place } from "./place.js";
 import type { PeerKind, Who } from "./scenario.js";
 import type { Side } from "./side.js";
@@ -40,14 +42,15 @@ export async function openStage(kind: PeerKind, options: { readonly router: bool
   }
 }
 
-async function openPeer(
-  kind: PeerKind,
-  topology: Topology,
-  folder: string,
-  undo: (() => Promise<unknown>)[],
-): Promise<Side> {
+async function openPeer(kind: PeerKind, topology: Topology, folder: string, undo: (() => Promise<unknown>)[]): Promise<Side> {
   if (kind === "strongswan-userspace") return openUserspace(topology, folder, "peer", undo);
-  throw new Error(`not here yet: ${kind}`);
+  const guest = await bootGuest(topology, join(folder, "guest"));
+  undo.push(() => guest.stop());
+  if (kind === "libreswan-kernel") return libreswan(guest, topology);
+  const conf = await guest.file("charon.conf", strongswanConf(guest, "charon", false));
+  await guest.shell(`STRONGSWAN_CONF=${conf} setsid /usr/sbin/charon-systemd > /run/charon.out 2>&1 < /dev/null &`);
+  await charonAnswers(guest, "charon");
+  return strongSwan(guest, "charon", topology, "peer", false);
 }
 
 async function openUserspace(

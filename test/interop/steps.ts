@@ -10,6 +10,8 @@ import type { TransferResult } from "./transfer.js";
 export interface Stage {
   readonly topology: Topology;
   readonly sides: Readonly<Record<Who, Side>>;
+  /** Present unless a second strongSwan stands in for it, which always encapsulates in UDP. */
+  readonly gateway?: unknown;
   /** For the log of the test: what was measured on the way. */
   note(text: string): void;
 }
@@ -59,7 +61,7 @@ export async function agreement(
   }).catch((error: Error) => {
     throw new Error(`${error.message}; the last views:\n${last}`);
   });
-  assert.equal(agreed.encapsulation, scenario.encapsulation, "how ESP travels");
+  if (stage.gateway) assert.equal(agreed.encapsulation, scenario.encapsulation, "how ESP travels");
   return agreed;
 }
 

@@ -130,7 +130,7 @@ export function parseSas(text: string): SideView {
   const ike = /^site: #\d+, ESTABLISHED, IKEv2, ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/m.exec(text);
   const children = [
     ...text.matchAll(
-      /^ {2}net: #\d+, reqid \d+, INSTALLED, TUNNEL(-in-UDP)?,[^]*?^ {4}in +([0-9a-f]{8}),[^]*?^ {4}out +([0-9a-f]{8}),/gm,
+      /^ {2}net: #\d+, reqid \d+, INSTALLED, TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
     ),
   ].map((match) => ({
     spiIn: match[2]!,

@@ -16,6 +16,14 @@ export interface Child {
   heard: boolean;
 }
 
+export interface EspPacket {
+  readonly spi: number;
+  /** Stands for the keys that it was sealed with. */
+  readonly key: string;
+  readonly path: Path;
+  readonly encapsulated: boolean;
+}
+
 export interface DataPlane {
   readonly children: ReadonlyMap<ChildId, Child>;
   /** SPIs that were reserved and neither installed nor released. */
@@ -23,20 +31,26 @@ export interface DataPlane {
   perform(effect: Effect): void;
   /** The child on which this mapping sends: the last one that was told to. */
   sender(mapping: number): Child | undefined;
-  /** Whether a packet to this SPI may ever have been expected. */
-  knew(spi: number): boolean;
-  /** A packet came in; what the core is told about it. */
-  receive(spi: number, key: string, path: Path, encapsulated: boolean): readonly Event[];
+  /** Every SPI to which a packet may ever have been expected. */
+  readonly known: ReadonlySet<number>;
+  /** A packet came in; what the core is told about it. For a reserved SPI it waits for the child. */
+  receive(packet: EspPacket): readonly Event[];
+  /** Packets that waited for this SPI. */
+  parked(spi: number): readonly EspPacket[];
+  /** Packets that came for an SPI that is not there any more, or never got its child. */
+  readonly lost: number;
 }
 
-/** `name` is for messages. */
-export function createDataPlane(name: string): DataPlane {
+/** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
+export function createDataPlane(name: string, before: Iterable<number> = []): DataPlane {
   const children = new Map<ChildId, Child>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
-  const known = new Set<number>();
+  const known = new Set<number>(before);
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
+  let waiting: EspPacket[] = [];
+  let lost = 0;
 
   const byId = (id: ChildId, what: string): Child => {
     const child = children.get(id);
@@ -62,7 +76,10 @@ export function createDataPlane(name: string): DataPlane {
           return;
         case "useChild": {
           const child = byId(effect.id, "useChild");
-          assert(!child.sending, `${name}: useChild twice for child ${effect.id}`);
+          assert(
+            order.at(-1) !== effect.id,
+            `${name}: useChild again for child ${effect.id}, on which is sent already`,
+          );
           child.sending = true;
           order.push(effect.id);
           return;
@@ -87,11 +104,22 @@ export function createDataPlane(name: string): DataPlane {
       }
       return undefined;
     },
-    knew: (spi) => known.has(spi),
-    receive(spi, key, path, encapsulated) {
+    known,
+    get lost() {
+      return lost + waiting.length;
+    },
+    parked(spi) {
+      const found = waiting.filter((packet) => packet.spi === spi);
+      waiting = waiting.filter((packet) => packet.spi !== spi);
+      return found;
+    },
+    receive(packet) {
+      const { spi, key, path, encapsulated } = packet;
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {
         assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
+        if (reserved.has(spi)) waiting.push(packet);
+        else lost++;
         return [];
       }
       const { pair } = child;

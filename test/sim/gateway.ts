@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { secret } from "../../crypto/secret.js";
-import { type Address, formatAddress, type Path, unspecified } from "../../esp/address.js";
+import { type Address, formatAddress, formatSocketAddress, type Path, unspecified } from "../../esp/address.js";
 import type { Encapsulation } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
 import type { Policy } from "../../ike/core/policy.js";
 import type { Report } from "../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
+import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import type { Clock } from "./clock.js";
 import { createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
@@ -41,10 +42,14 @@ export interface GatewayOptions {
   readonly names?: ReadonlyMap<string, Address>;
   /** Milliseconds that a key exchange takes at most. */
   readonly slowestAnswer: number;
+  /** Takes every step twice and compares: nothing may depend on anything but its inputs, which stay as they are. */
+  readonly careful?: boolean;
+  /** For looking at one run: every event, effect and report in words. */
+  readonly trace?: (line: string) => void;
 }
 
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer }: GatewayOptions,
+  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
@@ -58,8 +63,16 @@ export function createGateway(
 
   const context = () => ({ now: clock.now, random: coreRandom.octets, policy });
 
+  const stepTwice: typeof step = (before, event, ctx) => {
+    const first = step(before, event, { ...ctx, random: coreRandom.copy().octets });
+    const second = step(before, event, ctx);
+    assert.deepEqual(first, second, `${name}: the same step gave something else on ${event.kind}`);
+    return second;
+  };
+
   const handle = (event: Event) => {
-    const next = step(endpoint, event, context());
+    trace?.(`${clock.now} ${name} <- ${words(event)}`);
+    const next = careful ? stepTwice(endpoint, event, context()) : step(endpoint, event, context());
     endpoint = next.endpoint;
     for (const effect of next.effects) perform(effect);
     setAlarm();
@@ -81,6 +94,7 @@ export function createGateway(
   };
 
   const perform = (effect: Effect) => {
+    trace?.(`${clock.now} ${name} -> ${words(effect)}`);
     switch (effect.kind) {
       case "send":
         assert(effect.bytes.length > 0);
@@ -103,7 +117,14 @@ export function createGateway(
         return;
       default:
         dataPlane.perform(effect);
+        if (effect.kind === "installChild")
+          for (const packet of dataPlane.parked(effect.child.spiIn))
+            clock.after(0, () => tell(dataPlane.receive(packet)));
     }
+  };
+
+  const tell = (events: readonly Event[]) => {
+    for (const event of events) handle(event);
   };
 
   const answerTo = (question: Question): Answer => {
@@ -135,8 +156,7 @@ export function createGateway(
   const receive = ({ source, destination, content }: Packet) => {
     const path: Path = { local: destination, remote: source };
     if (content.kind === "ike") handle({ kind: "datagram", path, bytes: content.bytes.slice() });
-    if (content.kind === "esp")
-      for (const event of dataPlane.receive(content.spi, content.key, path, content.encapsulated)) handle(event);
+    if (content.kind === "esp") tell(dataPlane.receive({ ...content, path }));
   };
 
   network.attach(address, receive);
@@ -169,8 +189,40 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name);
+      dataPlane = createDataPlane(name, dataPlane.known);
       setAlarm();
     },
   };
+}
+
+/** An event or an effect in one line, without keys. */
+function words(what: Event | Effect): string {
+  switch (what.kind) {
+    case "datagram":
+    case "send":
+      return `${what.kind} ${messageWords(what.bytes)} ${formatPath(what.path)}`;
+    case "report": {
+      const { kind, ike, ...rest } = what.report;
+      return `report ${kind} ${ike ?? ""} ${JSON.stringify(rest)}`;
+    }
+    case "installChild":
+      return `installChild ${what.child.id} in ${what.child.spiIn.toString(16)} out ${what.child.spiOut.toString(16)} mappings ${what.child.mappings}`;
+    case "ask":
+      return `ask ${what.ask} ${what.question.kind}`;
+    case "answer":
+      return `answer ${what.ask} ${what.answer.kind}`;
+    default:
+      return JSON.stringify(what, (_, value) => (typeof value === "bigint" ? value.toString(16) : value));
+  }
+}
+
+function messageWords(bytes: Uint8Array): string {
+  const raw = decodeRawHeader(bytes);
+  const { exchange, fromInitiator, response, messageId, initiatorSpi, responderSpi } = ikeHeader(raw);
+  const spis = `${initiatorSpi.toString(16).slice(0, 4)}_${responderSpi.toString(16).slice(0, 4)}`;
+  return `${exchange} ${messageId} ${response ? "response" : "request"} by ${fromInitiator ? "I" : "R"} ${spis} ${bytes.length} octets`;
+}
+
+function formatPath({ local, remote }: Path): string {
+  return `${formatSocketAddress(local)}=${formatSocketAddress(remote)}`;
 }

@@ -43,15 +43,15 @@ const ENTRIES = [
   [["10.1.0.0/16 10.2.0.0/16"], ["2001:db8:1::/48 2001:db8:2::/48"], ["10.4.0.0/16 10.5.0.0/16"]],
 ];
 
-/** Throws `AssertionError` when an invariant breaks. */
-export function runLife(seed: number): LifeCounts {
+/** Throws `AssertionError` when an invariant breaks. `trace` gets every event and effect in words. */
+export function runLife(seed: number, trace?: (line: string) => void): LifeCounts {
   const random = seededRandom(seed);
   const clock = createClock();
   const conditions = conditionsOf(random);
   const network = createNetwork(clock, random.fork(), { ...conditions });
   const nat = random.chance(0.3) ? createNat(ADDRESS_A, ADDRESS_NAT, random.between(30, 200) * SECOND) : undefined;
   if (nat !== undefined) network.place(nat);
-  const { a, b } = gateways(random, clock, network, nat);
+  const { a, b } = gateways(random, clock, network, nat, trace);
   const mappings = random.fork();
   let packets = 0;
   const traffic = () => {
@@ -64,7 +64,7 @@ export function runLife(seed: number): LifeCounts {
   disturb(random, clock, network, nat, a, b);
   clock.runUntil(random.between(200, 900) * SECOND);
 
-  Object.assign(network.conditions, { loss: 0, duplicate: 0 });
+  Object.assign(network.conditions, { loss: 0, duplicate: 0, forge: 0 });
   untilTrue(clock, SETTLE, () => problemOf(a, b), "both ends agree");
   for (const child of a.dataPlane.children.values()) {
     const partner = [...b.dataPlane.children.values()].find(({ pair }) => pair.spiIn === child.pair.spiOut);
@@ -85,6 +85,7 @@ function conditionsOf(random: SeededRandom): Conditions {
   return {
     loss: random.pick([0, 0, 0.02, 0.1, 0.25]),
     duplicate: random.pick([0, 0.05, 0.3]),
+    forge: random.pick([0, 0, 0.1]),
     shortestDelay,
     longestDelay: shortestDelay + random.pick([0, 5, 100, 700]),
   };
@@ -95,6 +96,7 @@ function gateways(
   clock: Clock,
   network: Network,
   nat: Nat | undefined,
+  trace: ((line: string) => void) | undefined,
 ): { readonly a: Gateway; readonly b: Gateway } {
   const entries = random.pick(ENTRIES);
   const ikeProposals = [random.pick(IKE_PROPOSALS), "aes256-sha256-modp2048"];
@@ -114,6 +116,7 @@ function gateways(
       address: ADDRESS_A,
       psk: "the same on both sides",
       slowestAnswer,
+      ...(trace && { trace }),
       policy: onePolicy({
         ...shared,
         ...lifetimes(),
@@ -136,6 +139,7 @@ function gateways(
       address: ADDRESS_B,
       psk: "the same on both sides",
       slowestAnswer,
+      ...(trace && { trace }),
       policy: onePolicy({
         ...shared,
         ...lifetimes(),
@@ -145,7 +149,7 @@ function gateways(
         local: ADDRESS_B,
         start: bothActive ? "active" : "passive",
         entries: mirrored(entries),
-        halfOpen: random.pick([64, 64, 0]),
+        halfOpen: random.pick([64, 64, 1]),
       }),
     },
     clock,

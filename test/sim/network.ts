@@ -21,6 +21,8 @@ export interface Conditions {
   /** Probabilities per packet. */
   loss: number;
   duplicate: number;
+  /** Of an IKE message: a copy with a few octets changed comes as well. */
+  forge: number;
   /** Milliseconds one way; a wide range reorders. */
   shortestDelay: number;
   longestDelay: number;
@@ -60,10 +62,12 @@ export function createNetwork(clock: Clock, random: SeededRandom, conditions: Co
       const outward = nats.find((nat) => sameAddress(nat.inside, sent.source.address));
       const packet = outward === undefined ? sent : outward.outbound(sent, clock.now);
       if (packet === undefined) return;
-      const { loss, duplicate, shortestDelay, longestDelay } = conditions;
-      const copies = random.chance(duplicate) ? 2 : 1;
-      for (let i = 0; i < copies; i++)
-        if (!random.chance(loss)) clock.after(random.between(shortestDelay, longestDelay), () => deliver(packet));
+      const { loss, duplicate, forge, shortestDelay, longestDelay } = conditions;
+      const copies = [packet];
+      if (random.chance(duplicate)) copies.push(packet);
+      if (random.chance(forge)) copies.push(forged(packet, random));
+      for (const copy of copies)
+        if (!random.chance(loss)) clock.after(random.between(shortestDelay, longestDelay), () => deliver(copy));
     },
   };
 }
@@ -105,6 +109,14 @@ export function createNat(inside: Address, outside: Address, idleMilliseconds: n
       mappings.length = 0;
     },
   };
+}
+
+function forged(packet: Packet, random: SeededRandom): Packet {
+  const { content } = packet;
+  if (content.kind !== "ike") return packet;
+  const bytes = content.bytes.slice();
+  for (let i = random.between(1, 4); i > 0; i--) bytes[random.integer(bytes.length)]! ^= random.between(1, 255);
+  return { ...packet, content: { kind: "ike", bytes } };
 }
 
 function isRawEsp({ content }: Packet): boolean {

@@ -12,6 +12,8 @@ export interface SeededRandom {
   readonly octets: Random;
   /** An independent stream, so that what one part draws does not move another part. */
   fork(): SeededRandom;
+  /** A stream that gives what this one will give. */
+  copy(): SeededRandom;
 }
 
 export function seededRandom(seed: number): SeededRandom {
@@ -35,5 +37,6 @@ export function seededRandom(seed: number): SeededRandom {
       return bytes;
     },
     fork: () => seededRandom(next()),
+    copy: () => seededRandom(state),
   };
 }

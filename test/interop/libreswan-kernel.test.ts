@@ -1,0 +1,4 @@
+import { libreswanKernel } from "./scenarios/libreswan-kernel.js";
+import { suite } from "./suite.js";
+
+suite("interoperability with libreswan, kernel ESP", libreswanKernel);

