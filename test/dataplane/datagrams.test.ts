@@ -5,7 +5,7 @@ import { formatSocketAddress } from "../../esp/address.js";
 import type { ChildMessage, SuiteName } from "../../src/dataplane/protocol.js";
 import { createPeerSa, innerPacket } from "./esp-packets.js";
 import { at, bothEnds, type Gateway, IKE_PORT, NAT_T_PORT, settingsFor, startGateway, tunnels } from "./gateway.js";
-import { createLink, ip, LEFT, RIGHT, removeLink, routeInto, whyNot } from "./namespaces.js";
+import { createLink, type Link, whyNot } from "./namespaces.js";
 import type { PeerCommand, PeerTold } from "./peer-program.js";
 import { type Program, startProgram } from "./program.js";
 
@@ -28,6 +28,7 @@ function ikeMessage(mark: number, octets = 60): Uint8Array {
 const marked = (message: Uint8Array) => new Uint8Array([0, 0, 0, 0, ...message]);
 
 describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
+  let link: Link;
   let gateway: Gateway;
   let peer: Program<PeerCommand, PeerTold>;
   let ids = 0;
@@ -37,20 +38,20 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
   let barriers = 0;
 
   before(async () => {
-    createLink();
-    ip("-n", LEFT, "addr", "add", `${ALSO_OURS}/24`, "dev", "wan");
-    gateway = startGateway(LEFT);
-    peer = startProgram(RIGHT, "./peer-program.js");
+    link = await createLink();
+    await link.namespaces.ip("left", `addr add ${ALSO_OURS}/24 dev wan`);
+    gateway = startGateway(link, "left");
+    peer = startProgram(link, "right", "./peer-program.js");
     gateway.start(settingsFor(["0.0.0.0", "::"]));
     await gateway.next("ready");
-    routeInto(LEFT, "causeway0", 1400);
+    await link.routeInto("left", "causeway0", 1400);
     const [ours, theirs] = bothEnds({ ...SHARED, id: BARRIER, spis: [0x30000, 0x40000] });
     sealBarrier = createPeerSa(theirs);
     gateway.post(tunnels(0), { kind: "installChild", child: { ...ours, tunnel: "barrier" } });
   });
   after(async () => {
     await Promise.all([gateway?.end(), peer?.end()]);
-    removeLink();
+    await link?.close();
   });
 
   /** A fresh child, not installed yet. */

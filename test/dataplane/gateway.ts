@@ -8,6 +8,7 @@ import { selectorFromPrefix } from "../../esp/selector.js";
 import type { ChildMessage, DataplaneSettings, FromWorker, SuiteName, ToWorker } from "../../src/dataplane/protocol.js";
 import type { Counters } from "../../src/dataplane/start.js";
 import type { Command, Told } from "./gateway-program.js";
+import type { Link, Side } from "./namespaces.js";
 import { startProgram } from "./program.js";
 
 export interface Gateway {
@@ -27,8 +28,8 @@ export interface Gateway {
 }
 
 /** Starts the program in a namespace, for at most two minutes. `wrapper`: a command line before it. */
-export function startGateway(namespace: string, wrapper: readonly string[] = []): Gateway {
-  const program = startProgram<Command, Told>(namespace, "./gateway-program.js", wrapper);
+export function startGateway(link: Link, side: Side, wrapper: readonly string[] = []): Gateway {
+  const program = startProgram<Command, Told>(link, side, "./gateway-program.js", wrapper);
   const messages = () => program.told.flatMap((told) => (told.kind === "message" ? [told.message] : []));
 
   /** Sends a command and waits for what it is answered by. */

@@ -3,23 +3,25 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { ToWorker } from "../../src/dataplane/protocol.js";
 import { type Gateway, settingsFor, startGateway } from "./gateway.js";
-import { createLink, devices, LEFT, removeLink, whyNot } from "./namespaces.js";
-import { inside } from "./program.js";
+import { createLink, type Link, whyNot } from "./namespaces.js";
 
 const SETTINGS = settingsFor(["192.0.2.1", "2001:db8::1"]);
 
 describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
+  let link: Link;
   let gateway: Gateway;
 
-  before(createLink);
-  after(removeLink);
+  before(async () => {
+    link = await createLink();
+  });
+  after(() => link?.close());
   beforeEach(() => {
-    gateway = startGateway(LEFT);
+    gateway = startGateway(link, "left");
   });
   afterEach(() => gateway.end());
 
   async function sockets(): Promise<string> {
-    return inside(LEFT, "ss", "-H", "-u", "-n", "-a");
+    return link.run("left", "ss", "-H", "-u", "-n", "-a");
   }
 
   test("it starts, stops, and leaves no device, socket or descriptor", async () => {
@@ -28,10 +30,10 @@ describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
     const ready = await gateway.next("ready");
     assert.equal(ready.tunName, "causeway0");
     assert.equal(ready.sockets.length, 4);
-    assert.ok(devices(LEFT).includes("causeway0"));
+    assert.ok((await link.devices("left")).includes("causeway0"));
     assert.match(await sockets(), /192\.0\.2\.1:4500/);
     await gateway.stop();
-    assert.ok(!devices(LEFT).includes("causeway0"));
+    assert.ok(!(await link.devices("left")).includes("causeway0"));
     assert.equal(await sockets(), "");
     assert.equal((await gateway.usage()).descriptors.length, before);
     assert.ok(!gateway.messages().some(({ kind }) => kind === "failed"));
@@ -43,7 +45,7 @@ describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
     gateway.post({ kind: "installChild" } as unknown as ToWorker);
     const { reason } = await gateway.next("failed");
     assert.match(reason, /the data plane crashed: TypeError/);
-    assert.ok(!devices(LEFT).includes("causeway0"));
+    assert.ok(!(await link.devices("left")).includes("causeway0"));
     gateway.start(SETTINGS);
     await gateway.next("ready", (ready) => ready !== gateway.messages().find(({ kind }) => kind === "ready"));
     await gateway.stop();
@@ -52,7 +54,7 @@ describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
   test("a second gateway on the same ports is refused, and says who is in the way", async () => {
     gateway.start(SETTINGS);
     await gateway.next("ready");
-    const second = startGateway(LEFT);
+    const second = startGateway(link, "left");
     try {
       second.start({
         ...SETTINGS,
@@ -74,7 +76,7 @@ describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
   });
 
   test("without CAP_NET_ADMIN it says what is missing and how to grant it", async () => {
-    const bounded = startGateway(LEFT, ["setpriv", "--bounding-set", "-net_admin"]);
+    const bounded = startGateway(link, "left", ["setpriv", "--bounding-set", "-net_admin"]);
     try {
       bounded.start(SETTINGS);
       assert.match((await bounded.next("failed")).reason, /CAP_NET_ADMIN is missing; run as root, grant it/);
@@ -84,7 +86,7 @@ describe("the life of a data plane", { skip: whyNot() ?? false }, () => {
   });
 
   test("without CAP_NET_RAW there is no raw ESP, and it says so", async () => {
-    const bounded = startGateway(LEFT, ["setpriv", "--bounding-set", "-net_raw"]);
+    const bounded = startGateway(link, "left", ["setpriv", "--bounding-set", "-net_raw"]);
     try {
       bounded.start(SETTINGS);
       assert.equal((await bounded.next("ready")).rawEsp, false);

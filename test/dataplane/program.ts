@@ -1,9 +1,10 @@
 /** Programs that tests run in namespaces and talk to by messages. Bounded in time; they end when their parent does. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { bounded } from "../child.js";
+import type { Link, Side } from "./namespaces.js";
 
-const SECONDS = "120";
+const SECONDS = 120;
 
 export interface Program<Command, Told> {
   send(command: Command): void;
@@ -16,13 +17,15 @@ export interface Program<Command, Told> {
 
 /** `file`: a compiled program beside this one. `wrapper`: a command line before it. */
 export function startProgram<Command, Told>(
-  namespace: string,
+  link: Link,
+  side: Side,
   file: string,
   wrapper: readonly string[] = [],
 ): Program<Command, Told> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const argv = ["-k", "1", SECONDS, "ip", "netns", "exec", namespace, ...wrapper, process.execPath, path];
-  const child: ChildProcess = spawn("timeout", argv, {
+  const argv = link.namespaces.inside(side, ...wrapper, process.execPath, path);
+  const [command, ...rest] = bounded(argv, SECONDS);
+  const child = spawn(command!, rest, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     serialization: "advanced",
   });
@@ -51,7 +54,7 @@ export function startProgram<Command, Told>(
         };
         const late = setTimeout(() => {
           done();
-          reject(new Error(`${namespace}: no ${what} within 10 s; told so far: ${printed(told.slice(-10))}`));
+          reject(new Error(`${side}: no ${what} within 10 s; told so far: ${printed(told.slice(-10))}`));
         }, 10_000);
         waiting.add(one);
       }),
@@ -60,13 +63,6 @@ export function startProgram<Command, Told>(
       await exit;
     },
   };
-}
-
-/** Runs a program in a namespace to its end; its output. Throws when it fails or takes longer than 30 s. */
-export async function inside(namespace: string, ...argv: readonly string[]): Promise<string> {
-  const wrapped = ["-k", "1", "30", "ip", "netns", "exec", namespace, ...argv];
-  const { stdout } = await promisify(execFile)("timeout", wrapped, { encoding: "utf8" });
-  return stdout;
 }
 
 function printed(value: unknown): string {

@@ -1,7 +1,8 @@
 /**
  * Traffic for tests, one side per process:
  *
- *     transfer-program.js receive tcp|udp ADDRESS PORT          prints { bytes, sha256 } (tcp), or echoes (udp) until killed
+ *     transfer-program.js receive tcp|udp ADDRESS PORT          prints { bytes, sha256 } of each connection,
+ *                                                               or echoes datagrams, until it is killed
  *     transfer-program.js send    tcp|udp ADDRESS PORT AMOUNT   AMOUNT octets (tcp), or that many datagrams of growing size (udp):
  *                                                               prints the same, or { sent, echoed }
  */
@@ -29,7 +30,6 @@ function receiveTcp(): void {
     });
     socket.on("end", () => {
       print({ bytes, sha256: hash.digest("hex") });
-      server.close();
     });
   });
   server.listen(Number(port), address, () => print("listening"));

@@ -1,12 +1,11 @@
 /** Two data planes with static keys, each in a network namespace, joined by a link: what passes and what does not. Needs root. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { SuiteName } from "../../src/dataplane/protocol.js";
+import { type Running, start, until } from "../child.js";
 import { bothEnds, type Gateway, type SharedChild, settingsFor, startGateway, tunnels } from "./gateway.js";
-import { createLink, devices, ip, LEFT, RIGHT, removeLink, routeInto, whyNot } from "./namespaces.js";
-import { inside } from "./program.js";
+import { createLink, type Link, whyNot } from "./namespaces.js";
 
 const TRANSFER = fileURLToPath(new URL("./transfer-program.js", import.meta.url));
 const V4 = ["192.0.2.1", "192.0.2.2"] as const;
@@ -40,22 +39,23 @@ const CASES: readonly (Omit<SharedChild, "id" | "spis"> & { readonly name: strin
 ];
 
 describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
+  let link: Link;
   let left: Gateway;
   let right: Gateway;
-  const peers: ChildProcess[] = [];
+  const receivers: Running[] = [];
 
   before(async () => {
-    createLink();
-    left = startGateway(LEFT);
-    right = startGateway(RIGHT);
+    link = await createLink();
+    left = startGateway(link, "left");
+    right = startGateway(link, "right");
     left.start(settingsFor([V4[0], V6[0]]));
     right.start(settingsFor(["0.0.0.0", "::"]));
     for (const gateway of [left, right]) {
       const ready = await gateway.next("ready");
       assert.equal(ready.rawEsp, true);
     }
-    routeInto(LEFT, "causeway0", 1380);
-    routeInto(RIGHT, "causeway0", 1380);
+    await link.routeInto("left", "causeway0", 1380);
+    await link.routeInto("right", "causeway0", 1380);
     left.post(tunnels(0));
     right.post(tunnels(1));
     for (const [address, protocol] of [
@@ -64,13 +64,12 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
       ["10.2.0.1", "udp"],
       ["fd02::1", "udp"],
     ] as const)
-      peers.push(await serve(protocol, address));
+      receivers.push(await receive(link, protocol, address));
   });
 
   after(async () => {
-    for (const peer of peers) peer.kill();
-    await Promise.all([left?.end(), right?.end()]);
-    removeLink();
+    await Promise.all([left?.end(), right?.end(), ...receivers.map((one) => one.stop())]);
+    await link?.close();
   });
 
   CASES.forEach(({ name, ...shared }, i) => {
@@ -81,16 +80,17 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
       await right.counters();
       left.post({ kind: "useChild", id: i + 1 });
       for (const address of ["10.2.0.1", "fd02::1"]) {
-        assert.match(await inside(LEFT, "ping", "-c", "3", "-i", "0.02", "-W", "2", address), / 3 received/);
+        const amount = 5_000_000 + 100 * i + address.length;
+        assert.match(await link.run("left", "ping", "-c", "3", "-i", "0.02", "-W", "2", address), / 3 received/);
         const echoed = JSON.parse(
-          await inside(LEFT, process.execPath, TRANSFER, "send", "udp", address, "5000", "100"),
+          await link.run("left", process.execPath, TRANSFER, "send", "udp", address, "5000", "100"),
         );
         assert.deepEqual(echoed, { sent: 100, echoed: 100 });
         const sent = JSON.parse(
-          await inside(LEFT, process.execPath, TRANSFER, "send", "tcp", address, "5000", "5000000"),
+          await link.run("left", process.execPath, TRANSFER, "send", "tcp", address, "5000", `${amount}`),
         );
-        assert.equal(sent.bytes, 5_000_000);
-        assert.equal(await receivedHash(peers), sent.sha256);
+        assert.equal(sent.bytes, amount);
+        assert.equal(await receivedHash(receivers), sent.sha256);
       }
       const counters = await left.counters();
       assert.deepEqual(counters.tunnels.test!.drops, {});
@@ -103,17 +103,17 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
 
   test("a path that becomes narrower is learned from the first packet that does not fit, and told to senders and to the main thread", async () => {
     const wide = (await left.next("innerMtu", ({ child }) => child === CASES.length)).mtu;
-    for (const name of [LEFT, RIGHT]) ip("-n", name, "link", "set", "wan", "mtu", "1300");
+    for (const side of ["left", "right"] as const) await link.namespaces.ip(side, "link set wan mtu 1300");
     const pings = ["ping", "-M", "do", "-c", "4", "-i", "0.1", "-W", "1", "-s", "1300", "10.2.0.1"];
-    const said = await inside(LEFT, "sh", "-c", `${pings.join(" ")} || true`);
+    const said = await link.run("left", "sh", "-c", `${pings.join(" ")} || true`);
     const { mtu } = await left.next("innerMtu", (told) => told.child === CASES.length && told.mtu !== wide);
     assert.equal(wide - mtu, 200);
     assert.match(said, new RegExp(`mtu ?= ?${mtu}`));
     assert.ok((await left.counters()).tunnels.test!.drops.tooBig! >= 1);
     const sent = JSON.parse(
-      await inside(LEFT, process.execPath, TRANSFER, "send", "tcp", "fd02::1", "5000", "1000000"),
+      await link.run("left", process.execPath, TRANSFER, "send", "tcp", "fd02::1", "5000", "1000000"),
     );
-    assert.equal(await receivedHash(peers), sent.sha256);
+    assert.equal(await receivedHash(receivers), sent.sha256);
   });
 
   test("an idle data plane does not wake up", async () => {
@@ -126,7 +126,7 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
 
   test("stop leaves neither device nor socket", async () => {
     await left.stop();
-    assert.deepEqual(devices(LEFT).toSorted(), ["lo", "wan"]);
+    assert.deepEqual(await link.devices("left"), ["lo", "wan"]);
     const { descriptors } = await left.usage();
     assert.deepEqual(
       descriptors.filter((link) => link.startsWith("/dev/net")),
@@ -135,46 +135,24 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
   });
 });
 
-const heard = new Map<ChildProcess, string>();
-
-function serve(protocol: "tcp" | "udp", address: string): Promise<ChildProcess> {
-  const child = spawn(
-    "timeout",
-    [
-      "-k",
-      "1",
-      "120",
-      "ip",
-      "netns",
-      "exec",
-      RIGHT,
-      "sh",
-      "-c",
-      `while :; do "$0" "$1" receive ${protocol} ${address} 5000; done`,
-      process.execPath,
-      TRANSFER,
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  return new Promise((resolve) => {
-    child.stdout!.on("data", (chunk: Buffer) => {
-      heard.set(child, (heard.get(child) ?? "") + chunk.toString());
-      resolve(child);
-    });
-  });
+/** Receives transfers on the right until it is stopped. */
+async function receive(link: Link, protocol: "tcp" | "udp", address: string): Promise<Running> {
+  const argv = link.namespaces.inside("right", process.execPath, TRANSFER, "receive", protocol, address, "5000");
+  const running = start(argv, { seconds: 120 });
+  await until(`${protocol} on ${address}`, 10, async () => running.output().includes("listening") || undefined);
+  return running;
 }
 
-/** What the receivers have printed since the last call. */
-async function receivedHash(peers: readonly ChildProcess[]): Promise<string> {
-  for (let i = 0; i < 100; i++) {
-    for (const peer of peers) {
-      const found = /"sha256":"(\w+)"/.exec(heard.get(peer) ?? "");
-      if (found) {
-        heard.delete(peer);
-        return found[1]!;
-      }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return "nothing received";
+const seen = new Set<string>();
+
+/** The hash of the transfer that ended last. No two transfers are equal: each has its own length. */
+function receivedHash(receivers: readonly Running[]): Promise<string> {
+  return until("the receiver's hash", 10, async () => {
+    const hashes = receivers.flatMap((one) =>
+      [...one.output().matchAll(/"sha256":"(\w+)"/g)].map((match) => match[1]!),
+    );
+    const fresh = hashes.find((hash) => !seen.has(hash));
+    if (fresh !== undefined) seen.add(fresh);
+    return fresh;
+  });
 }

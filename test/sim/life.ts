@@ -2,26 +2,18 @@
  * A whole life of two gateways in one seeded schedule: they come up, carry several mappings, rekey children and IKE SA
  * by lifetime and by wish, watch each other, lose and repeat packets all the while, and end with a shutdown.
  */
-import assert from "node:assert/strict";
-import type { Address } from "../../esp/address.js";
-import { type Clock, createClock } from "./clock.js";
-import { assertPartners } from "./data-plane.js";
-import { createGateway, type Gateway } from "./gateway.js";
-import { type Conditions, createNat, createNetwork, type Nat, type Network } from "./network.js";
-import { ADDRESS_A, ADDRESS_B, ADDRESS_NAT, mirrored, onePolicy } from "./policies.js";
+import type { Gateway } from "./gateway.js";
+import type { Conditions } from "./network.js";
+import { createPair, disagreement, type Pair, type PairOptions, remains, runUntilSound, SECOND } from "./pair.js";
 import { type SeededRandom, seededRandom } from "./random.js";
 
 /** What happened in a run, to see that the schedules reach what they are meant to. */
 export interface LifeCounts {
   /** Reports by kind, of both gateways. */
   readonly reports: ReadonlyMap<string, number>;
-  readonly children: number;
-  readonly ikeSas: number;
   readonly packets: number;
-  readonly nat: boolean;
 }
 
-const SECOND = 1000;
 /** How long two gateways may take to agree again once the network is sound. */
 const SETTLE = 400 * SECOND;
 
@@ -44,40 +36,40 @@ const ENTRIES = [
 ];
 
 /** Throws `AssertionError` when an invariant breaks. `trace` gets every event and effect in words. */
-export function runLife(seed: number, trace?: (line: string) => void): LifeCounts {
+export function runLife(seed: number, look: Pick<PairOptions, "careful" | "trace"> = {}): LifeCounts {
   const random = seededRandom(seed);
-  const clock = createClock();
   const conditions = conditionsOf(random);
-  const network = createNetwork(clock, random.fork(), { ...conditions });
-  const nat = random.chance(0.3) ? createNat(ADDRESS_A, ADDRESS_NAT, random.between(30, 200) * SECOND) : undefined;
-  if (nat !== undefined) network.place(nat);
-  const { a, b } = gateways(random, clock, network, nat, trace);
-  const mappings = random.fork();
-  let packets = 0;
-  const traffic = () => {
-    const side = mappings.pick([a, b]);
-    if (side.sendTraffic(mappings.integer(3))) packets++;
-    clock.after(mappings.between(200, 8000), traffic);
-  };
-  clock.after(0, traffic);
-
-  disturb(random, clock, network, nat, a, b);
+  const pair = createPair({ ...optionsOf(random), ...look, conditions }, random.fork());
+  const { clock, network, a, b } = pair;
+  const packets = keepSending(pair, random.fork());
+  disturb(pair, random.fork());
   clock.runUntil(random.between(200, 900) * SECOND);
 
   Object.assign(network.conditions, { loss: 0, duplicate: 0, forge: 0 });
-  untilTrue(clock, SETTLE, () => problemOf(a, b), "both ends agree");
-  for (const child of a.dataPlane.children.values()) {
-    const partner = [...b.dataPlane.children.values()].find(({ pair }) => pair.spiIn === child.pair.spiOut);
-    if (partner !== undefined) assertPartners(child.pair, partner.pair);
-  }
+  runUntilSound(clock, SETTLE, () => disagreement(pair), "both ends agree once the network is sound");
 
   if (random.chance(0.5)) Object.assign(network.conditions, conditions);
   const [first, second] = random.chance(0.5) ? [a, b] : [b, a];
   first.wish({ do: "shutdown" });
   clock.runUntil(clock.now + random.between(0, 3000));
   second.wish({ do: "shutdown" });
-  untilTrue(clock, SETTLE, () => leftOf(a) ?? leftOf(b), "nothing is left");
-  return { ...counts(a, b), packets, nat: nat !== undefined };
+  runUntilSound(clock, SETTLE, () => remains(pair), "nothing is left after the shutdown");
+
+  const reports = new Map<string, number>();
+  for (const { kind } of [...a.reports, ...b.reports]) reports.set(kind, (reports.get(kind) ?? 0) + 1);
+  return { reports, packets: packets() };
+}
+
+/** Packets of random mappings from either side, for as long as the run lasts; gives how many were sent. */
+export function keepSending({ clock, a, b }: Pair, random: SeededRandom, longestPause = 8000): () => number {
+  let packets = 0;
+  const send = () => {
+    const side = random.pick([a, b]);
+    if (side.sendTraffic(random.integer(side.mappings))) packets++;
+    clock.after(random.between(longestPause / 40, longestPause), send);
+  };
+  clock.after(0, send);
+  return () => packets;
 }
 
 function conditionsOf(random: SeededRandom): Conditions {
@@ -91,83 +83,30 @@ function conditionsOf(random: SeededRandom): Conditions {
   };
 }
 
-function gateways(
-  random: SeededRandom,
-  clock: Clock,
-  network: Network,
-  nat: Nat | undefined,
-  trace: ((line: string) => void) | undefined,
-): { readonly a: Gateway; readonly b: Gateway } {
-  const entries = random.pick(ENTRIES);
-  const ikeProposals = [random.pick(IKE_PROPOSALS), "aes256-sha256-modp2048"];
-  const espProposals = [random.pick(ESP_PROPOSALS), "aes256-sha256"];
-  const shared = { ikeProposals, espProposals };
-  const seenOfA: Address = nat === undefined ? ADDRESS_A : ADDRESS_NAT;
-  const bothActive = nat === undefined && random.chance(0.3);
-  const lifetimes = () => ({
+function optionsOf(random: SeededRandom): PairOptions {
+  const side = () => ({
     ikeLifetimeSeconds: random.between(400, 1200),
     childLifetimeSeconds: random.between(300, 900),
     dpdSeconds: random.between(20, 90),
+    halfOpen: random.pick([64, 64, 1]),
   });
-  const slowestAnswer = random.pick([0, 10, 200]);
-  const a = createGateway(
-    {
-      name: "A",
-      address: ADDRESS_A,
-      psk: "the same on both sides",
-      slowestAnswer,
-      ...(trace && { trace }),
-      policy: onePolicy({
-        ...shared,
-        ...lifetimes(),
-        localId: "a.example",
-        peerId: "b.example",
-        peer: ADDRESS_B,
-        local: ADDRESS_A,
-        start: "active",
-        entries,
-        encapsulation: random.chance(0.2) ? "udp" : "auto",
-      }),
-    },
-    clock,
-    network,
-    random.fork(),
-  );
-  const b = createGateway(
-    {
-      name: "B",
-      address: ADDRESS_B,
-      psk: "the same on both sides",
-      slowestAnswer,
-      ...(trace && { trace }),
-      policy: onePolicy({
-        ...shared,
-        ...lifetimes(),
-        localId: "b.example",
-        peerId: "a.example",
-        ...(random.chance(0.8) || bothActive ? { peer: seenOfA } : {}),
-        local: ADDRESS_B,
-        start: bothActive ? "active" : "passive",
-        entries: mirrored(entries),
-        halfOpen: random.pick([64, 64, 1]),
-      }),
-    },
-    clock,
-    network,
-    random.fork(),
-  );
-  return { a, b };
+  const natted = random.chance(0.3);
+  const bothActive = !natted && random.chance(0.3);
+  return {
+    entries: random.pick(ENTRIES),
+    ikeProposals: [random.pick(IKE_PROPOSALS), "aes256-sha256-modp2048"],
+    espProposals: [random.pick(ESP_PROPOSALS), "aes256-sha256"],
+    slowestAnswer: random.pick([0, 10, 200]),
+    anyPeer: !bothActive && random.chance(0.2),
+    a: { ...side(), encapsulation: random.chance(0.2) ? "udp" : "auto" },
+    b: { ...side(), start: bothActive ? "active" : "passive" },
+    ...(natted && { natIdle: random.between(25, 200) * SECOND }),
+  };
 }
 
 /** What operators, volume limits, NATs and power cuts do in the meantime. */
-function disturb(
-  random: SeededRandom,
-  clock: Clock,
-  network: Network,
-  nat: Nat | undefined,
-  a: Gateway,
-  b: Gateway,
-): void {
+function disturb({ clock, network, nat, a, b }: Pair, random: SeededRandom): void {
+  const both = [a, b];
   const blackout = () => {
     const { loss } = network.conditions;
     network.conditions.loss = 1;
@@ -175,74 +114,33 @@ function disturb(
       if (network.conditions.loss === 1) network.conditions.loss = loss;
     });
   };
-  const softLimit = () => {
-    const gateway = random.pick([a, b]);
-    const child = [...gateway.dataPlane.children.keys()][0];
-    if (child !== undefined) gateway.limit(child, "soft");
+  const rekeyChildren = (gateway: Gateway) => gateway.wish({ do: "rekeyChildren", tunnel: "t" });
+  const rekeyIke = (gateway: Gateway) => gateway.wish({ do: "rekeyIke", tunnel: "t" });
+  const limit = (kind: "soft" | "hard") => {
+    const gateway = random.pick(both);
+    const children = [...gateway.dataPlane.children.keys()];
+    if (children.length > 0) gateway.limit(random.pick(children), kind);
+  };
+  /** Two things so close together that their messages cross. */
+  const crossing = () => {
+    random.pick([rekeyChildren, rekeyIke])(a);
+    clock.after(random.between(0, 300), () => random.pick([rekeyChildren, rekeyIke])(b));
   };
   const actions: readonly (() => void)[] = [
-    () => random.pick([a, b]).wish({ do: "rekeyChildren", tunnel: "t" }),
-    () => random.pick([a, b]).wish({ do: "rekeyIke", tunnel: "t" }),
-    softLimit,
+    () => rekeyChildren(random.pick(both)),
+    () => rekeyIke(random.pick(both)),
+    crossing,
+    () => limit("soft"),
+    ...(random.chance(0.2) ? [() => limit("hard")] : []),
     ...(nat === undefined ? [] : [() => nat.forget()]),
     ...(random.chance(0.2) ? [blackout] : []),
-    ...(random.chance(0.1) ? [() => random.pick([a, b]).crash()] : []),
-    ...(random.chance(0.1) ? [() => downAndUp(random, clock, a)] : []),
+    ...(random.chance(0.1) ? [() => random.pick(both).crash()] : []),
+    ...(random.chance(0.1) ? [() => downAndUp(clock, random, random.pick(both))] : []),
   ];
-  for (let i = random.between(0, 5); i > 0; i--) clock.after(random.between(1, 600) * SECOND, random.pick(actions));
+  for (let i = random.between(0, 6); i > 0; i--) clock.after(random.between(1, 600) * SECOND, random.pick(actions));
 }
 
-function downAndUp(random: SeededRandom, clock: Clock, gateway: Gateway): void {
+function downAndUp(clock: Pair["clock"], random: SeededRandom, gateway: Gateway): void {
   gateway.wish({ do: "down", tunnel: "t" });
   clock.after(random.between(1, 40) * SECOND, () => gateway.wish({ do: "up", tunnel: "t" }));
-}
-
-/** Runs until `problem` finds none, looking once a second. */
-function untilTrue(clock: Clock, most: number, problem: () => string | undefined, wanted: string): void {
-  const end = clock.now + most;
-  for (;;) {
-    const found = problem();
-    if (found === undefined) return;
-    assert(clock.now < end, `not within ${most / SECOND} s of a sound network: ${wanted}; ${found}`);
-    clock.runUntil(clock.now + SECOND);
-  }
-}
-
-/** Undefined when every mapping is carried in both directions by exactly one live child that both ends have. */
-function problemOf(a: Gateway, b: Gateway): string | undefined {
-  for (const [here, there] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    const [view] = here.views();
-    if (view?.state !== "established") return `${here.name} is ${view?.state}: ${view?.reason}`;
-    for (let mapping = 0; mapping < here.mappings; mapping++) {
-      const sender = here.dataPlane.sender(mapping);
-      if (sender === undefined) return `${here.name} sends mapping ${mapping} nowhere`;
-      const partner = [...there.dataPlane.children.values()].find(({ pair }) => pair.spiIn === sender.pair.spiOut);
-      if (partner === undefined) return `${there.name} lacks the child on which ${here.name} sends mapping ${mapping}`;
-      const live = [...here.dataPlane.children.values()].filter(({ pair }) => pair.mappings.includes(mapping));
-      if (live.length !== 1) return `${here.name} has ${live.length} children for mapping ${mapping}`;
-    }
-    if (here.dataPlane.reserved.size > 0) return `${here.name} has reserved SPIs`;
-  }
-  return undefined;
-}
-
-function leftOf(gateway: Gateway): string | undefined {
-  const { name, dataPlane } = gateway;
-  if (dataPlane.children.size > 0) return `${name} has ${dataPlane.children.size} children`;
-  if (dataPlane.reserved.size > 0) return `${name} has ${dataPlane.reserved.size} reserved SPIs`;
-  const [view] = gateway.views();
-  return view?.ike === undefined ? undefined : `${name} has an IKE SA`;
-}
-
-function counts(a: Gateway, b: Gateway): Pick<LifeCounts, "reports" | "children" | "ikeSas"> {
-  const reports = new Map<string, number>();
-  for (const { kind } of [...a.reports, ...b.reports]) reports.set(kind, (reports.get(kind) ?? 0) + 1);
-  return {
-    reports,
-    children: reports.get("childEstablished") ?? 0,
-    ikeSas: reports.get("ikeEstablished") ?? 0,
-  };
 }
