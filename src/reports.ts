@@ -73,8 +73,7 @@ export function createReports(log: Log, clock: Clock): Reports {
         if (silent > 0) line = `${message} (and ${silent} more like it)`;
       }
       log.write(level, line, fields);
-      // Routine would push out what explains the state.
-      if (!(report.kind === "story" && report.routine)) keep(report, line);
+      keep(report, line);
       for (const listener of [...listeners]) listener(report);
     },
     events: (tunnel) => (tunnel === undefined ? [...kept] : kept.filter((event) => event.tunnel === tunnel)),
@@ -98,7 +97,7 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
   const about: LogFields = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
   switch (report.kind) {
     case "story":
-      return { level: report.routine ? "debug" : "info", message: report.story, fields: about };
+      return { level: "info", message: report.story, fields: about };
     case "ikeEstablished":
       return {
         level: "info",
@@ -109,7 +108,12 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
       return {
         level: "info",
         message: `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`,
-        fields: { ...about, child: report.child, proposal: report.proposal },
+        fields: {
+          ...about,
+          child: report.child,
+          ...(report.replaces !== undefined && { replaces: report.replaces }),
+          proposal: report.proposal,
+        },
       };
     case "childClosed":
       return {

@@ -34,7 +34,7 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
       if (trouble !== undefined) draft.setTunnel(name, withoutTrouble(draft.tunnels.get(name)!, mapping));
       continue;
     }
-    if (trouble !== undefined && trouble.retryAt === undefined) continue;
+    if (trouble !== undefined && trouble.retryAt === undefined && !trouble.asking) continue;
     if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
     const established = establishedOf(draft.sas, name);
     const current = established.at(-1);
