@@ -44,6 +44,28 @@ export interface Sealer {
   free(): void;
 }
 
+/** A cipher without integrity, keyed once, in place: the first half of encrypt-then-MAC (`encrypt-then-mac.ts`). */
+export interface Cipher {
+  readonly ivBytes: number;
+  readonly blockBytes: number;
+  readonly ivKind: "counter" | "random";
+  /** Encrypts `length` octets (a multiple of blockBytes) at `text` in place under the IV at `iv`. */
+  encryptAt(iv: number, text: number, length: number): void;
+  /** Decrypts `length` octets at `text` to `out`: the text's own offset, or a place that does not overlap it. */
+  decryptAt(iv: number, text: number, length: number, out: number): void;
+  free(): void;
+}
+
+/** A message authentication code, keyed once: the second half of encrypt-then-MAC. */
+export interface Mac {
+  readonly icvBytes: number;
+  /** The ICV over `length` octets at `start`, followed by `esnHigh` (4 octets) unless that is negative, goes to `out`. */
+  signAt(start: number, length: number, esnHigh: number, out: number): void;
+  /** True when the ICV at `icv` is the right one. Compares in constant time. */
+  verifyAt(start: number, length: number, esnHigh: number, icv: number): boolean;
+  free(): void;
+}
+
 /** Pseudorandom function, RFC 7296 section 2.13. */
 export interface Prf {
   readonly name: string;

@@ -35,11 +35,16 @@ export interface Running {
 
 const KEPT_OUTPUT = 1 << 20;
 
+/** The command line that bounds another one: in time, and by the life of whoever starts it. */
+export function bounded(argv: readonly string[], seconds: number): string[] {
+  return ["setpriv", "--pdeathsig", "TERM", "--", "timeout", "-k", "5", String(seconds), ...argv];
+}
+
 /** Starts a program that goes on running, for at most `seconds` (default 900). */
 export function start(argv: readonly string[], options: ChildOptions = {}): Running {
   const seconds = options.seconds ?? 900;
-  const bounded = ["--pdeathsig", "TERM", "--", "timeout", "-k", "5", String(seconds), ...argv];
-  const child = spawn("setpriv", bounded, { env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
+  const [program, ...rest] = bounded(argv, seconds);
+  const child = spawn(program!, rest, { env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => {}); // it may end without reading
   child.stdin.end(options.input ?? "");
   const stdout = collect(child, "stdout");

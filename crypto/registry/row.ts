@@ -2,14 +2,14 @@
  * The shape of a registry row. A row is the only place where an algorithm's number, spelling, length or
  * implementation is written; everything else reads it.
  */
-import type { Arena, KeyExchange, Prf, Sealer } from "../interfaces.js";
+import type { Arena, Cipher, KeyExchange, Mac, Prf, Sealer } from "../interfaces.js";
 import type { Secret } from "../secret.js";
 
 /** Transform numbers per number space. A missing entry means: never offered and never accepted there. */
 export interface TransformIds {
   /** RFC 7296 section 3.3.2, IANA "Internet Key Exchange Version 2 (IKEv2) Parameters". */
   readonly ikev2?: number;
-  /** IKEv1 phase 1 attribute value (encryption, hash, group). */
+  /** IKEv1 phase 1 attribute value: encryption, group, and the hash, which is written in the PRF row that it gives. */
   readonly phase1?: number;
   /** IKEv1 phase 2: ESP transform identifier, or authentication algorithm attribute value. */
   readonly phase2?: number;
@@ -37,11 +37,9 @@ interface RowBase {
 /** The implementations of a row by backend; the known-answer test of start-up (`backends.ts`) chooses among them. */
 export type Implementations<Create> = { readonly [B in BackendName]?: Create };
 
-export interface EncryptionRow extends RowBase {
+interface EncryptionBase extends RowBase {
   readonly kind: "encryption";
-  /** For an AEAD the whole Sealer; for a cipher the part that encrypt-then-MAC needs (own type of the backends). */
-  readonly implementations: Implementations<CreateSealer>;
-  /** Allowed key lengths; the configuration keyword may carry one ("aes256"). */
+  /** Allowed key lengths. In `keywords` of an encryption row `*` stands for the key length in bits ("aes*gcm16"). */
   readonly keyBits: readonly number[];
   /** Whether the Key Length attribute (14) is sent and required. */
   readonly keyLengthAttribute: boolean;
@@ -53,10 +51,28 @@ export interface EncryptionRow extends RowBase {
   readonly icvBytes: number;
 }
 
+/** Authenticated encryption: one row is the whole Sealer. */
+export interface AeadRow extends EncryptionBase {
+  readonly aead: true;
+  readonly implementations: Implementations<CreateAead>;
+}
+
+/** A cipher that needs an integrity row beside it. */
+export interface CipherRow extends EncryptionBase {
+  readonly aead: false;
+  readonly icvBytes: 0;
+  readonly implementations: Implementations<CreateCipher>;
+}
+
+export type EncryptionRow = AeadRow | CipherRow;
+
 export interface IntegrityRow extends RowBase {
   readonly kind: "integrity";
   readonly keyBytes: number;
   readonly icvBytes: number;
+  /** The PRF that a proposal means when it names this integrity and no PRF. */
+  readonly ownPrf: PrfRow;
+  readonly implementations: Implementations<CreateMac>;
 }
 
 export interface PrfRow extends RowBase {
@@ -69,6 +85,8 @@ export interface PrfRow extends RowBase {
 export interface KeyExchangeRow extends RowBase {
   readonly kind: "keyExchange";
   readonly implementations: Implementations<CreateKeyExchange>;
+  /** Octets of the private value: twice the security strength at least (RFC 3526 section 8; curves: the field). */
+  readonly privateBytes: number;
   readonly publicBytes: number;
   readonly securityBits: number;
 }
@@ -95,6 +113,9 @@ export interface SealerKeys {
   readonly integrity: Secret;
 }
 
-export type CreateSealer = (arena: Arena, spec: SealerSpec, keys: SealerKeys) => Sealer;
+/** `key` is `keyBits / 8` octets followed by the salt. */
+export type CreateAead = (arena: Arena, row: AeadRow, keyBits: number, key: Secret) => Sealer;
+export type CreateCipher = (arena: Arena, row: CipherRow, keyBits: number, key: Secret) => Cipher;
+export type CreateMac = (arena: Arena, row: IntegrityRow, key: Secret) => Mac;
 export type CreatePrf = (row: PrfRow) => Prf;
 export type CreateKeyExchange = (row: KeyExchangeRow) => KeyExchange;

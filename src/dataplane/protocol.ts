@@ -19,6 +19,13 @@ export interface DataplaneSettings {
   readonly clampMss: boolean;
 }
 
+/** What a worker starts with. The shared memory is that of `descriptors.ts` and `flow.ts`. */
+export interface WorkerData {
+  readonly settings: DataplaneSettings;
+  readonly descriptors: SharedArrayBuffer;
+  readonly flow: SharedArrayBuffer;
+}
+
 /** A suite on its way to the worker: registry names. */
 export interface SuiteName {
   readonly encryption: string;
@@ -74,6 +81,19 @@ export interface TunnelCounters {
   readonly drops: Readonly<Record<string, number>>;
 }
 
+/** What the sockets did, for the life of the worker. */
+export interface IoCounters {
+  /** ESP packets sent, and the system calls that it took. */
+  readonly espSent: number;
+  readonly sendCalls: number;
+  /** How often a descriptor was ready. */
+  readonly wakeUps: number;
+  /** NAT keepalives received (RFC 3948 section 2.3). */
+  readonly keepalives: number;
+  /** IKE datagrams that the operating system did not take. */
+  readonly ikeUnsent: number;
+}
+
 export type FromWorker =
   | {
       readonly kind: "ready";
@@ -88,6 +108,13 @@ export type FromWorker =
   | { readonly kind: "firstInbound"; readonly child: ChildId }
   | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
   | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path }
+  /**
+   * The largest inner packet that fits the child's outer path without fragments: told after `installChild` and `updateChild`,
+   * and again when the path turned out to be narrower. What the routes' `mtu` is made from.
+   */
+  | { readonly kind: "innerMtu"; readonly child: ChildId; readonly mtu: number }
+  /** The child could not be installed or moved (no such socket, no such algorithm): it carries nothing. For the operator. */
+  | { readonly kind: "refused"; readonly child: ChildId; readonly reason: string }
   | {
       readonly kind: "counters";
       readonly request: number;
@@ -96,6 +123,7 @@ export type FromWorker =
       readonly children: Readonly<Record<ChildId, Omit<TunnelCounters, "drops">>>;
       /** Drops that belong to no tunnel. */
       readonly drops: Readonly<Record<string, number>>;
+      readonly io: IoCounters;
     }
   /** The data plane could not start or cannot go on: what happened and what to do, for the operator. */
   | { readonly kind: "failed"; readonly reason: string };

@@ -1,0 +1,76 @@
+/** AEADs, CBC ciphers, HMAC and PRFs of `node:crypto`. Names are OpenSSL's; `*` stands for the key length. */
+import {
+  type CipherGCM,
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type DecipherGCM,
+} from "node:crypto";
+import { concat } from "../bytes.js";
+import { aeadOfOctets, cbcOfOctets, macOfOctets } from "../octet-backend.js";
+import type { CreateAead, CreateCipher, CreateMac, CreatePrf } from "../registry/row.js";
+
+const ICV_BYTES = 16;
+
+export function nodeAead(name: string): CreateAead {
+  return aeadOfOctets((key, keyBits) => {
+    const algorithm = name.replace("*", String(keyBits)) as CipherGCMTypes;
+    const options = { authTagLength: ICV_BYTES } as const;
+    const keyObject = createSecretKey(key);
+    return {
+      seal(nonce, aad, plain) {
+        const cipher: CipherGCM = createCipheriv(algorithm, keyObject, nonce, options);
+        cipher.setAAD(aad, { plaintextLength: plain.length });
+        const text = cipher.update(plain);
+        cipher.final();
+        return concat(text, cipher.getAuthTag());
+      },
+      open(nonce, aad, sealed) {
+        const end = sealed.length - ICV_BYTES;
+        const decipher: DecipherGCM = createDecipheriv(algorithm, keyObject, nonce, options);
+        decipher.setAAD(aad, { plaintextLength: end });
+        decipher.setAuthTag(sealed.subarray(end));
+        const plain = decipher.update(sealed.subarray(0, end));
+        try {
+          decipher.final();
+        } catch {
+          return undefined; // the one thing that `final` refuses: the tag
+        }
+        return plain;
+      },
+    };
+  });
+}
+
+export function nodeCbc(name: string): CreateCipher {
+  return cbcOfOctets((key, keyBits) => {
+    const algorithm = name.replace("*", String(keyBits));
+    const keyObject = createSecretKey(key);
+    return {
+      encrypt: (iv, plain) => createCipheriv(algorithm, keyObject, iv).setAutoPadding(false).update(plain),
+      decrypt: (iv, text) => createDecipheriv(algorithm, keyObject, iv).setAutoPadding(false).update(text),
+    };
+  });
+}
+
+export function nodeHmac(hash: string): CreateMac {
+  return macOfOctets((key) => {
+    const keyObject = createSecretKey(key);
+    return (data) => createHmac(hash, keyObject).update(data).digest();
+  });
+}
+
+export function nodePrf(hash: string): CreatePrf {
+  return ({ name, outputBytes, keyBytes }) => ({
+    name,
+    outputBytes,
+    keyBytes,
+    compute(key, ...data) {
+      const hmac = createHmac(hash, key);
+      for (const part of data) hmac.update(part);
+      return new Uint8Array(hmac.digest());
+    },
+  });
+}

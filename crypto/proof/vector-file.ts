@@ -1,0 +1,170 @@
+/**
+ * The format of `vectors/` (its README describes it): a file says what it pins and where the figures are from, and holds
+ * cases. Octet strings are hex.
+ */
+
+/** Fields every case has. `row` is a registry name, `source` the place in the original. */
+interface CaseBase {
+  readonly row: string;
+  readonly source: string;
+  /** False: the figures must be refused. */
+  readonly valid?: boolean;
+}
+
+/** A cipher without integrity, both directions. */
+export interface CipherCase extends CaseBase {
+  readonly kind: "cipher";
+  readonly key: string;
+  readonly iv: string;
+  readonly plain: string;
+  readonly cipher: string;
+}
+
+/** An AEAD as the Sealer sees it: the key ends in the salt, `header` is the associated data, `sealed` ends in the ICV. */
+export interface AeadCase extends CaseBase {
+  readonly kind: "aead";
+  readonly key: string;
+  readonly iv: string;
+  readonly header: string;
+  readonly plain: string;
+  readonly sealed: string;
+}
+
+/** An ESP packet: `header` is SPI and sequence number, `plain` has padding and trailer. Without ICV for a bare cipher. */
+export interface EspCase extends CaseBase {
+  readonly kind: "esp";
+  readonly key: string;
+  readonly header: string;
+  readonly iv: string;
+  readonly plain: string;
+  readonly packet: string;
+  /** The high half of an extended sequence number. */
+  readonly esnHigh?: number;
+  /** For a cipher with ICV: the integrity row and its key. */
+  readonly integrity?: string;
+  readonly integrityKey?: string;
+  readonly mode?: string;
+}
+
+export interface MacCase extends CaseBase {
+  readonly kind: "mac";
+  readonly key: string;
+  readonly data: string;
+  readonly icv: string;
+}
+
+/** `output` may be shorter than the PRF's: some originals print a part. */
+export interface PrfCase extends CaseBase {
+  readonly kind: "prf";
+  readonly key: string;
+  readonly data: string;
+  readonly output: string;
+}
+
+export interface PrfPlusCase extends CaseBase {
+  readonly kind: "prf+";
+  readonly key: string;
+  readonly seed: string;
+  readonly output: string;
+}
+
+/** RFC 7296 sections 2.14, 2.17 and 2.18; `row` is the PRF. Key material is one uncut prf+ output. */
+export interface Ikev2KeysCase extends CaseBase {
+  readonly kind: "ikev2-keys";
+  readonly ni: string;
+  readonly nr: string;
+  readonly gIr: string;
+  readonly gIrNew: string;
+  readonly spiI: string;
+  readonly spiR: string;
+  readonly skeyseed: string;
+  readonly keymat: string;
+  readonly childKeymat: string;
+  readonly childKeymatNewGroup: string;
+  readonly skeyseedRekey: string;
+}
+
+/** The parameters of a MODP group. */
+export interface ModpGroupCase extends CaseBase {
+  readonly kind: "modp-group";
+  readonly generator: number;
+  readonly prime: string;
+}
+
+/** A whole exchange. */
+export interface KeyExchangeCase extends CaseBase {
+  readonly kind: "key-exchange";
+  readonly privateI: string;
+  readonly publicI: string;
+  readonly privateR: string;
+  readonly publicR: string;
+  readonly shared: string;
+}
+
+/** One side of an exchange; with `valid: false` the public value must be refused and `shared` is empty. */
+export interface SharedSecretCase extends CaseBase {
+  readonly kind: "shared-secret";
+  readonly private: string;
+  readonly peerPublic: string;
+  readonly shared: string;
+}
+
+export type VectorCase =
+  | CipherCase
+  | AeadCase
+  | EspCase
+  | MacCase
+  | PrfCase
+  | PrfPlusCase
+  | Ikev2KeysCase
+  | ModpGroupCase
+  | KeyExchangeCase
+  | SharedSecretCase;
+
+export interface VectorFile {
+  readonly what: string;
+  readonly sources: readonly string[];
+  /** Present where no figures are published: the word that the vectors table prints. */
+  readonly crossChecked?: string;
+  readonly cases: readonly VectorCase[];
+}
+
+/** Hex fields by kind; every one must be there. */
+const HEX_FIELDS: { readonly [K in VectorCase["kind"]]: readonly string[] } = {
+  cipher: ["key", "iv", "plain", "cipher"],
+  aead: ["key", "iv", "header", "plain", "sealed"],
+  esp: ["key", "header", "iv", "plain", "packet"],
+  mac: ["key", "data", "icv"],
+  prf: ["key", "data", "output"],
+  "prf+": ["key", "seed", "output"],
+  "ikev2-keys": [
+    ...["ni", "nr", "gIr", "gIrNew", "spiI", "spiR"],
+    ...["skeyseed", "keymat", "childKeymat", "childKeymatNewGroup", "skeyseedRekey"],
+  ],
+  "modp-group": ["prime"],
+  "key-exchange": ["privateI", "publicI", "privateR", "publicR", "shared"],
+  "shared-secret": ["private", "peerPublic", "shared"],
+};
+
+/** Reads the JSON text of a vector file. Throws `RangeError` that names the file, the case and the field. */
+export function parseVectorFile(name: string, json: string): VectorFile {
+  const file = JSON.parse(json) as Partial<VectorFile>;
+  if (typeof file.what !== "string" || !Array.isArray(file.sources) || !Array.isArray(file.cases))
+    throw new RangeError(`${name}: a vector file has "what", "sources" and "cases"`);
+  file.cases.forEach((entry: Record<string, unknown>, index) => {
+    const problem = problemOf(entry);
+    if (problem !== undefined) throw new RangeError(`${name}, case ${index + 1}: ${problem}`);
+  });
+  return file as VectorFile;
+}
+
+function problemOf(entry: Record<string, unknown>): string | undefined {
+  const fields = HEX_FIELDS[entry.kind as VectorCase["kind"]];
+  if (fields === undefined) return `unknown kind ${String(entry.kind)}`;
+  for (const field of ["row", "source"]) if (typeof entry[field] !== "string") return `"${field}" is missing`;
+  for (const field of fields) {
+    const value = entry[field];
+    if (typeof value !== "string" || !/^([0-9a-f]{2})*$/.test(value)) return `"${field}" is not lower-case hex`;
+  }
+  return undefined;
+}

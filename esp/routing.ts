@@ -1,0 +1,124 @@
+/** Which SA a mapping sends on: the policy database joined with the SAs that were put to use. */
+import type { Arena } from "../crypto/interfaces.js";
+import { DROP } from "./drop-reasons.js";
+import type { IpHeader } from "./ip-header.js";
+import type { SaPair } from "./sa.js";
+import { intersect, isSubset } from "./selector.js";
+import { createSelectorIndex, type SelectorIndex, type SelectorPair } from "./selector-index.js";
+import { createSpd, type MappingRef, type TunnelMappings } from "./spd.js";
+
+/** What routing needs to know of a child. */
+export type Routable = Pick<SaPair, "id" | "tunnel" | "mappings" | "local" | "remote">;
+
+export interface Routing<Child extends Routable> {
+  /** Children in use keep the mappings that are still there at the same place of the tunnel's list. */
+  setTunnels(tunnels: readonly TunnelMappings[]): void;
+  /**
+   * The pairs that a child carries: negotiated local x remote, restricted to its mappings, because the cross product
+   * may be wider than what was configured.
+   */
+  selectorsOf(child: Routable): readonly SelectorPair[];
+  /** The child goes before all others of its mappings, and replaces those that it covers. */
+  use(child: Child): void;
+  remove(child: Child): void;
+  /** The child for an outgoing packet whose header was read; undefined: see `code` and `tunnel`. */
+  find(header: IpHeader): Child | undefined;
+  /** Why the last `find` found nothing. */
+  code(): number;
+  /** Whose mapping it was. */
+  tunnel(): string | undefined;
+}
+
+/** A child on one mapping. */
+interface Carrier<Child> {
+  readonly child: Child;
+  /** What it carries of the mapping. */
+  readonly pairs: readonly SelectorPair[];
+  /** The same, to be searched; undefined: all of the mapping. */
+  readonly part: SelectorIndex | undefined;
+}
+
+export function createRouting<Child extends Routable>(arena: Arena): Routing<Child> {
+  let spd = createSpd(arena, []);
+  /** By index of `spd.mappings`; the child that was put to use last comes first. */
+  let carriers: Carrier<Child>[][] = [];
+  /** In the order in which they were put to use. */
+  const used = new Set<Child>();
+  let code = 0;
+  let tunnel: string | undefined;
+
+  function mappingsOf({ tunnel, mappings }: Routable): number[] {
+    return mappings.flatMap((index) => spd.indexOf(tunnel, index) ?? []);
+  }
+
+  function attach(child: Child): void {
+    for (const i of mappingsOf(child)) {
+      const mapping = spd.mappings[i]!;
+      const pairs = partOf(child, mapping);
+      const others = carriers[i]!.filter((other) => other.child !== child && !covers(pairs, other.pairs));
+      carriers[i] = pairs.length === 0 ? others : [carrier(child, mapping, pairs), ...others];
+    }
+  }
+
+  return {
+    setTunnels(tunnels) {
+      spd = createSpd(arena, tunnels);
+      carriers = spd.mappings.map(() => []);
+      for (const child of used) attach(child);
+    },
+    selectorsOf(child) {
+      const mappings = mappingsOf(child);
+      if (mappings.length === 0) return product(child.local, child.remote);
+      return mappings.flatMap((i) => partOf(child, spd.mappings[i]!));
+    },
+    use(child) {
+      used.delete(child);
+      used.add(child);
+      attach(child);
+    },
+    remove(child) {
+      used.delete(child);
+      for (const i of mappingsOf(child)) carriers[i] = carriers[i]!.filter((carrier) => carrier.child !== child);
+    },
+    find(header) {
+      const i = spd.find(header);
+      if (i < 0) {
+        code = DROP.noPolicy;
+        tunnel = undefined;
+        return undefined;
+      }
+      const list = carriers[i]!;
+      for (let k = 0; k < list.length; k++) {
+        const { child, part } = list[k]!;
+        if (part === undefined || spd.findIn(part, header) >= 0) return child;
+      }
+      code = list.length === 0 ? DROP.noSa : DROP.narrowed;
+      tunnel = spd.mappings[i]!.tunnel;
+      return undefined;
+    },
+    code: () => code,
+    tunnel: () => tunnel,
+  };
+}
+
+/** What of a mapping a child carries. */
+function partOf(child: Pick<SaPair, "local" | "remote">, mapping: MappingRef): readonly SelectorPair[] {
+  return product(
+    child.local.flatMap((local) => intersect(local, mapping.local) ?? []),
+    child.remote.flatMap((remote) => intersect(remote, mapping.peer) ?? []),
+  );
+}
+
+function product(local: SaPair["local"], remote: SaPair["remote"]): readonly SelectorPair[] {
+  return local.flatMap((l) => remote.filter((r) => r.family === l.family).map((r) => ({ local: l, remote: r })));
+}
+
+function carrier<Child>(child: Child, mapping: MappingRef, pairs: readonly SelectorPair[]): Carrier<Child> {
+  const whole = covers(pairs, [{ local: mapping.local, remote: mapping.peer }]);
+  return { child, pairs, part: whole ? undefined : createSelectorIndex(pairs) };
+}
+
+/** Whether each of the inner pairs lies inside one of the outer ones. */
+function covers(outer: readonly SelectorPair[], inner: readonly SelectorPair[]): boolean {
+  return inner.every((i) => outer.some((o) => isSubset(i.local, o.local) && isSubset(i.remote, o.remote)));
+}

@@ -1,0 +1,284 @@
+/**
+ * The security association database, and what the data plane calls for each packet (RFC 4301 sections 4.4.2, 5).
+ *
+ * `Outer` is whatever the data plane keeps per SA to send its packets (socket, addresses); `Origin` is whatever it
+ * wants to know about a packet that had to wait for its SA.
+ */
+import type { Arena, Sealer } from "../crypto/interfaces.js";
+import type { Path } from "./address.js";
+import { createLedger, type SadCounters, type Traffic } from "./counters.js";
+import { DROP } from "./drop-reasons.js";
+import { createInboundSa, type InboundSa } from "./inbound.js";
+import { createIpHeader, readIpHeader } from "./ip-header.js";
+import { createLarval, type ParkedPacket } from "./larval.js";
+import type { LimitKind } from "./lifetime.js";
+import { createOutboundSa, type FillRandom, type OutboundSa } from "./outbound.js";
+import { createPeerAddresses } from "./peer-addresses.js";
+import { createRouting } from "./routing.js";
+import type { ChildId, SaPair } from "./sa.js";
+import type { TrafficSelector } from "./selector.js";
+import type { TunnelMappings } from "./spd.js";
+
+export interface ChildParameters extends Omit<SaPair, "suite" | "keys" | "encapsulation"> {
+  readonly extendedSequence: boolean;
+}
+
+export interface Sealers {
+  readonly inbound: Sealer;
+  readonly outbound: Sealer;
+}
+
+/** An installed SA pair, as the packet path sees it. */
+export interface ChildSa<Outer> {
+  readonly id: ChildId;
+  readonly tunnel: string;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  /** How its packets travel. The data plane reads and changes it. */
+  outer: Outer;
+  /** Where the inner packet stands in the ESP packets that are sent: 8 + the length of the IV. */
+  readonly innerOffset: number;
+  /** The length of the ESP packet for an inner packet of this length. */
+  sealedLength(innerLength: number): number;
+  /** See `OutboundSa.sealAt`; a drop is counted. */
+  sealAt(at: number, innerLength: number, nextHeader: number): number;
+}
+
+/** Called from within `openAt` and `sealAt`. */
+export interface SadEvents {
+  /** Each kind at most once per child. */
+  limit(child: ChildId, kind: LimitKind): void;
+  /** The first authenticated packet on the child. */
+  firstInbound(child: ChildId): void;
+}
+
+export interface Sad<Outer, Origin> {
+  /** Replaces the policy database. SAs of mappings that are gone stop sending, and stay until `remove`. */
+  setTunnels(tunnels: readonly TunnelMappings[]): void;
+  /** Packets for this SPI are to be parked from now on. */
+  reserveSpi(spi: number): void;
+  /** Forgets a reservation and what was parked for it. An installed SA stays. */
+  releaseSpi(spi: number): void;
+  /**
+   * The SA receives from now on, and sends after `use`. The sealers belong to the SAD: `remove` frees them. The result
+   * is what was parked, oldest first, to be handed to `openAt` by the caller. Throws `RangeError`
+   * when id or SPI is taken; the sealers are the caller's then.
+   */
+  install(child: ChildParameters, sealers: Sealers, outer: Outer, now: number): readonly ParkedPacket<Origin>[];
+  /** From now on the child's mappings send on it. */
+  use(id: ChildId): void;
+  /** The peer is elsewhere now. Unknown ids are ignored (the SA may have gone in between). */
+  move(id: ChildId, path: Path, outer: Outer): void;
+  remove(id: ChildId): void;
+  child(id: ChildId): ChildSa<Outer> | undefined;
+
+  /** The SA for a packet from the TUN device; undefined: dropped and counted. */
+  route(packet: number, length: number): ChildSa<Outer> | undefined;
+  /**
+   * Opens the ESP packet of `length` octets at `at`; the inner packet is written to `out` (which may be the place of
+   * the ciphertext, at + innerOffset, and else must not overlap the packet; it needs room for `length` octets).
+   * Its length; 0: its SA is being negotiated, call `park`; negative: minus a drop code, counted.
+   */
+  openAt(at: number, length: number, out: number, outerTos: number): number;
+  /** The SA of the last packet for which `openAt` found one; undefined before the first. */
+  opened(): ChildSa<Outer> | undefined;
+  /** That packet was authentic and had the highest sequence number so far: only then does its outer source say where the peer is. */
+  openedNewest(): boolean;
+  /** Keeps a copy of the packet for which `openAt` gave 0, for `install`. `now`: milliseconds, monotonic. */
+  park(at: number, length: number, outerTos: number, origin: Origin, now: number): void;
+  /** Counts a drop that the data plane decided. */
+  countDrop(code: number, tunnel?: string): void;
+  /** Children that received authenticated packets since the last call. */
+  takeAlive(): readonly ChildId[];
+  counters(): SadCounters;
+  /** Frees every sealer. */
+  close(): void;
+}
+
+/** A child as the SAD keeps it. */
+interface Entry<Outer> extends ChildSa<Outer> {
+  readonly inbound: InboundSa;
+  readonly outbound: OutboundSa;
+  readonly mappings: readonly number[];
+  readonly local: readonly TrafficSelector[];
+  readonly remote: readonly TrafficSelector[];
+  path: Path;
+  /** An authenticated packet has come, since the beginning and since the last `takeAlive`. */
+  seen: boolean;
+  alive: boolean;
+}
+
+export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, events: SadEvents): Sad<Outer, Origin> {
+  const { bytes, view } = arena;
+  const byId = new Map<ChildId, Entry<Outer>>();
+  // Signed SPIs: small integers are faster keys than heap numbers, and are not allocated.
+  const bySpi = new Map<number, Entry<Outer>>();
+  const larval = createLarval<Origin>();
+  const ledger = createLedger();
+  const peers = createPeerAddresses();
+  const routing = createRouting<Entry<Outer>>(arena);
+  const header = createIpHeader();
+  let opened: Entry<Outer> | undefined;
+  let alive: ChildId[] = [];
+
+  function makeEntry(child: ChildParameters, sealers: Sealers, outer: Outer): Entry<Outer> {
+    const reached = new Set<LimitKind>();
+    const limit = (kind: LimitKind) => {
+      if (reached.has(kind)) return;
+      reached.add(kind);
+      events.limit(child.id, kind);
+    };
+    const selectors = routing.selectorsOf(child);
+    const outbound = createOutboundSa(arena, sealers.outbound, { ...child, spi: child.spiOut }, fillRandom, limit);
+    const inbound = createInboundSa(arena, sealers.inbound, { ...child, selectors }, limit);
+    return {
+      id: child.id,
+      tunnel: child.tunnel,
+      spiIn: child.spiIn,
+      spiOut: child.spiOut,
+      outer,
+      innerOffset: outbound.innerOffset,
+      sealedLength: outbound.sealedLength,
+      sealAt(at, innerLength, nextHeader) {
+        const length = outbound.sealAt(at, innerLength, nextHeader);
+        if (length < 0) ledger.drop(-length, child.tunnel);
+        return length;
+      },
+      inbound,
+      outbound,
+      mappings: child.mappings,
+      local: child.local,
+      remote: child.remote,
+      path: child.path,
+      seen: false,
+      alive: false,
+    };
+  }
+
+  function noteAlive(entry: Entry<Outer>): void {
+    entry.alive = true;
+    alive.push(entry.id);
+    if (entry.seen) return;
+    entry.seen = true;
+    events.firstInbound(entry.id);
+  }
+
+  function release(spi: number, now: number): readonly ParkedPacket<Origin>[] {
+    const { packets, expired } = larval.take(spi | 0, now);
+    for (let i = 0; i < expired; i++) ledger.drop(DROP.larvalExpired);
+    return packets;
+  }
+
+  function removeEntry(entry: Entry<Outer>): void {
+    byId.delete(entry.id);
+    bySpi.delete(entry.spiIn | 0);
+    if (opened === entry) opened = undefined;
+    routing.remove(entry);
+    peers.remove(entry.path.remote.address);
+    ledger.retire(entry.tunnel, trafficOf(entry));
+    entry.inbound.free();
+    entry.outbound.free();
+  }
+
+  function dropPacket(code: number, tunnel?: string): undefined {
+    ledger.drop(code, tunnel);
+    return undefined;
+  }
+
+  return {
+    setTunnels(tunnels) {
+      for (const { name } of tunnels) ledger.open(name);
+      routing.setTunnels(tunnels);
+    },
+    reserveSpi(spi) {
+      if (!bySpi.has(spi | 0)) larval.reserve(spi | 0);
+    },
+    releaseSpi(spi) {
+      for (const _ of release(spi, 0)) ledger.drop(DROP.larvalExpired);
+    },
+    install(child, sealers, outer, now) {
+      if (byId.has(child.id)) throw new RangeError(`child ${child.id} is installed already`);
+      if (bySpi.has(child.spiIn | 0)) throw new RangeError(`SPI 0x${child.spiIn.toString(16)} is in use`);
+      const entry = makeEntry(child, sealers, outer);
+      byId.set(child.id, entry);
+      bySpi.set(child.spiIn | 0, entry);
+      ledger.open(child.tunnel);
+      peers.add(child.path.remote.address);
+      return release(child.spiIn, now);
+    },
+    use(id) {
+      const entry = byId.get(id);
+      if (entry) routing.use(entry);
+    },
+    move(id, path, outer) {
+      const entry = byId.get(id);
+      if (!entry) return;
+      peers.add(path.remote.address);
+      peers.remove(entry.path.remote.address);
+      entry.path = path;
+      entry.outer = outer;
+    },
+    remove(id) {
+      const entry = byId.get(id);
+      if (entry) removeEntry(entry);
+    },
+    child: (id) => byId.get(id),
+
+    route(packet, length) {
+      const malformed = readIpHeader(arena, packet, length, header);
+      if (malformed !== 0) return dropPacket(malformed);
+      if (peers.has(header)) return dropPacket(DROP.ownPeerAddress);
+      const entry = routing.find(header);
+      return entry ?? dropPacket(routing.code(), routing.tunnel());
+    },
+    openAt(at, length, out, outerTos) {
+      if (length < 8) {
+        ledger.drop(DROP.shortEsp);
+        return -DROP.shortEsp;
+      }
+      const spi = view.getInt32(at);
+      const entry = opened !== undefined && (opened.spiIn | 0) === spi ? opened : bySpi.get(spi);
+      if (entry === undefined) {
+        if (larval.has(spi)) return 0;
+        ledger.drop(DROP.unknownSpi);
+        return -DROP.unknownSpi;
+      }
+      opened = entry;
+      const inner = entry.inbound.openAt(at, length, out, outerTos);
+      if (!entry.alive && entry.inbound.authentic()) noteAlive(entry);
+      if (inner < 0) ledger.drop(-inner, entry.tunnel);
+      return inner;
+    },
+    opened: () => opened,
+    openedNewest: () => opened?.inbound.newest() ?? false,
+    park(at, length, outerTos, origin, now) {
+      const packet = { bytes: bytes.slice(at, at + length), outerTos, origin };
+      if (!larval.park(view.getInt32(at), packet, now)) ledger.drop(DROP.larvalFull);
+    },
+    countDrop: (code, tunnel) => ledger.drop(code, tunnel),
+    takeAlive() {
+      const taken = alive;
+      alive = [];
+      for (const id of taken) {
+        const entry = byId.get(id);
+        if (entry) entry.alive = false;
+      }
+      return taken;
+    },
+    counters() {
+      return ledger.read([...byId.values()].map((e) => ({ id: e.id, tunnel: e.tunnel, traffic: trafficOf(e) })));
+    },
+    close() {
+      for (const entry of [...byId.values()]) removeEntry(entry);
+    },
+  };
+}
+
+function trafficOf({ inbound, outbound }: Entry<unknown>): Traffic {
+  return {
+    packetsIn: inbound.packets(),
+    packetsOut: outbound.packets(),
+    bytesIn: inbound.octets(),
+    bytesOut: outbound.octets(),
+  };
+}

@@ -1,0 +1,56 @@
+/** The security policy database of outgoing traffic: which mapping of which tunnel a packet belongs to (RFC 4301 section 4.4.1). */
+import type { Arena } from "../crypto/interfaces.js";
+import { readIcmpQuote } from "./icmp-error.js";
+import { createIpHeader, type IpHeader } from "./ip-header.js";
+import type { TrafficSelector } from "./selector.js";
+import { createSelectorIndex, type SelectorIndex } from "./selector-index.js";
+
+export interface TunnelMappings {
+  readonly name: string;
+  readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+}
+
+export interface MappingRef {
+  readonly tunnel: string;
+  /** Index in the tunnel's list. */
+  readonly index: number;
+  readonly local: TrafficSelector;
+  readonly peer: TrafficSelector;
+}
+
+export interface Spd {
+  /** Every mapping of every tunnel, in order: what `find` gives an index of. */
+  readonly mappings: readonly MappingRef[];
+  /** Which of them a tunnel's mapping is; undefined: there is none of that number. */
+  indexOf(tunnel: string, index: number): number | undefined;
+  /** The mapping for an outgoing packet, whose header has been read; -1: none. */
+  find(header: IpHeader): number;
+  /** The same among other pairs: what `part` says of the packet, or of the one that it is an ICMP error about. */
+  findIn(part: SelectorIndex, header: IpHeader): number;
+}
+
+/** Mappings do not overlap (the configuration is checked for it); where they do, the first one counts. */
+export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd {
+  const mappings = tunnels.flatMap(({ name, mappings }) =>
+    mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping })),
+  );
+  const index = createSelectorIndex(mappings.map(({ local, peer }) => ({ local, remote: peer })));
+  const quoted = createIpHeader();
+  const positions = new Map<string, number>();
+  for (const [i, { tunnel, index }] of mappings.entries()) if (index === 0) positions.set(tunnel, i);
+
+  function findIn(part: SelectorIndex, header: IpHeader): number {
+    const found = part.findOutbound(header);
+    return found < 0 && readIcmpQuote(arena, header, quoted) ? part.findInbound(quoted) : found;
+  }
+
+  return {
+    mappings,
+    indexOf(tunnel, index) {
+      const i = (positions.get(tunnel) ?? Number.NaN) + index;
+      return mappings[i]?.tunnel === tunnel ? i : undefined;
+    },
+    find: (header) => findIn(index, header),
+    findIn,
+  };
+}

@@ -1,0 +1,59 @@
+/** What tunnelling does to the fields of both IP headers: RFC 4301 section 5.1.2, RFC 6040 (ECN), RFC 2983 (DSCP). */
+import type { Arena } from "../crypto/interfaces.js";
+import { DROP } from "./drop-reasons.js";
+
+/** The ECN field, the lower two bits of TOS and Traffic Class. RFC 3168 section 5. */
+export const ECN = { mask: 3, notEct: 0, ect1: 1, ect0: 2, ce: 3 } as const;
+
+/** The TOS or Traffic Class octet of the packet at `inner`. */
+export function readTos({ bytes, view }: Arena, inner: number): number {
+  return bytes[inner]! >> 4 === 6 ? (view.getUint16(inner) >> 4) & 0xff : bytes[inner + 1]!;
+}
+
+/**
+ * The outer TOS or Traffic Class octet for the inner packet: a copy, which is the normal mode of RFC 6040 section 4.1
+ * for ECN and the uniform model of RFC 2983 for DSCP.
+ */
+export function outerTos(arena: Arena, inner: number): number {
+  return readTos(arena, inner);
+}
+
+/**
+ * Carries the outer ECN field into the decapsulated packet, with the IPv4 header checksum. RFC 6040 section 4.2:
+ *
+ *     inner \ outer   Not-ECT  ECT(0)  ECT(1)  CE
+ *     Not-ECT         Not-ECT  Not-ECT Not-ECT drop
+ *     ECT(0)          ECT(0)   ECT(0)  ECT(1)  CE
+ *     ECT(1)          ECT(1)   ECT(1)  ECT(1)  CE
+ *     CE              CE       CE      CE      CE
+ *
+ * 0, or the drop code `ecnCorrupt`.
+ */
+export function applyOuterEcn(arena: Arena, inner: number, outerTos: number): number {
+  const outer = outerTos & ECN.mask;
+  if (outer !== ECN.ce && outer !== ECN.ect1) return 0;
+  const tos = readTos(arena, inner);
+  const field = tos & ECN.mask;
+  if (field === ECN.notEct) return outer === ECN.ce ? DROP.ecnCorrupt : 0;
+  if (field === outer || field === ECN.ce) return 0;
+  writeTos(arena, inner, (tos & ~ECN.mask) | outer);
+  return 0;
+}
+
+function writeTos({ bytes, view }: Arena, inner: number, tos: number): void {
+  const word = view.getUint16(inner);
+  if (bytes[inner]! >> 4 === 6) {
+    view.setUint16(inner, (word & 0xf00f) | (tos << 4));
+    return;
+  }
+  bytes[inner + 1] = tos;
+  view.setUint16(inner + 10, updateChecksum(view.getUint16(inner + 10), word, view.getUint16(inner)));
+}
+
+/** The header checksum after one of the words that it covers has changed, RFC 1624 equation 3. */
+export function updateChecksum(checksum: number, before: number, after: number): number {
+  let sum = (~checksum & 0xffff) + (~before & 0xffff) + after;
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}

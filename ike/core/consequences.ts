@@ -1,0 +1,157 @@
+/** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
+import type { ChildId } from "../../esp/sa.js";
+import { type Notice, type SaContext, type SaEffect, type Step, tunnelOf } from "../v2/context.js";
+import { type Established, establishedOf, type IkeSa, isHandshake } from "../v2/state.js";
+import { drop, losesTo, wishClose } from "../v2/step.js";
+import type { Draft } from "./draft.js";
+import { sameIdentity } from "./identity.js";
+import { afterLoss, afterMappingLoss, type TunnelState, withTrouble, withUse } from "./supervisor.js";
+import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
+
+export function born(draft: Draft, { sa, effects }: Step, ctx: SaContext): void {
+  if (sa !== undefined) draft.setSa(sa.key, sa);
+  perform(draft, sa, sa, effects, ctx);
+}
+
+export function apply(draft: Draft, before: IkeSa, { sa, effects }: Step, ctx: SaContext): void {
+  draft.setSa(before.key, sa);
+  const tunnel = tunnelOf(before);
+  if (tunnel !== undefined) draft.touched.add(tunnel);
+  perform(draft, before, sa, effects, ctx);
+}
+
+function perform(
+  draft: Draft,
+  before: IkeSa | undefined,
+  after: IkeSa | undefined,
+  effects: readonly SaEffect[],
+  ctx: SaContext,
+): void {
+  for (const effect of effects) {
+    switch (effect.kind) {
+      case "adopt":
+      case "established":
+      case "lost":
+      case "refused":
+      case "mappingLost":
+        notice(draft, effect, before, after, ctx);
+        break;
+      case "ask":
+        draft.noteAsk(effect.ask, { sa: after!.key });
+        draft.effects.push(effect);
+        break;
+      case "useChild":
+        draft.effects.push(effect);
+        noteUse(draft, effect.id);
+        break;
+      case "removeChild":
+        draft.effects.push(effect);
+        fallBack(draft, effect.id);
+        break;
+      default:
+        draft.effects.push(effect);
+    }
+  }
+}
+
+function noteUse(draft: Draft, id: ChildId): void {
+  const owner = draft.childOwner(id);
+  const pair = owner?.children.get(id)?.pair;
+  const state = pair && draft.tunnels.get(pair.tunnel);
+  if (pair !== undefined && state !== undefined) draft.setTunnel(pair.tunnel, withUse(state, pair.mappings, id));
+}
+
+/** The mappings of a child that is gone send on another live one, if there is one (`architecture.md` section 9, 13). */
+function fallBack(draft: Draft, id: ChildId): void {
+  for (const [name, state] of draft.tunnels) {
+    const orphans = [...state.using].filter(([, child]) => child === id).map(([mapping]) => mapping);
+    if (orphans.length === 0) continue;
+    const using = new Map(state.using);
+    for (const mapping of orphans) using.delete(mapping);
+    draft.setTunnel(name, { ...state, using });
+    for (const mapping of orphans) {
+      const heir = draft.liveChild(name, mapping);
+      if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
+      draft.effects.push({ kind: "useChild", id: heir });
+      noteUse(draft, heir);
+    }
+  }
+}
+
+function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: IkeSa | undefined, ctx: SaContext): void {
+  switch (told.kind) {
+    case "adopt":
+      draft.setSa(told.sa.key, told.sa);
+      return;
+    case "established":
+      if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
+      return;
+    case "refused": {
+      const state = draft.tunnels.get(told.tunnel)!;
+      draft.setTunnel(told.tunnel, { ...state, reason: told.reason });
+      return;
+    }
+    case "lost": {
+      const state = draft.tunnels.get(told.tunnel)!;
+      if (establishedOf(draft.sas, told.tunnel).length > 0) return;
+      const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
+      const { cause, reason } = told;
+      draft.setTunnel(
+        told.tunnel,
+        afterLoss(state, ctx.sight.tunnel(told.tunnel), { cause, reason, lived }, ctx.now, ctx.random),
+      );
+      return;
+    }
+    case "mappingLost": {
+      const { tunnel, mapping, cause, reason } = told;
+      if (ctx.sight.carried(tunnel, mapping)) return;
+      const state = draft.tunnels.get(tunnel)!;
+      const policy = ctx.sight.tunnel(tunnel);
+      draft.setTunnel(tunnel, afterMappingLoss(state, policy, mapping, cause, reason, ctx.now, ctx.random));
+      return;
+    }
+  }
+}
+
+/** A handshake is through: what else there is with this peer, and what is left to do. */
+function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+  const { tunnel } = sa;
+  for (const other of establishedOf(draft.sas, tunnel)) {
+    if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
+    if (other.establishedAt < sa.createdAt) {
+      if (initialContact) apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
+    } else if (other.role !== sa.role) {
+      const loser = losesTo(sa, other) ? sa : other;
+      if (loser.role === "initiator")
+        apply(
+          draft,
+          loser,
+          wishClose(loser, "both sides started at once: the other IKE SA stays", CLOSING_LIFE, ctx),
+          ctx,
+        );
+    }
+  }
+  for (const other of sasOf(draft, tunnel))
+    if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
+  const { retryAt: _, resolving: __, ...state } = draft.tunnels.get(tunnel)!;
+  draft.setTunnel(
+    tunnel,
+    sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
+  );
+}
+
+/** The peer has begun: further mappings are its to ask for, for a while. */
+function withPatience(state: TunnelState, ctx: SaContext, tunnel: string): TunnelState {
+  let next = state;
+  ctx.sight.tunnel(tunnel).mappings.forEach((_, mapping) => {
+    if (ctx.sight.carried(tunnel, mapping)) return;
+    const retryAt = ctx.now + pause({ first: RESPONDER_PATIENCE, longest: RESPONDER_PATIENCE }, 1, ctx.random);
+    next = withTrouble(next, mapping, { reason: "the peer has not asked for it yet", attempts: 0, retryAt });
+  });
+  return next;
+}
+
+/** Every IKE SA of the tunnel that is not over. */
+export function sasOf(draft: Draft, tunnel: string): readonly IkeSa[] {
+  return [...draft.sas.values()].filter((sa) => tunnelOf(sa) === tunnel && sa.phase !== "lingering");
+}

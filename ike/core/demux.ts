@@ -1,0 +1,64 @@
+/** The first station: which IKE SA a datagram is for, by SPIs, version and flags alone. Nothing changes here. */
+
+import { type Path, sameAddress } from "../../esp/address.js";
+import { spiHex } from "../v2/context.js";
+import type { IkeKey, IkeSa } from "../v2/state.js";
+import { decodeRawHeader, type IkeHeader, ikeHeader, type RawHeader } from "../wire/header.js";
+import { ProtocolError } from "./errors.js";
+
+export type Destination =
+  | { readonly to: "sa"; readonly sa: IkeSa; readonly raw: RawHeader }
+  /** A first request that is known: its IKE SA exists. */
+  | { readonly to: "repeated"; readonly sa: IkeSa; readonly raw: RawHeader }
+  | { readonly to: "stranger"; readonly raw: RawHeader; readonly header: IkeHeader }
+  /** Answered without any state. */
+  | { readonly to: "refuse"; readonly header: IkeHeader; readonly error: ProtocolError }
+  | { readonly to: "nobody"; readonly code: string; readonly detail: string };
+
+export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, IkeSa>): Destination {
+  let raw: RawHeader;
+  try {
+    raw = decodeRawHeader(bytes);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return nobody("malformed", error.detail);
+  }
+  const header = ikeHeader(raw);
+  if (raw.majorVersion < 2) return nobody("version", `IKEv${raw.majorVersion} is not spoken here`);
+  if (raw.majorVersion > 2)
+    return header.response
+      ? nobody("version", `an answer of IKEv${raw.majorVersion}`)
+      : {
+          to: "refuse",
+          header,
+          error: new ProtocolError("INVALID_MAJOR_VERSION", `IKEv${raw.majorVersion}, version 2 is the highest here`),
+        };
+  if (raw.length !== bytes.length)
+    return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
+  const { initiatorSpi, responderSpi } = header;
+  if (responderSpi === 0n && !header.response) {
+    if (header.exchange !== "IKE_SA_INIT" || !header.fromInitiator)
+      return nobody("no SPI", "a request without the responder's SPI");
+    for (const sa of sas.values())
+      if (
+        sa.role === "responder" &&
+        sa.initiatorSpi === initiatorSpi &&
+        sameAddress(sa.path.remote.address, path.remote.address)
+      )
+        return { to: "repeated", sa, raw };
+    return { to: "stranger", raw, header };
+  }
+  const sa = sas.get(spiHex(header.fromInitiator ? responderSpi : initiatorSpi));
+  if (sa === undefined || !matches(sa, header)) return nobody("unknown SPI", "it belongs to no IKE SA here");
+  return { to: "sa", sa, raw };
+}
+
+/** Both SPIs and the I flag have to fit; until IKE_SA_INIT is answered the responder's is not known. */
+function matches(sa: IkeSa, { initiatorSpi, responderSpi, fromInitiator }: IkeHeader): boolean {
+  if (sa.initiatorSpi !== initiatorSpi || fromInitiator !== (sa.role === "responder")) return false;
+  return sa.phase === "initSent" || sa.phase === "initKeying" || sa.responderSpi === responderSpi;
+}
+
+function nobody(code: string, detail: string): Destination {
+  return { to: "nobody", code, detail };
+}

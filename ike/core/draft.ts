@@ -1,0 +1,130 @@
+/** The endpoint that a step is making: maps are copied when they are first written, so that the old one stays as it was. */
+import type { ChildId } from "../../esp/sa.js";
+import type { Ids } from "../v2/context.js";
+import type { CookieSecrets } from "../v2/cookie.js";
+import type { Established, IkeKey, IkeSa } from "../v2/state.js";
+import type { AskOwner, Endpoint } from "./endpoint.js";
+import type { TunnelState } from "./supervisor.js";
+import type { AskId, Context, Effect, Instant } from "./types.js";
+
+export class Draft {
+  readonly base: Endpoint;
+  readonly effects: Effect[] = [];
+  /** Tunnels that something happened to: the supervisor looks at them at the end. */
+  readonly touched = new Set<string>();
+  cookies: CookieSecrets | undefined;
+  shutdownAt: Instant | undefined;
+  #sas: Map<IkeKey, IkeSa> | undefined;
+  #tunnels: Map<string, TunnelState> | undefined;
+  #asks: Map<AskId, AskOwner> | undefined;
+  #nextAsk: AskId;
+  #nextChild: ChildId;
+
+  constructor(base: Endpoint) {
+    this.base = base;
+    this.cookies = base.cookies;
+    this.shutdownAt = base.shutdownAt;
+    this.#nextAsk = base.nextAsk;
+    this.#nextChild = base.nextChild;
+  }
+
+  get sas(): ReadonlyMap<IkeKey, IkeSa> {
+    return this.#sas ?? this.base.sas;
+  }
+
+  get tunnels(): ReadonlyMap<string, TunnelState> {
+    return this.#tunnels ?? this.base.tunnels;
+  }
+
+  setSa(key: IkeKey, sa: IkeSa | undefined): void {
+    if (this.sas.get(key) === sa) return;
+    this.#sas ??= new Map(this.base.sas);
+    if (sa === undefined) this.#sas.delete(key);
+    else this.#sas.set(key, sa);
+  }
+
+  setTunnel(name: string, state: TunnelState): void {
+    if (this.tunnels.get(name) === state) return;
+    this.#tunnels ??= new Map(this.base.tunnels);
+    this.#tunnels.set(name, state);
+    this.touched.add(name);
+  }
+
+  noteAsk(ask: AskId, owner: AskOwner): void {
+    this.#asks ??= new Map(this.base.asks);
+    this.#asks.set(ask, owner);
+  }
+
+  /** Whose answer this is; each answer counts once. */
+  takeAsk(ask: AskId): AskOwner | undefined {
+    const owner = (this.#asks ?? this.base.asks).get(ask);
+    if (owner === undefined) return undefined;
+    this.#asks ??= new Map(this.base.asks);
+    this.#asks.delete(ask);
+    return owner;
+  }
+
+  childOwner(id: ChildId): Established | undefined {
+    for (const sa of this.sas.values()) if (sa.phase === "established" && sa.children.has(id)) return sa;
+    return undefined;
+  }
+
+  /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA. */
+  liveChild(tunnel: string, mapping: number): ChildId | undefined {
+    let newest: ChildId | undefined;
+    for (const sa of this.sas.values()) {
+      if (sa.phase !== "established" || sa.tunnel !== tunnel) continue;
+      for (const { id, state, pair } of sa.children.values())
+        if (state === "live" && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
+    }
+    return newest;
+  }
+
+  ids({ random }: Context): Ids {
+    return {
+      ask: () => this.#nextAsk++,
+      child: () => this.#nextChild++,
+      espSpi: () => {
+        for (;;) {
+          const [a, b, c, d] = random(4);
+          const spi = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
+          if (spi > 255 && !this.#espSpiInUse(spi)) return spi;
+        }
+      },
+      ikeSpi: () => {
+        for (;;) {
+          const octets = random(8);
+          const spi = new DataView(octets.buffer, octets.byteOffset, 8).getBigUint64(0);
+          if (spi !== 0n && !this.sas.has(spi.toString(16).padStart(16, "0"))) return spi;
+        }
+      },
+    };
+  }
+
+  #espSpiInUse(spi: number): boolean {
+    for (const sa of this.sas.values()) {
+      if (sa.phase === "authSent" && sa.child.spiIn === spi) return true;
+      if (sa.phase !== "established") continue;
+      if (sa.task?.do === "child" && sa.task.offer.spiIn === spi) return true;
+      if (sa.answering?.do === "child" && sa.answering.plan.spiIn === spi) return true;
+      for (const { pair } of sa.children.values()) if (pair.spiIn === spi) return true;
+    }
+    return false;
+  }
+
+  /** The next endpoint. */
+  done(): Endpoint {
+    const { policy, byName } = this.base;
+    return {
+      policy,
+      byName,
+      sas: this.sas,
+      tunnels: this.tunnels,
+      asks: this.#asks ?? this.base.asks,
+      nextAsk: this.#nextAsk,
+      nextChild: this.#nextChild,
+      ...(this.cookies && { cookies: this.cookies }),
+      ...(this.shutdownAt !== undefined && { shutdownAt: this.shutdownAt }),
+    };
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The pure endpoint: everything that one gateway knows of IKE (`decisions.md` 1). The driver feeds it events and performs its
+ * effects in order; nothing in here has a clock, a socket or a source of randomness of its own.
+ */
+import type { ChildId } from "../../esp/sa.js";
+import { tunnelOf } from "../v2/context.js";
+import type { CookieSecrets } from "../v2/cookie.js";
+import { type IkeKey, type IkeSa, isHandshake } from "../v2/state.js";
+import { saDeadline } from "../v2/step.js";
+import type { Policy, TunnelPolicy } from "./policy.js";
+import { initialState, supervisorDeadline, type TunnelState } from "./supervisor.js";
+import { earlier } from "./timers.js";
+import type { AskId, Instant } from "./types.js";
+
+export { step } from "./step.js";
+export { tunnelViews } from "./tunnel-views.js";
+
+/** Opaque to its users. Never changed in place: each step makes the next one. */
+export interface Endpoint {
+  readonly policy: Policy;
+  readonly byName: ReadonlyMap<string, TunnelPolicy>;
+  readonly sas: ReadonlyMap<IkeKey, IkeSa>;
+  readonly tunnels: ReadonlyMap<string, TunnelState>;
+  /** Who waits for which answer: an IKE SA, or the supervisor of a tunnel. */
+  readonly asks: ReadonlyMap<AskId, AskOwner>;
+  readonly nextAsk: AskId;
+  readonly nextChild: ChildId;
+  /** Drawn with the first flood. */
+  readonly cookies?: CookieSecrets;
+  /** The time from which nothing is waited for any more: the gateway shuts down. */
+  readonly shutdownAt?: Instant;
+  /** Nothing has happened yet: the first tick starts the active tunnels. */
+  readonly bornAt?: Instant;
+}
+
+export type AskOwner = { readonly sa: IkeKey } | { readonly tunnel: string };
+
+/** The endpoint of a configuration. Active tunnels start with the first tick: `deadline` is `now`. */
+export function createEndpoint(policy: Policy, now: Instant): Endpoint {
+  return {
+    policy,
+    byName: new Map(policy.tunnels.map((tunnel) => [tunnel.name, tunnel])),
+    sas: new Map(),
+    tunnels: new Map(policy.tunnels.map((tunnel) => [tunnel.name, initialState(tunnel)])),
+    asks: new Map(),
+    nextAsk: 1,
+    nextChild: 1,
+    bornAt: now,
+  };
+}
+
+/** When the endpoint wants its next `tick`; it may be in the past. Undefined: only an event can change it. */
+export function deadline(endpoint: Endpoint): Instant | undefined {
+  if (endpoint.bornAt !== undefined) return endpoint.bornAt;
+  let at = isEmpty(endpoint) ? undefined : endpoint.shutdownAt;
+  const connected = new Set<string>();
+  const busy = new Set<string>();
+  for (const sa of endpoint.sas.values()) {
+    at = earlier(
+      at,
+      saDeadline(sa, (name) => endpoint.byName.get(name)!),
+    );
+    const name = tunnelOf(sa);
+    if (name !== undefined) noteProgress(sa, name, connected, busy);
+  }
+  if (endpoint.shutdownAt !== undefined) return at;
+  for (const [name, state] of endpoint.tunnels)
+    at = earlier(at, supervisorDeadline(state, connected.has(name), busy.has(name)));
+  return at;
+}
+
+function noteProgress(sa: IkeSa, name: string, connected: Set<string>, busy: Set<string>): void {
+  if (sa.phase === "established") connected.add(name);
+  else if (isHandshake(sa)) busy.add(name);
+}
+
+/** True when no IKE SA is left that anybody has to care for: after "shutdown", the moment to stop. */
+export function isEmpty({ sas }: Pick<Endpoint, "sas">): boolean {
+  for (const sa of sas.values()) if (sa.phase !== "lingering") return false;
+  return true;
+}

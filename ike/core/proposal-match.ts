@@ -1,0 +1,175 @@
+/** One proposal of the peer against one of ours, transform type by transform type (RFC 7296 sections 3.3.2 and 3.3.6). */
+import { rowById } from "../../crypto/registry/lookup.js";
+import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
+import type { EncryptionChoice, EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import { TRANSFORM_TYPE, type Transform } from "../wire/payloads/sa.js";
+
+export type TypeName = keyof typeof TRANSFORM_TYPE;
+
+/** A transform that we accept: as it stands on the wire, and the row behind it. NONE (0) has no row. */
+export interface Option {
+  readonly id: number;
+  /** The Key Length attribute, where the transform has one. */
+  readonly keyBits?: number;
+  readonly row?: TransformRow;
+  /** The key length also where no attribute says it. */
+  readonly choice?: EncryptionChoice;
+}
+
+/** What one of our proposals wants of one transform type. */
+export interface Want {
+  readonly type: TypeName;
+  /** In our order of preference. */
+  readonly options: readonly Option[];
+  /** What a proposal means that leaves the type out. Without it such a proposal is not acceptable. */
+  readonly absent?: Option;
+  /** The type does not count here: what is proposed is passed over, and left out of the answer. */
+  readonly ignored?: boolean;
+}
+
+/** What was picked for each type; `answer` holds the transforms that repeat the peer's. */
+export interface Picked {
+  readonly encryption: EncryptionChoice;
+  readonly integrity?: IntegrityRow;
+  readonly prf?: PrfRow;
+  readonly keyExchange?: KeyExchangeRow;
+  readonly sequence?: SequenceRow;
+  readonly answer: readonly Transform[];
+}
+
+/** A transform type without a common member. */
+export interface TypeMismatch {
+  readonly type: TypeName | "other";
+  readonly theirs: readonly string[];
+  readonly ours: readonly string[];
+}
+
+export type Match =
+  | { readonly kind: "picked"; readonly picked: Picked }
+  | { readonly kind: "mismatch"; readonly types: readonly TypeMismatch[] };
+
+/** What an IKE proposal of ours asks of the peer's. */
+export function ikeWants({ encryption, integrity, prf, keyExchange }: IkeProposal): readonly Want[] {
+  return [
+    { type: "encryption", options: encryption.map(encryptionOption) },
+    integrityWant(encryption, integrity),
+    { type: "prf", options: prf.map(rowOption) },
+    { type: "keyExchange", options: keyExchange.map(rowOption) },
+  ];
+}
+
+/** What an ESP proposal of ours asks; `withKeyExchange` is false in IKE_AUTH, where PFS does not count. */
+export function espWants(
+  { encryption, integrity, keyExchange, sequence }: EspProposal,
+  withKeyExchange: boolean,
+): readonly Want[] {
+  const unextended = sequence.find((row) => !row.extended);
+  const pfs: Want =
+    keyExchange.length === 0
+      ? { type: "keyExchange", options: [NONE], absent: NONE }
+      : { type: "keyExchange", options: keyExchange.map(rowOption) };
+  return [
+    { type: "encryption", options: encryption.map(encryptionOption) },
+    integrityWant(encryption, integrity),
+    withKeyExchange ? pfs : { type: "keyExchange", options: [], ignored: true },
+    {
+      type: "sequence",
+      options: sequence.map(rowOption),
+      // RFC 7296 section 3.3.3 makes the type mandatory; peers that leave it out mean 32-bit numbers.
+      ...(unextended !== undefined && { absent: rowOption(unextended) }),
+    },
+  ];
+}
+
+/** The peer's transforms against our wants. `keGroup`: where that group is acceptable it is taken before those that we like better. */
+export function match(transforms: readonly Transform[], wants: readonly Want[], keGroup?: number): Match {
+  const mismatches: TypeMismatch[] = [];
+  const picked = new Map<TypeName, Option>();
+  const answer: Transform[] = [];
+  for (const want of wants) {
+    if (want.ignored) continue;
+    const theirs = transforms.filter(({ type }) => type === TRANSFORM_TYPE[want.type]);
+    const option = theirs.length === 0 ? want.absent : pick(want, theirs, keGroup);
+    if (option === undefined) {
+      const named = theirs.map((transform) => transformWords(want.type, transform));
+      mismatches.push({ type: want.type, theirs: named, ours: want.options.map(optionWords) });
+      continue;
+    }
+    picked.set(want.type, option);
+    if (theirs.length > 0) answer.push(optionTransform(want.type, option));
+  }
+  const others = transforms.filter(({ type }) => !wants.some((want) => TRANSFORM_TYPE[want.type] === type));
+  if (others.length > 0)
+    mismatches.push({ type: "other", theirs: others.map(({ type, id }) => `type ${type} id ${id}`), ours: [] });
+  if (mismatches.length > 0) return { kind: "mismatch", types: mismatches };
+  return { kind: "picked", picked: gather(picked, answer) };
+}
+
+/** Our proposal as the transforms of an offer. A type whose only option is NONE is left out (RFC 7296 section 3.3.3). */
+export function offeredTransforms(wants: readonly Want[]): readonly Transform[] {
+  return wants.flatMap(({ type, options }) =>
+    options.filter((option) => option.row !== undefined).map((option) => optionTransform(type, option)),
+  );
+}
+
+/** AEADs go without an integrity transform, or with NONE (RFC 5282 section 8, RFC 7296 section 3.3.3). */
+function integrityWant(encryption: readonly EncryptionChoice[], integrity: readonly IntegrityRow[]): Want {
+  return encryption.every(({ row }) => row.icvBytes > 0)
+    ? { type: "integrity", options: [NONE], absent: NONE }
+    : { type: "integrity", options: integrity.map(rowOption) };
+}
+
+function encryptionOption(choice: EncryptionChoice): Option {
+  const { row, keyBits } = choice;
+  return { ...rowOption(row), choice, ...(row.keyLengthAttribute && { keyBits }) };
+}
+
+function rowOption(row: TransformRow): Option {
+  if (row.ids.ikev2 === undefined) throw new RangeError(`${row.name} has no IKEv2 number`);
+  return { id: row.ids.ikev2, row };
+}
+
+/** The first of our options that the peer offers as well. Transforms with attributes that we do not know are passed over. */
+function pick(want: Want, theirs: readonly Transform[], keGroup: number | undefined): Option | undefined {
+  const common = want.options.filter((option) =>
+    theirs.some(
+      ({ id, keyBits, attributes }) => id === option.id && keyBits === option.keyBits && attributes.length === 0,
+    ),
+  );
+  const sent = want.type === "keyExchange" ? common.find(({ id }) => id === keGroup) : undefined;
+  return sent ?? common[0];
+}
+
+function optionTransform(type: TypeName, { id, keyBits }: Option): Transform {
+  return { type: TRANSFORM_TYPE[type], id, ...(keyBits !== undefined && { keyBits }), attributes: [] };
+}
+
+function gather(picked: ReadonlyMap<TypeName, Option>, answer: readonly Transform[]): Picked {
+  const integrity = picked.get("integrity")?.row as IntegrityRow | undefined;
+  const prf = picked.get("prf")?.row as PrfRow | undefined;
+  const keyExchange = picked.get("keyExchange")?.row as KeyExchangeRow | undefined;
+  const sequence = picked.get("sequence")?.row as SequenceRow | undefined;
+  return {
+    encryption: picked.get("encryption")!.choice!,
+    ...(integrity && { integrity }),
+    ...(prf && { prf }),
+    ...(keyExchange && { keyExchange }),
+    ...(sequence && { sequence }),
+    answer,
+  };
+}
+
+function optionWords({ row, keyBits }: Option): string {
+  if (row === undefined) return "NONE";
+  return keyBits !== undefined ? `${row.name}/${keyBits}` : row.name;
+}
+
+function transformWords(type: TypeName, { id, keyBits, attributes }: Transform): string {
+  const known = rowById(type, "ikev2", id)?.name;
+  const name = known ?? (id === 0 ? "NONE" : `${type} ${id}`);
+  const bits = keyBits === undefined ? "" : `/${keyBits}`;
+  return attributes.length === 0 ? name + bits : `${name}${bits} with attribute ${attributes[0]!.type}`;
+}
+
+/** NONE of transform types 3 and 4. */
+const NONE: Option = { id: 0 };

@@ -1,0 +1,46 @@
+/** What an IKE SA may see of the endpoint around it. */
+import { type Path, sameAddress } from "../../esp/address.js";
+import type { SaContext, Sight } from "../v2/context.js";
+import { establishedOf } from "../v2/state.js";
+import type { Draft } from "./draft.js";
+import { sameIdentity } from "./identity.js";
+import type { TunnelPolicy } from "./policy.js";
+import type { Context } from "./types.js";
+
+export function contextOf(draft: Draft, given: Context): SaContext {
+  const { policy, byName } = draft.base;
+  const sight: Sight = {
+    tunnel(name) {
+      const found = byName.get(name);
+      if (found === undefined) throw new Error(`no tunnel is called ${name}`);
+      return found;
+    },
+    candidates: (path) => candidates(draft, path),
+    inContact: (tunnel, peerId, except) =>
+      establishedOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
+    carried: (tunnel, mapping) => draft.liveChild(tunnel, mapping) !== undefined,
+    inUse(id) {
+      const owner = draft.childOwner(id);
+      const using = owner && draft.tunnels.get(owner.tunnel)?.using;
+      if (using === undefined) return false;
+      for (const child of using.values()) if (child === id) return true;
+      return false;
+    },
+  };
+  return { ...given, policy, ids: draft.ids(given), sight };
+}
+
+const CLOSENESS = { address: 0, name: 1, any: 2 } as const;
+
+/** The tunnels that somebody at this address may be; a name stands for any address, its identity decides. */
+function candidates(draft: Draft, { local, remote }: Path): readonly TunnelPolicy[] {
+  return draft.base.policy.tunnels
+    .filter(
+      (tunnel) =>
+        tunnel.ike.version === 2 &&
+        draft.tunnels.get(tunnel.name)!.want !== "down" &&
+        (tunnel.localAddress === undefined || sameAddress(tunnel.localAddress, local.address)) &&
+        (tunnel.peer.kind !== "address" || sameAddress(tunnel.peer.address, remote.address)),
+    )
+    .sort((a, b) => CLOSENESS[a.peer.kind] - CLOSENESS[b.peer.kind]);
+}

@@ -1,0 +1,235 @@
+/** One event of the whole endpoint: to the IKE SA that it concerns, and then to the supervisor of the tunnels that it touched. */
+import { formatSocketAddress, type Path, sameAddress } from "../../esp/address.js";
+import type { ChildId } from "../../esp/sa.js";
+import type { SaContext, Step } from "../v2/context.js";
+import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
+import { onFirstRequest, refuse } from "../v2/first-request.js";
+import { follow, onAlive, onFirstInbound, onLimit } from "../v2/life.js";
+import { type Established, establishedOf, isHalfOpen } from "../v2/state.js";
+import {
+  drop,
+  onAnswer,
+  onDatagram,
+  onRepeatedFirstRequest,
+  onTick,
+  saDeadline,
+  wishClose,
+  wishRekeyChildren,
+  wishRekeyIke,
+} from "../v2/step.js";
+import { decodeMessage } from "../wire/message.js";
+import { apply, born, sasOf } from "./consequences.js";
+import { demux } from "./demux.js";
+import { Draft } from "./draft.js";
+import type { Endpoint } from "./endpoint.js";
+import { ProtocolError } from "./errors.js";
+import { contextOf } from "./sight.js";
+import { resolved, supervise } from "./supervise.js";
+import { wantDown, wantUp } from "./supervisor.js";
+import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
+import type { Context, Effect, Event, Wish } from "./types.js";
+
+/** One event. Deterministic; the given endpoint stays as it is, also when this throws (which would be our bug). */
+export function step(
+  endpoint: Endpoint,
+  event: Event,
+  given: Context,
+): { endpoint: Endpoint; effects: readonly Effect[] } {
+  const draft = new Draft(endpoint);
+  const ctx = contextOf(draft, given);
+  if (endpoint.bornAt !== undefined) for (const name of draft.tunnels.keys()) draft.touched.add(name);
+  dispatch(draft, event, ctx);
+  for (const name of draft.touched) supervise(draft, name, ctx);
+  return { endpoint: draft.done(), effects: draft.effects };
+}
+
+function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
+  switch (event.kind) {
+    case "datagram":
+      datagram(draft, event.path, event.bytes, ctx);
+      return;
+    case "tick":
+      tick(draft, ctx);
+      return;
+    case "wish":
+      wish(draft, event.wish, ctx);
+      return;
+    case "answer": {
+      const owner = draft.takeAsk(event.ask);
+      if (owner === undefined) return;
+      if ("tunnel" in owner) {
+        resolved(draft, owner.tunnel, event.ask, event.answer, ctx);
+        return;
+      }
+      const sa = draft.sas.get(owner.sa);
+      if (sa !== undefined) apply(draft, sa, onAnswer(sa, event.ask, event.answer, ctx), ctx);
+      return;
+    }
+    case "alive": {
+      const ids = new Set(event.children);
+      for (const sa of draft.sas.values())
+        if (sa.phase === "established" && holdsAny(sa, ids)) apply(draft, sa, onAlive(sa, ctx), ctx);
+      return;
+    }
+    case "firstInbound":
+      onChild(draft, event.child, ctx, (sa) => onFirstInbound(sa, event.child, ctx));
+      return;
+    case "limit":
+      onChild(draft, event.child, ctx, (sa) => onLimit(sa, event.child, event.limit, ctx));
+      return;
+    case "moved":
+      onChild(draft, event.child, ctx, (sa) => follow({ ...sa, lastAlive: ctx.now }, event.path, ctx));
+      return;
+  }
+}
+
+function onChild(draft: Draft, id: ChildId, ctx: SaContext, run: (sa: Established) => Step): void {
+  const sa = draft.childOwner(id);
+  if (sa !== undefined) apply(draft, sa, run(sa), ctx);
+}
+
+function holdsAny({ children }: Established, ids: ReadonlySet<ChildId>): boolean {
+  for (const id of children.keys()) if (ids.has(id)) return true;
+  return false;
+}
+
+// --- datagrams -----------------------------------------------------------------------------------------------------
+
+function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): void {
+  const destination = demux(bytes, path, draft.sas);
+  switch (destination.to) {
+    case "nobody":
+      ignored(draft, path, destination.code, destination.detail);
+      return;
+    case "refuse":
+      born(draft, refuse(destination.header, path, destination.error), ctx);
+      return;
+    case "repeated":
+      apply(draft, destination.sa, onRepeatedFirstRequest(destination.sa, bytes, path), ctx);
+      return;
+    case "sa": {
+      const { sa, raw } = destination;
+      const message = decoded(bytes, raw);
+      if (message instanceof ProtocolError) {
+        ignored(draft, path, message.notify, message.detail);
+        return;
+      }
+      apply(draft, sa, onDatagram(sa, message, bytes, path, ctx), ctx);
+      return;
+    }
+    case "stranger": {
+      if (draft.shutdownAt !== undefined) {
+        ignored(draft, path, "shutdown", "the gateway is going down");
+        return;
+      }
+      const { raw, header } = destination;
+      const message = decoded(bytes, raw);
+      if (message instanceof ProtocolError) {
+        born(draft, refuse(header, path, message), ctx);
+        return;
+      }
+      const load = halfOpenLoad(draft, path);
+      if (load === "full") {
+        ignored(draft, path, "half-open", "too many unfinished handshakes");
+        return;
+      }
+      const cookies = rotateCookieSecrets(
+        draft.cookies ?? createCookieSecrets(ctx.now, ctx.random),
+        ctx.now,
+        ctx.random,
+      );
+      draft.cookies = cookies;
+      born(draft, onFirstRequest(message, bytes, path, { cookies, demandCookie: load === "high" }, ctx), ctx);
+      return;
+    }
+  }
+}
+
+function decoded(bytes: Uint8Array, raw: Parameters<typeof decodeMessage>[1]) {
+  try {
+    return decodeMessage(bytes, raw);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return error;
+  }
+}
+
+/** Beyond the limits a cookie is asked for; far beyond them even a cookie does not help (`architecture.md` section 9, 14). */
+const FULL_FACTOR = 8;
+const FULL_AT_LEAST = 64;
+
+function halfOpenLoad(draft: Draft, { remote }: Path): "low" | "high" | "full" {
+  const { halfOpen, halfOpenPerAddress } = draft.base.policy.limits;
+  let all = 0;
+  let here = 0;
+  for (const sa of draft.sas.values()) {
+    if (!isHalfOpen(sa)) continue;
+    all++;
+    if (sameAddress(sa.path.remote.address, remote.address)) here++;
+  }
+  if (all >= full(halfOpen) || here >= full(halfOpenPerAddress)) return "full";
+  return all >= halfOpen || here >= halfOpenPerAddress ? "high" : "low";
+}
+
+function full(limit: number): number {
+  return Math.max(FULL_FACTOR * limit, FULL_AT_LEAST);
+}
+
+function ignored(draft: Draft, path: Path, code: string, detail: string): void {
+  draft.effects.push({
+    kind: "report",
+    report: { kind: "ignored", code, detail, peer: formatSocketAddress(path.remote) },
+  });
+}
+
+// --- time ------------------------------------------------------------------------------------------------------------
+
+function tick(draft: Draft, ctx: SaContext): void {
+  if (draft.shutdownAt !== undefined && ctx.now >= draft.shutdownAt) {
+    for (const [key, sa] of draft.sas) {
+      if (sa.phase === "established") apply(draft, sa, drop(sa, "the gateway is going down"), ctx);
+      draft.setSa(key, undefined);
+    }
+    return;
+  }
+  for (const sa of [...draft.sas.values()]) {
+    const at = saDeadline(sa, ctx.sight.tunnel);
+    if (at !== undefined && at <= ctx.now && draft.sas.get(sa.key) === sa) apply(draft, sa, onTick(sa, ctx), ctx);
+  }
+  for (const [name, state] of draft.tunnels) if (state.want === "up") draft.touched.add(name);
+}
+
+// --- wishes ----------------------------------------------------------------------------------------------------------
+
+function wish(draft: Draft, wanted: Wish, ctx: SaContext): void {
+  if (wanted.do === "shutdown") {
+    shutdown(draft, ctx);
+    return;
+  }
+  const { tunnel } = wanted;
+  const state = draft.tunnels.get(tunnel);
+  if (state === undefined || draft.shutdownAt !== undefined) return;
+  switch (wanted.do) {
+    case "up":
+      draft.setTunnel(tunnel, wantUp(state));
+      return;
+    case "down":
+      draft.setTunnel(tunnel, wantDown(state));
+      for (const sa of sasOf(draft, tunnel))
+        apply(draft, sa, wishClose(sa, "taken down by the operator", CLOSING_LIFE, ctx), ctx);
+      return;
+    case "rekeyChildren":
+      for (const sa of establishedOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyChildren(sa, ctx), ctx);
+      return;
+    case "rekeyIke":
+      for (const sa of establishedOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyIke(sa, ctx), ctx);
+      return;
+  }
+}
+
+function shutdown(draft: Draft, ctx: SaContext): void {
+  if (draft.shutdownAt !== undefined) return;
+  draft.shutdownAt = ctx.now + SHUTDOWN_LIFE;
+  for (const sa of [...draft.sas.values()])
+    if (sa.phase !== "lingering") apply(draft, sa, wishClose(sa, "the gateway is going down", SHUTDOWN_LIFE, ctx), ctx);
+}

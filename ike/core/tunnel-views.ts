@@ -1,0 +1,215 @@
+/** The status view, made from the endpoint's state alone: every tunnel, every mapping, with the reason in words. */
+import { espSuiteName, ikeSuiteName } from "../../crypto/registry/proposal.js";
+import { formatAddress, formatSocketAddress } from "../../esp/address.js";
+import type { ChildId } from "../../esp/sa.js";
+import { formatSelector } from "../../esp/selector.js";
+import { spiHex, tunnelOf } from "../v2/context.js";
+import { type Child, type Established, establishedOf, type IkeSa, isHalfOpen, isHandshake } from "../v2/state.js";
+import type { Endpoint } from "./endpoint.js";
+import { formatIdentity } from "./identity.js";
+import { natWords } from "./nat.js";
+import type { TunnelPolicy } from "./policy.js";
+import type { TunnelState } from "./supervisor.js";
+import type { Context, Instant } from "./types.js";
+import type { ChildView, IkeView, TunnelState as StateWord, TunnelView } from "./view.js";
+
+/** Every tunnel with every mapping, up or not, with state and reason in words. */
+export function tunnelViews(endpoint: Endpoint, ctx: Pick<Context, "now">): readonly TunnelView[] {
+  return endpoint.policy.tunnels.map((policy) => tunnelView(endpoint, policy, ctx.now));
+}
+
+function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): TunnelView {
+  const state = endpoint.tunnels.get(policy.name)!;
+  const established = establishedOf(endpoint.sas, policy.name);
+  const current = established.at(-1);
+  const handshake = [...endpoint.sas.values()].find(
+    (sa) => tunnelOf(sa) === policy.name && (isHandshake(sa) || isHalfOpen(sa)),
+  );
+  const children = childViews(policy, state, established, handshake, now);
+  const up = children.filter(({ id }) => id !== undefined).length;
+  const word = stateWord(state, current, handshake, up, children.length);
+  return {
+    name: policy.name,
+    state: word,
+    reason: reasonOf(word, state, handshake, up, children, now),
+    peer: current !== undefined ? formatSocketAddress(current.path.remote) : peerWords(policy),
+    ...(current && { ike: ikeView(current) }),
+    children,
+  };
+}
+
+function stateWord(
+  state: TunnelState,
+  current: Established | undefined,
+  handshake: IkeSa | undefined,
+  up: number,
+  all: number,
+): StateWord {
+  if (current !== undefined && up > 0) return up === all ? "established" : "degraded";
+  if (current !== undefined || handshake !== undefined) return state.want === "down" ? "down" : "connecting";
+  switch (state.want) {
+    case "up":
+      return "connecting";
+    case "answer":
+      return state.reason === "" ? "passive" : "down";
+    case "traffic":
+      return "waiting";
+    case "down":
+      return "down";
+  }
+}
+
+function reasonOf(
+  word: StateWord,
+  state: TunnelState,
+  handshake: IkeSa | undefined,
+  up: number,
+  children: readonly ChildView[],
+  now: Instant,
+): string {
+  switch (word) {
+    case "established":
+      return "";
+    case "degraded":
+      return `${up} of ${children.length} mappings are up: ${children.find(({ id }) => id === undefined)!.reason}`;
+    case "connecting": {
+      const doing = handshake !== undefined ? handshakeWords(handshake) : nextTry(state, children, now);
+      return state.reason === "" ? doing : `${state.reason}; ${doing}`;
+    }
+    case "waiting":
+      return state.reason === "" ? "waits for traffic" : `${state.reason}; waits for traffic`;
+    case "passive":
+      return "waits for the peer";
+    case "down":
+      return state.want === "answer" ? `${state.reason}; the peer may come back` : state.reason;
+  }
+}
+
+function handshakeWords(sa: IkeSa): string {
+  switch (sa.phase) {
+    case "initKeying":
+    case "initSent":
+      return `calling ${formatSocketAddress(sa.path.remote)}`;
+    case "initAnswered":
+    case "pskAwaited":
+    case "authSent":
+      return "the peer has answered; authenticating";
+    default:
+      return "the peer calls; authenticating";
+  }
+}
+
+function nextTry(state: TunnelState, children: readonly ChildView[], now: Instant): string {
+  if (state.resolving !== undefined) return "looking up the peer's address";
+  if (state.retryAt === undefined) return children.find(({ id }) => id === undefined)?.reason ?? "starting";
+  return `next try in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s`;
+}
+
+function childViews(
+  policy: TunnelPolicy,
+  state: TunnelState,
+  established: readonly Established[],
+  handshake: IkeSa | undefined,
+  now: Instant,
+): readonly ChildView[] {
+  const views: ChildView[] = [];
+  const shown = new Set<ChildId>();
+  policy.mappings.forEach(({ local, peer }, mapping) => {
+    const carrier = carrierOf(established, mapping, state.using.get(mapping));
+    if (carrier !== undefined) {
+      if (!shown.has(carrier.child.id)) views.push(liveView(carrier.sa, carrier.child));
+      shown.add(carrier.child.id);
+      return;
+    }
+    views.push({
+      local: [formatSelector(local)],
+      peer: [formatSelector(peer)],
+      ...idleWords(state, mapping, established.length > 0, handshake !== undefined, now),
+    });
+  });
+  return views;
+}
+
+interface Carrier {
+  readonly sa: Established;
+  readonly child: Child;
+}
+
+/** The child that the mapping sends on, else one that it could. */
+function carrierOf(
+  established: readonly Established[],
+  mapping: number,
+  used: ChildId | undefined,
+): Carrier | undefined {
+  let found: Carrier | undefined;
+  for (const sa of established)
+    for (const child of sa.children.values()) {
+      if (child.id === used) return { sa, child };
+      if (child.state === "live" && child.pair.mappings.includes(mapping)) found = { sa, child };
+    }
+  return found;
+}
+
+function liveView(sa: Established, { id, pair, rekeyAt, state }: Child): ChildView {
+  const renewing =
+    state === "old" ||
+    (sa.task?.do === "child" && sa.task.offer.purpose.do === "rekey" && sa.task.offer.purpose.child === id);
+  return {
+    id,
+    local: pair.local.map(formatSelector),
+    peer: pair.remote.map(formatSelector),
+    state: renewing ? "rekeying" : "established",
+    reason: "",
+    spiIn: pair.spiIn,
+    spiOut: pair.spiOut,
+    proposal: espSuiteName(pair.suite),
+    encapsulation: pair.encapsulation,
+    ...(rekeyAt !== undefined && { rekeyAt }),
+  };
+}
+
+function idleWords(
+  state: TunnelState,
+  mapping: number,
+  connected: boolean,
+  calling: boolean,
+  now: Instant,
+): Pick<ChildView, "state" | "reason"> {
+  const trouble = connected ? state.troubles.get(mapping) : undefined;
+  if (state.want === "down") return { state: "down", reason: state.reason };
+  if (trouble !== undefined) {
+    const { retryAt, reason, asking } = trouble;
+    if (asking) return { state: "connecting", reason: `${reason}; asking again` };
+    if (state.want !== "up" || retryAt === undefined) return { state: "down", reason };
+    return {
+      state: "connecting",
+      reason: `${reason}; next try in ${Math.max(0, Math.ceil((retryAt - now) / 1000))} s`,
+    };
+  }
+  if (state.want === "traffic") return { state: "waiting", reason: "waits for traffic" };
+  if (state.want === "answer") return { state: "passive", reason: state.reason || "waits for the peer" };
+  if (connected) return { state: "connecting", reason: "its turn comes" };
+  return { state: "connecting", reason: calling ? "comes with the IKE SA" : state.reason || "waits for the IKE SA" };
+}
+
+function ikeView(sa: Established): IkeView {
+  const { initiatorSpi, responderSpi, path, negotiated } = sa;
+  return {
+    version: 2,
+    role: sa.role,
+    local: formatSocketAddress(path.local),
+    remote: formatSocketAddress(path.remote),
+    localId: formatIdentity(sa.localId),
+    peerId: formatIdentity(sa.peerId),
+    spiI: spiHex(initiatorSpi),
+    spiR: spiHex(responderSpi),
+    proposal: ikeSuiteName(negotiated.suite),
+    nat: natWords(negotiated.nat),
+    establishedAt: sa.establishedAt,
+    rekeyAt: sa.rekeyAt ?? sa.expiresAt,
+  };
+}
+
+function peerWords({ peer }: TunnelPolicy): string {
+  return peer.kind === "address" ? formatAddress(peer.address) : peer.kind === "name" ? peer.name : "any";
+}

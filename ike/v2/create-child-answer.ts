@@ -1,0 +1,184 @@
+/**
+ * CREATE_CHILD_SA for children, as its responder, RFC 7296 sections 1.3.1 and 1.3.3. The new child receives before the answer
+ * leaves; after a rekey the old one is sent on until the peer has shown that it uses the new one (`decisions.md` 8).
+ */
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import { Secret } from "../../crypto/secret.js";
+import { ProtocolError } from "../core/errors.js";
+import { chooseEsp, noProposalChosen } from "../core/negotiate.js";
+import { SWITCH_AFTER } from "../core/timers.js";
+import type { Answer } from "../core/types.js";
+import { type Payload, payload } from "../wire/message.js";
+import type { KePayload } from "../wire/payloads/ke.js";
+import { espNotification, espSpiOf, notification } from "../wire/payloads/notify.js";
+import { childByOutbound, childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { refuseChildRekey, refuseDuringIkeRekey, refuseSameMapping } from "./collision.js";
+import { report, type SaContext, type Step, stepTo } from "./context.js";
+import { retire } from "./create-child-sa.js";
+import type { Answering, ChildPlan } from "./exchanges.js";
+import { carriedBy } from "./ike-auth-answer.js";
+import { NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
+import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { type Received, row } from "./row.js";
+import type { Child, Established, PeerRequest } from "./state.js";
+import { sendReply } from "./window.js";
+
+type ChildRequest = Received<"SA" | "Nonce" | "TSi" | "TSr", "KE" | "N">;
+
+/** --> HDR, SK {[N(REKEY_SA)], SA, Ni, [KEi], TSi, TSr} */
+function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step {
+  const { header, bytes, path, SA, Nonce, KE, TSi, TSr, notifies } = message;
+  const request = { messageId: header.messageId, bytes, path };
+  refuseDuringIkeRekey(sa);
+  const rekeySa = notifies.find((n) => n.notify === "REKEY_SA");
+  let old: Child | undefined;
+  if (rekeySa !== undefined) {
+    const spi = espSpiOf(rekeySa);
+    old = spi === undefined ? undefined : childByOutbound(sa, spi);
+    if (old === undefined) return unknownChild(sa, request, spi ?? 0, ctx);
+    refuseChildRekey(sa, old.id);
+  }
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const rekeyed = old?.pair.mappings[0];
+  const { selectors, more } = narrowAsResponder(policy, TSi, TSr, {
+    live: carriedBy(sa.tunnel, ctx),
+    ...(rekeyed !== undefined && { rekeyed }),
+  });
+  if (old === undefined) refuseSameMapping(sa, selectors.mappings);
+  const choice = chooseEsp(SA, policy.esp.proposals, { keyExchange: true, ...(KE && { keGroup: KE.group }) });
+  if (choice.kind === "mismatch") throw noProposalChosen(choice);
+  const { suite, peerSpi } = choice;
+  const peerPublic = suite.keyExchange && publicValueOf(suite.keyExchange, KE);
+  const spiIn = ctx.ids.espSpi();
+  const plan: ChildPlan = {
+    suite,
+    sa: choice.answer(espSpiOctets(spiIn)),
+    spiIn,
+    spiOut: espSpiFrom(peerSpi),
+    ni: Nonce.nonce,
+    nr: ctx.random(NONCE_BYTES),
+    selectors,
+    more,
+    ...(old && { replaces: old.id }),
+  };
+  const reserved = { kind: "reserveSpi", spi: spiIn } as const;
+  if (suite.keyExchange === undefined || peerPublic === undefined) {
+    const done = finish(sa, request, plan, [], undefined, ctx);
+    return stepTo(done.sa, reserved, ...done.effects);
+  }
+  const privateOctets = new Secret(ctx.random(suite.keyExchange.privateBytes));
+  const ask = ctx.ids.ask();
+  const group = suite.keyExchange;
+  return stepTo<Established>(
+    { ...sa, answering: { do: "child", plan, request, ask, group, privateOctets, peerPublic } },
+    reserved,
+    { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
+  );
+}
+
+/** The peer's public value, of the group that was chosen; else INVALID_KE_PAYLOAD with that group (section 1.3). */
+export function publicValueOf(group: KeyExchangeRow, KE: KePayload | undefined): Uint8Array {
+  const number = group.ids.ikev2!;
+  if (KE?.group !== number)
+    throw new ProtocolError(
+      "INVALID_KE_PAYLOAD",
+      `KEi is group ${KE?.group ?? "none"}, ${group.name} is wanted`,
+      new Uint8Array([number >> 8, number & 0xff]),
+    );
+  if (KE.data.length !== group.publicBytes)
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEi has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
+  return KE.data;
+}
+
+/** Section 2.25: the peer wants to renew a child that we do not have. */
+function unknownChild(sa: Established, request: PeerRequest, spi: number, ctx: SaContext): Step {
+  const { sa: next, send } = sendReply(
+    sa,
+    request,
+    "CREATE_CHILD_SA",
+    [payload("N", espNotification("CHILD_SA_NOT_FOUND", spi))],
+    ctx,
+  );
+  return stepTo(
+    next,
+    send,
+    report(sa, {
+      kind: "ignored",
+      code: "CHILD_SA_NOT_FOUND",
+      detail: "the peer wants to rekey a child that is not here",
+    }),
+  );
+}
+
+/** Our public value first, then the shared secret; a bad public value of the peer's is its fault. */
+export function onAnsweringChild(
+  sa: Established,
+  answering: Extract<Answering, { do: "child" }>,
+  answer: Answer,
+  ctx: SaContext,
+): Step {
+  const { plan, request, group, privateOctets, peerPublic, publicValue } = answering;
+  if (publicValue === undefined) {
+    if (answer.kind !== "publicValue") throw new ProtocolError("TEMPORARY_FAILURE", refusalOf(answer));
+    const ask = ctx.ids.ask();
+    return stepTo<Established>(
+      { ...sa, answering: { ...answering, publicValue: answer.publicValue, ask } },
+      { kind: "ask", ask, question: { kind: "sharedSecret", group: group.ids.ikev2!, privateOctets, peerPublic } },
+    );
+  }
+  if (answer.kind !== "sharedSecret") throw new ProtocolError("INVALID_SYNTAX", refusalOf(answer));
+  const { answering: _, ...idle } = sa;
+  const ke = payload("KE", { group: group.ids.ikev2!, data: publicValue });
+  return finish(idle, request, plan, [ke], answer.secret, ctx);
+}
+
+/** <-- HDR, SK {SA, Nr, [KEr], TSi, TSr} */
+function finish(
+  sa: Established,
+  request: PeerRequest,
+  plan: ChildPlan,
+  ke: readonly Payload[],
+  sharedSecret: Secret | undefined,
+  ctx: SaContext,
+): Step<Established> {
+  const { selectors, replaces } = plan;
+  const made = makeChild(sa, { ...plan, asked: false, ...(sharedSecret && { sharedSecret }) }, ctx);
+  const old = replaces === undefined ? undefined : sa.children.get(replaces);
+  const child: Child = old === undefined ? made : { ...made, replaces: old.id, useAt: ctx.now + SWITCH_AFTER };
+  const added = withChild(old === undefined ? sa : retire(sa, old), child);
+  const payloads = [
+    payload("SA", plan.sa),
+    payload("Nonce", { nonce: plan.nr }),
+    ...ke,
+    payload("TSi", tsPayload(selectors.remote)),
+    payload("TSr", tsPayload(selectors.local)),
+    ...(plan.more ? [payload("N", notification("ADDITIONAL_TS_POSSIBLE"))] : []),
+  ];
+  const { sa: next, send } = sendReply(added, request, "CREATE_CHILD_SA", payloads, ctx);
+  return stepTo<Established>(
+    next,
+    { kind: "installChild", child: child.pair },
+    send,
+    ...(child.useAt === undefined ? [{ kind: "useChild", id: child.id } as const] : []),
+    childEstablished(next, child),
+  );
+}
+
+/** We send on the child from now on, if we did not yet. */
+export function switchTo(sa: Established, { useAt, ...child }: Child): Step<Established> {
+  if (useAt === undefined) return stepTo(sa);
+  return stepTo(withChild(sa, child), { kind: "useChild", id: child.id });
+}
+
+export const CHILD_REQUEST_ROW = row({
+  phase: "established",
+  exchange: "CREATE_CHILD_SA",
+  response: false,
+  story: "the peer asks for a child, new or in the place of an old one",
+  needs: ["SA", "Nonce", "TSi", "TSr"],
+  may: ["KE", "N"],
+  run: onRequest,
+});

@@ -1,0 +1,117 @@
+/** The exchanges under way in an established IKE SA: ours (`Task`) and the peer's that waits for an ask (`Answering`). */
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import type { EspSuite, IkeSuite } from "../../crypto/registry/suite.js";
+import type { Secret } from "../../crypto/secret.js";
+import type { ChildId } from "../../esp/sa.js";
+import type { Outstanding } from "../core/retransmit.js";
+import type { AskId } from "../core/types.js";
+import type { SaPayload } from "../wire/payloads/sa.js";
+import type { NarrowedSelectors, SelectorOffer } from "./narrowing.js";
+import type { PeerRequest } from "./state.js";
+
+/** A child that we ask for with CREATE_CHILD_SA. */
+export interface ChildOffer {
+  readonly purpose:
+    | { readonly do: "create"; readonly mapping: number }
+    | { readonly do: "rekey"; readonly child: ChildId };
+  readonly spiIn: number;
+  readonly ni: Uint8Array;
+  readonly selectors: SelectorOffer;
+  /** With PFS. */
+  readonly keyExchange?: { readonly group: KeyExchangeRow; readonly privateOctets: Secret };
+  /** INVALID_KE_PAYLOAD answers so far. */
+  readonly restarts: number;
+}
+
+/** What the peer's response says, kept while the shared secret is computed. */
+export interface ChildAnswer {
+  readonly suite: EspSuite;
+  readonly spiOut: number;
+  readonly nr: Uint8Array;
+  readonly selectors: NarrowedSelectors;
+  readonly peerPublic?: Uint8Array;
+}
+
+/** The rekey of the IKE SA, asked for by us. */
+export interface IkeOffer {
+  readonly spi: bigint;
+  readonly ni: Uint8Array;
+  readonly group: KeyExchangeRow;
+  readonly privateOctets: Secret;
+  readonly restarts: number;
+}
+
+export interface IkeAnswer {
+  readonly suite: IkeSuite;
+  readonly spi: bigint;
+  readonly nr: Uint8Array;
+}
+
+/** Our exchange. "keying" waits for our public value, "sent" for the response, "deriving" for the shared secret. */
+export type Task =
+  | { readonly do: "child"; readonly stage: "keying"; readonly offer: ChildOffer; readonly ask: AskId }
+  | { readonly do: "child"; readonly stage: "sent"; readonly offer: ChildOffer; readonly request: Outstanding }
+  | {
+      readonly do: "child";
+      readonly stage: "deriving";
+      readonly offer: ChildOffer;
+      readonly answer: ChildAnswer;
+      readonly ask: AskId;
+    }
+  | { readonly do: "rekeyIke"; readonly stage: "keying"; readonly offer: IkeOffer; readonly ask: AskId }
+  | { readonly do: "rekeyIke"; readonly stage: "sent"; readonly offer: IkeOffer; readonly request: Outstanding }
+  | {
+      readonly do: "rekeyIke";
+      readonly stage: "deriving";
+      readonly offer: IkeOffer;
+      readonly answer: IkeAnswer;
+      readonly ask: AskId;
+    }
+  | {
+      readonly do: "delete";
+      readonly stage: "sent";
+      readonly children: readonly ChildId[];
+      readonly request: Outstanding;
+    }
+  | { readonly do: "probe"; readonly stage: "sent"; readonly request: Outstanding };
+
+/** A task whose request is on its way. */
+export type SentTask = Extract<Task, { stage: "sent" }>;
+
+/** What we decided about a child that the peer asks for; all but the keys. */
+export interface ChildPlan {
+  readonly suite: EspSuite;
+  /** Our SA payload: the chosen proposal with our SPI. */
+  readonly sa: SaPayload;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly ni: Uint8Array;
+  readonly nr: Uint8Array;
+  readonly selectors: NarrowedSelectors;
+  /** Another of our entries fits the peer's selectors as well. */
+  readonly more: boolean;
+  readonly replaces?: ChildId;
+}
+
+export interface IkePlan {
+  readonly suite: IkeSuite;
+  readonly sa: SaPayload;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly ni: Uint8Array;
+  readonly nr: Uint8Array;
+}
+
+interface Exchanged {
+  readonly request: PeerRequest;
+  readonly ask: AskId;
+  readonly group: KeyExchangeRow;
+  readonly privateOctets: Secret;
+  readonly peerPublic: Uint8Array;
+  /** Absent until our public value is here; then the shared secret is being computed. */
+  readonly publicValue?: Uint8Array;
+}
+
+export type Answering =
+  | (Exchanged & { readonly do: "child"; readonly plan: ChildPlan })
+  | (Exchanged & { readonly do: "rekeyIke"; readonly plan: IkePlan });

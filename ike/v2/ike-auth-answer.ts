@@ -1,0 +1,227 @@
+/**
+ * IKE_AUTH as its responder, RFC 7296 section 1.2. Who the peer is decides which tunnel this is (`decisions.md` 6); its
+ * key is asked for, and only then anything is believed.
+ */
+import { createPrf } from "../../crypto/backends.js";
+import { ikeSuiteName } from "../../crypto/registry/proposal.js";
+import { formatAddress } from "../../esp/address.js";
+import { ProtocolError } from "../core/errors.js";
+import {
+  formatIdentity,
+  formatIdPayload,
+  type Identity,
+  identityOf,
+  idPayload,
+  sameIdentity,
+} from "../core/identity.js";
+import { allowsIke, chooseEsp, noProposalChosen } from "../core/negotiate.js";
+import type { TunnelPolicy } from "../core/policy.js";
+import { reactTo } from "../core/react.js";
+import type { Answer } from "../core/types.js";
+import { type Payload, payload } from "../wire/message.js";
+import { AUTH_METHOD } from "../wire/payloads/auth.js";
+import { notification } from "../wire/payloads/notify.js";
+import { adviceFor } from "./advice.js";
+import { childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { establish, ikeEstablished, ourIdentity, theirIdentity } from "./establish.js";
+import { refusalOf } from "./ike-sa-init.js";
+import { isPskAuth, pskAuth } from "./keys.js";
+import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { type Received, row } from "./row.js";
+import type { AuthChecking, Established, Keyed } from "./state.js";
+import { sendReply } from "./window.js";
+
+type AuthRequest = Received<"IDi" | "AUTH" | "SA" | "TSi" | "TSr", "IDr" | "N">;
+
+/** --> HDR, SK {IDi, [IDr], AUTH, SAi2, TSi, TSr} */
+function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthChecking> {
+  const { IDi, AUTH, SA, TSi, TSr, notifies, header, bytes, path } = message;
+  const { tunnel, peerId } = tunnelOf(sa, message, ctx);
+  if (AUTH.method !== AUTH_METHOD.sharedKey)
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `${formatIdPayload(IDi)} authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
+    );
+  const ask = ctx.ids.ask();
+  const next: AuthChecking = {
+    ...sa,
+    phase: "authChecking",
+    tunnel: tunnel.name,
+    localId: ourIdentity(tunnel, path),
+    peerId,
+    auth: AUTH,
+    sa: SA,
+    tsi: TSi,
+    tsr: TSr,
+    initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
+    request: { messageId: header.messageId, bytes, path },
+    ask,
+  };
+  return stepTo(next, { kind: "ask", ask, question: { kind: "psk", tunnel: tunnel.name } });
+}
+
+/** --> HDR, SK {IDi, SAi2, TSi, TSr} without AUTH: the peer wants EAP (section 2.16). */
+function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
+  throw new ProtocolError("AUTHENTICATION_FAILED", `${formatIdPayload(IDi)} wants EAP, which is not supported`);
+}
+
+/** The tunnel of this pair of identities whose proposals allow what was chosen before they were known. */
+function tunnelOf(
+  sa: Keyed,
+  { IDi, IDr, path }: AuthRequest,
+  ctx: SaContext,
+): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
+  const peerId = identityOf(IDi);
+  const candidates = ctx.sight.candidates(path);
+  const known = peerId === undefined ? [] : candidates.filter((t) => sameIdentity(theirIdentity(t, path), peerId));
+  if (peerId === undefined || known.length === 0) {
+    const expected = candidates.map((t) => `${t.name} expects ${formatIdentity(theirIdentity(t, path))}`);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(IDi)}: ${expected.join(", ") || "none fits the address"}`,
+    );
+  }
+  const meant = known.filter((t) => {
+    const wanted = IDr && identityOf(IDr);
+    return IDr === undefined || (wanted !== undefined && sameIdentity(ourIdentity(t, path), wanted));
+  });
+  if (meant.length === 0) {
+    const ours = known.map((t) => `${t.name} is ${formatIdentity(ourIdentity(t, path))}`);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
+    );
+  }
+  const tunnel = meant.find((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  if (tunnel === undefined)
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `${meant[0]!.name} does not allow ${ikeSuiteName(sa.negotiated.suite)}, which another tunnel of this address does`,
+    );
+  return { tunnel, peerId };
+}
+
+/** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
+export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaContext): Step {
+  if (answer.kind !== "psk")
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the pre-shared key of ${sa.tunnel} cannot be had: ${refusalOf(answer)}`,
+    );
+  const { first, negotiated, keys, localId, peerId } = sa;
+  const prf = createPrf(negotiated.suite.prf);
+  const theirs = { message: first.initRequest, nonce: negotiated.nr, id: idPayload(peerId), skP: keys.skPi };
+  if (!isPskAuth(prf, answer.psk, theirs, sa.auth.data))
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the pre-shared keys of ${sa.tunnel} differ: ${formatIdentity(peerId)} made its AUTH with another one`,
+    );
+  const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
+  const identity = [
+    payload("IDr", idPayload(localId)),
+    payload("AUTH", { method: AUTH_METHOD.sharedKey, data: pskAuth(prf, answer.psk, ours) }),
+  ];
+  const { key, role, initiatorSpi, responderSpi, createdAt, tunnel, window, request } = sa;
+  const established = establish(
+    {
+      key,
+      role,
+      initiatorSpi,
+      responderSpi,
+      path: request.path,
+      createdAt,
+      tunnel,
+      negotiated,
+      keys,
+      window,
+      localId,
+      peerId,
+    },
+    ctx,
+  );
+  const made = firstChild(established, sa, ctx);
+  const { sa: next, send } = sendReply(made.sa, request, "IKE_AUTH", [...identity, ...made.payloads], ctx);
+  return stepTo(next, ...made.before, send, ikeEstablished(next), ...made.after, {
+    kind: "established",
+    initialContact: sa.initialContact,
+  });
+}
+
+interface FirstChild {
+  readonly sa: Established;
+  readonly payloads: readonly Payload[];
+  /** Received on before the peer can use it, sent on after it was told (`architecture.md` section 9, 8). */
+  readonly before: readonly SaEffect[];
+  readonly after: readonly SaEffect[];
+}
+
+/** The child inside IKE_AUTH, or the notification that refuses it: the IKE SA stands either way. */
+function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): FirstChild {
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  try {
+    const choice = chooseEsp(asked.sa, policy.esp.proposals, { keyExchange: false });
+    if (choice.kind === "mismatch") throw noProposalChosen(choice);
+    const { selectors, more } = narrowAsResponder(policy, asked.tsi, asked.tsr, { live: carriedBy(sa.tunnel, ctx) });
+    const spiIn = ctx.ids.espSpi();
+    const { suite, peerSpi } = choice;
+    const { ni, nr } = sa.negotiated;
+    const child = makeChild(sa, { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: false }, ctx);
+    const next = withChild(sa, child);
+    return {
+      sa: next,
+      payloads: [
+        payload("SA", choice.answer(espSpiOctets(spiIn))),
+        payload("TSi", tsPayload(selectors.remote)),
+        payload("TSr", tsPayload(selectors.local)),
+        ...(more ? [payload("N", notification("ADDITIONAL_TS_POSSIBLE"))] : []),
+      ],
+      before: [
+        { kind: "reserveSpi", spi: spiIn },
+        { kind: "installChild", child: child.pair },
+      ],
+      after: [{ kind: "useChild", id: child.id }, childEstablished(next, child)],
+    };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const reaction = reactTo(error, { exchange: "IKE_AUTH", response: false, authenticated: true });
+    if (reaction.do !== "notify") throw error;
+    const { notify: code, detail } = error;
+    return {
+      sa,
+      payloads: [payload("N", notification(reaction.notify, reaction.data))],
+      before: [],
+      after: [report(sa, { kind: "failed", code, detail, advice: adviceFor(code) })],
+    };
+  }
+}
+
+/** The mappings that some live child of the tunnel carries. */
+export function carriedBy(tunnel: string, ctx: SaContext): ReadonlySet<number> {
+  const live = new Set<number>();
+  ctx.sight.tunnel(tunnel).mappings.forEach((_, i) => {
+    if (ctx.sight.carried(tunnel, i)) live.add(i);
+  });
+  return live;
+}
+
+export const AUTH_REQUEST_ROWS = [
+  row({
+    phase: "keyed",
+    exchange: "IKE_AUTH",
+    response: false,
+    story: "the peer says who it is; its proof is checked with the tunnel's key",
+    needs: ["IDi", "AUTH", "SA", "TSi", "TSr"],
+    may: ["IDr", "N"],
+    run: onRequest,
+  }),
+  row({
+    phase: "keyed",
+    exchange: "IKE_AUTH",
+    response: false,
+    story: "the peer wants EAP",
+    needs: ["IDi", "SA"],
+    may: [],
+    run: onEapRequest,
+  }),
+];

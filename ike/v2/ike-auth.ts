@@ -1,0 +1,221 @@
+/**
+ * IKE_AUTH as its initiator, RFC 7296 section 1.2, with a pre-shared key:
+ *
+ *     HDR, SK {IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr}  -->
+ *                                       <--  HDR, SK {IDr, AUTH, SAr2, TSi, TSr}
+ *
+ * A child that is refused leaves the IKE SA standing (section 1.2); its mapping is asked for again later.
+ */
+import { createPrf } from "../../crypto/backends.js";
+import { ProtocolError } from "../core/errors.js";
+import { formatIdentity, formatIdPayload, identityOf, idPayload, sameIdentity } from "../core/identity.js";
+import { chosenEsp, offerEsp } from "../core/negotiate.js";
+import type { Answer } from "../core/types.js";
+import { type Payload, payload } from "../wire/message.js";
+import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
+import { AUTH_METHOD } from "../wire/payloads/auth.js";
+import { notification } from "../wire/payloads/notify.js";
+import { adviceFor, oursInWords } from "./advice.js";
+import { childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { establish, ikeEstablished, ourIdentity, theirIdentity } from "./establish.js";
+import { refusalOf } from "./ike-sa-init.js";
+import { isPskAuth, pskAuth } from "./keys.js";
+import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
+import { type Received, row } from "./row.js";
+import type { AuthSent, Established, PskAwaited } from "./state.js";
+import { AFTER_INIT_INITIATOR, sendRequest } from "./window.js";
+
+/** HDR, SK {IDi, …} --> */
+export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContext): Step {
+  const { tunnel } = sa;
+  if (answer.kind !== "psk") {
+    const reason = `the pre-shared key cannot be had: ${refusalOf(answer)}`;
+    return stepTo(undefined, report(sa, { kind: "failed", code: "PSK", detail: reason, advice: adviceFor("PSK") }), {
+      kind: "lost",
+      tunnel,
+      cause: "failed",
+      reason,
+    });
+  }
+  const policy = ctx.sight.tunnel(tunnel);
+  const { psk } = answer;
+  const localId = ourIdentity(policy, sa.path);
+  const peerId = theirIdentity(policy, sa.path);
+  const spiIn = ctx.ids.espSpi();
+  const mapping = firstMapping(sa, ctx);
+  const selectors = offerFor(policy, [mapping]);
+  const { negotiated, first, keys } = sa;
+  const auth = pskAuth(createPrf(negotiated.suite.prf), psk, {
+    message: first.initRequest,
+    nonce: negotiated.nr,
+    id: idPayload(localId),
+    skP: keys.skPi,
+  });
+  const payloads: Payload[] = [
+    payload("IDi", idPayload(localId)),
+    ...(ctx.sight.inContact(tunnel, peerId, sa.key) ? [] : [payload("N", notification("INITIAL_CONTACT"))]),
+    // Only an identity that the operator wrote: behind a NAT the default would not be the peer's own.
+    ...(policy.peerId === undefined ? [] : [payload("IDr", idPayload(policy.peerId))]),
+    payload("AUTH", { method: AUTH_METHOD.sharedKey, data: auth }),
+    payload("SA", offerEsp(policy.esp.proposals, espSpiOctets(spiIn), false)),
+    payload("TSi", tsPayload(selectors.local)),
+    payload("TSr", tsPayload(selectors.remote)),
+  ];
+  const { ask: _, ...kept } = sa;
+  const keyed = {
+    ...kept,
+    phase: "authSent",
+    psk,
+    localId,
+    window: AFTER_INIT_INITIATOR,
+    child: { spiIn, mapping },
+  } as const;
+  const { sa: next, request, send } = sendRequest(keyed as unknown as AuthSent, "IKE_AUTH", payloads, ctx);
+  return stepTo({ ...next, request }, { kind: "reserveSpi", spi: spiIn }, send);
+}
+
+/** The mapping that the child of IKE_AUTH is for: the first that no child of another IKE SA carries. */
+function firstMapping({ tunnel }: PskAwaited, ctx: SaContext): number {
+  const count = ctx.sight.tunnel(tunnel).mappings.length;
+  for (let i = 0; i < count; i++) if (!ctx.sight.carried(tunnel, i)) return i;
+  return 0;
+}
+
+/** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
+function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi" | "TSr", "N">, ctx: SaContext): Step {
+  const { SA, TSi, TSr, notifies } = message;
+  const established = authenticated(sa, message, ctx);
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, false);
+  const { selectors, lost } = checkAnswer(policy, offerFor(policy, [sa.child.mapping]), TSi, TSr);
+  const { ni, nr } = sa.negotiated;
+  const facts = { suite, spiIn: sa.child.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: true };
+  const child = makeChild(established, facts, ctx);
+  const next = withChild(established, child);
+  return stepTo<Established>(
+    next,
+    ikeEstablished(next),
+    { kind: "installChild", child: child.pair },
+    { kind: "useChild", id: child.id },
+    childEstablished(next, child),
+    ...lost.map((words) => report(next, { kind: "story", story: `the peer narrowed ${words}` })),
+    handshakeDone(notifies),
+  );
+}
+
+/** <-- HDR, SK {IDr, AUTH, N(NO_PROPOSAL_CHOSEN | TS_UNACCEPTABLE | …)}: an IKE SA without its child. */
+function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH" | "N">, ctx: SaContext): Step {
+  const established = authenticated(sa, message, ctx);
+  const refusal = message.notifies.find((n) => isErrorNotify(n.notify));
+  if (refusal === undefined)
+    throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH with neither a child nor an error");
+  return stepTo<Established>(
+    established,
+    ikeEstablished(established),
+    { kind: "releaseSpi", spi: sa.child.spiIn },
+    ...childRefused(established, refusal.notify, sa.child.mapping, ctx),
+    handshakeDone(message.notifies),
+  );
+}
+
+/** <-- HDR, SK {N(AUTHENTICATION_FAILED | …)}: the peer does not want this IKE SA. */
+function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): Step {
+  const refusal = notifies.find((n) => isErrorNotify(n.notify));
+  if (refusal === undefined) throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH without IDr and AUTH");
+  const { tunnel } = sa;
+  const code = notifyName(refusal.notify);
+  const ids = `we are ${formatIdentity(sa.localId)}, the peer should be ${formatIdentity(theirIdentity(ctx.sight.tunnel(tunnel), sa.path))}`;
+  const reason =
+    code === "AUTHENTICATION_FAILED"
+      ? `the peer answers IKE_AUTH with AUTHENTICATION_FAILED: it knows no such identity, or the pre-shared keys differ; ${ids}`
+      : `the peer answers IKE_AUTH with ${code}; ${ids}`;
+  return stepTo(
+    undefined,
+    { kind: "releaseSpi", spi: sa.child.spiIn },
+    report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
+    { kind: "lost", tunnel, cause: "failed", reason },
+  );
+}
+
+/** Checks IDr and AUTH; throws `ProtocolError` AUTHENTICATION_FAILED. */
+function authenticated(sa: AuthSent, { IDr, AUTH }: Received<"IDr" | "AUTH">, ctx: SaContext): Established {
+  const expected = theirIdentity(ctx.sight.tunnel(sa.tunnel), sa.path);
+  const peerId = identityOf(IDr);
+  if (peerId === undefined || !sameIdentity(peerId, expected))
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the peer says that it is ${formatIdPayload(IDr)}, peer_id expects ${formatIdentity(expected)}`,
+    );
+  if (AUTH.method !== AUTH_METHOD.sharedKey)
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the peer authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
+    );
+  const { first, negotiated, keys } = sa;
+  const inputs = { message: first.initResponse, nonce: negotiated.ni, id: IDr, skP: keys.skPr };
+  if (!isPskAuth(createPrf(negotiated.suite.prf), sa.psk, inputs, AUTH.data))
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      "the pre-shared keys differ: the peer's AUTH was made with another one",
+    );
+  const { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, window, localId } = sa;
+  return establish(
+    { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, negotiated, keys, window, localId, peerId },
+    ctx,
+  );
+}
+
+/** The peer refused a child that we asked for. */
+export function childRefused(
+  sa: Established,
+  notify: NotifyType,
+  mapping: number,
+  ctx: SaContext,
+): readonly SaEffect[] {
+  const { tunnel } = sa;
+  const code = notifyName(notify);
+  const { esp, mappings } = ctx.sight.tunnel(tunnel);
+  const detail =
+    code === "TS_UNACCEPTABLE" || code === "SINGLE_PAIR_REQUIRED"
+      ? `the peer refuses mapping ${mapping + 1} of ${mappings.length} with ${code}`
+      : `the peer refuses the child with ${code}; ${oursInWords(esp.proposals)}`;
+  return [
+    report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    { kind: "mappingLost", tunnel, mapping, cause: "failed", reason: detail },
+  ];
+}
+
+function handshakeDone(notifies: Received<"N">["notifies"]): SaEffect {
+  return { kind: "established", initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT") };
+}
+
+export const AUTH_RESPONSE_ROWS = [
+  row({
+    phase: "authSent",
+    exchange: "IKE_AUTH",
+    response: true,
+    story: "the peer has proved who it is; the IKE SA and its first child are up",
+    needs: ["IDr", "AUTH", "SA", "TSi", "TSr"],
+    may: ["N"],
+    run: onResponse,
+  }),
+  row({
+    phase: "authSent",
+    exchange: "IKE_AUTH",
+    response: true,
+    story: "the peer has proved who it is, but refuses the child",
+    needs: ["IDr", "AUTH", "N"],
+    may: [],
+    run: onChildless,
+  }),
+  row({
+    phase: "authSent",
+    exchange: "IKE_AUTH",
+    response: true,
+    story: "the peer refuses the IKE SA",
+    needs: ["N"],
+    may: [],
+    run: onRefusal,
+  }),
+];

@@ -1,0 +1,257 @@
+/**
+ * IKE_SA_INIT as its initiator, RFC 7296 section 1.2:
+ *
+ *     HDR, SAi1, KEi, Ni  -->
+ *                         <--  HDR, SAr1, KEr, Nr, [CERTREQ]
+ *
+ * with COOKIE and INVALID_KE_PAYLOAD in front of it. Nothing here is authenticated (`decisions.md` 5): what goes wrong
+ * is told, and a better answer is waited for until the timeout.
+ */
+import { createPrf } from "../../crypto/backends.js";
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import { Secret } from "../../crypto/secret.js";
+import type { Path } from "../../esp/address.js";
+import { ProtocolError } from "../core/errors.js";
+import { natDetection, natVerdict } from "../core/nat.js";
+import { chosenIke, offerIke } from "../core/negotiate.js";
+import type { TunnelPolicy } from "../core/policy.js";
+import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
+import { REFUSED_INIT_LIFE } from "../core/timers.js";
+import type { Answer } from "../core/types.js";
+import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
+import { encodeMessage, type Payload, payload } from "../wire/message.js";
+import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
+import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
+import { adviceFor, oursInWords } from "./advice.js";
+import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
+import { ikeKeys, skeyseed } from "./keys.js";
+import { type Received, row } from "./row.js";
+import type { InitAnswered, InitKeying, InitOffer, InitSent, PskAwaited } from "./state.js";
+
+/** How often answers may make us start again. */
+const MOST_RESTARTS = 4;
+/** RFC 7296 section 2.10: at least 16 octets and half the PRF's key. */
+export const NONCE_BYTES = 32;
+
+/** The first thought of an IKE SA: its SPI, its nonce, and the question for our public value. */
+export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step<InitKeying> {
+  const spi = ctx.ids.ikeSpi();
+  const group = tunnel.ike.proposals[0]!.keyExchange[0]!;
+  const offer = {
+    tunnel: tunnel.name,
+    nonce: ctx.random(NONCE_BYTES),
+    ...freshGroup(group, ctx),
+    restarts: 0,
+    giveUpAt: ctx.now + GIVE_UP_AFTER,
+  };
+  const base = {
+    key: spiHex(spi),
+    role: "initiator",
+    initiatorSpi: spi,
+    responderSpi: 0n,
+    path,
+    createdAt: ctx.now,
+  } as const;
+  return askPublicValue(base, offer, ctx);
+}
+
+export function onInitKeyingAnswer(sa: InitKeying, answer: Answer, ctx: SaContext): Step {
+  if (answer.kind !== "publicValue") return failed(sa, "INTERNAL", refusalOf(answer));
+  return sendInit(sa, sa.offer, answer.publicValue, ctx);
+}
+
+export function onInitAnsweredAnswer(sa: InitAnswered, answer: Answer, ctx: SaContext): Step {
+  if (answer.kind !== "sharedSecret")
+    return stepTo(sa.before, report(sa, { kind: "ignored", code: "bad public value", detail: refusalOf(answer) }));
+  const { suite, ni, nr } = sa.negotiated;
+  const { initiatorSpi, responderSpi, before, negotiated, first } = sa;
+  const prf = createPrf(suite.prf);
+  const keys = ikeKeys(prf, suite, skeyseed(prf, { ni, nr }, answer.secret), { ni, nr, initiatorSpi, responderSpi });
+  const { tunnel } = before.offer;
+  const ask = ctx.ids.ask();
+  const next: PskAwaited = { ...baseOf(sa), phase: "pskAwaited", tunnel, negotiated, first, keys, ask };
+  return stepTo(next, { kind: "ask", ask, question: { kind: "psk", tunnel } });
+}
+
+/** <-- HDR, SAr1, KEr, Nr: the other half of everything that keys are made of. */
+function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">, ctx: SaContext): Step {
+  const { header, path, SA, KE, Nonce, notifies } = message;
+  const policy = ctx.sight.tunnel(sa.offer.tunnel);
+  if (header.responderSpi === 0n) throw new ProtocolError("INVALID_SYNTAX", "the responder's SPI is 0");
+  const { suite } = chosenIke(SA, policy.ike.proposals);
+  const { group, privateOctets, nonce } = sa.offer;
+  if (suite.keyExchange !== group || KE.group !== group.ids.ikev2)
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEr is group ${KE.group}, SAr1 chose ${suite.keyExchange.name}, KEi was ${group.name}`,
+    );
+  if (KE.data.length !== group.publicBytes)
+    throw new ProtocolError(
+      "INVALID_SYNTAX",
+      `KEr has ${KE.data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
+  const nat = natVerdict(header, path, notifies);
+  const ask = ctx.ids.ask();
+  const next: InitAnswered = {
+    ...baseOf(sa),
+    responderSpi: header.responderSpi,
+    path: nat.here || nat.peer || policy.encapsulation === "udp" ? onNatPort(sa.path, ctx) : sa.path,
+    phase: "initAnswered",
+    before: sa,
+    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat },
+    first: { initRequest: sa.request.bytes, initResponse: message.bytes },
+    ask,
+  };
+  const question = { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } as const;
+  return stepTo(next, { kind: "ask", ask, question });
+}
+
+/** <-- HDR, N(COOKIE) | N(INVALID_KE_PAYLOAD) | N(error): start again, or an unauthenticated refusal. */
+function onNotify(sa: InitSent, { notifies }: Received<"N">, ctx: SaContext): Step {
+  for (const { notify, data } of notifies) {
+    if (notify === "COOKIE") return onCookie(sa, data, ctx);
+    if (notify === "INVALID_KE_PAYLOAD") return onInvalidGroup(sa, data, ctx);
+    if (isErrorNotify(notify)) return onRefusal(sa, notify, ctx);
+  }
+  return ignore(sa, "empty answer", `an answer of ${notifies.map((n) => notifyName(n.notify)).join(", ")} alone`);
+}
+
+function onCookie(sa: InitSent, cookie: Uint8Array, ctx: SaContext): Step {
+  if (cookie.length < 1 || cookie.length > 64)
+    throw new ProtocolError("INVALID_SYNTAX", `a cookie of ${cookie.length} octets`);
+  if (sa.offer.restarts >= MOST_RESTARTS) return ignore(sa, "too many restarts", "one more COOKIE");
+  return sendInit(sa, { ...sa.offer, cookie, restarts: sa.offer.restarts + 1 }, sa.publicValue, ctx);
+}
+
+/** RFC 7296 section 1.2: only a group that we offered, and not for ever. */
+function onInvalidGroup(sa: InitSent, data: Uint8Array, ctx: SaContext): Step {
+  const wanted = groupOf(data);
+  const groups = ctx.sight.tunnel(sa.offer.tunnel).ike.proposals.flatMap((proposal) => proposal.keyExchange);
+  const group = groups.find((candidate) => candidate.ids.ikev2 === wanted);
+  if (group === undefined || group === sa.offer.group || sa.offer.restarts >= MOST_RESTARTS)
+    return onRefusal(sa, "INVALID_KE_PAYLOAD", ctx, `the peer wants group ${wanted}`);
+  const offer = { ...sa.offer, ...freshGroup(group, ctx), restarts: sa.offer.restarts + 1 };
+  return askPublicValue(baseOf(sa), offer, ctx);
+}
+
+/** Told at once, believed at the timeout, which now comes sooner (RFC 7296 section 2.21.1). */
+function onRefusal(sa: InitSent, notify: NotifyType, ctx: SaContext, more?: string): Step {
+  const code = notifyName(notify);
+  const { tunnel } = sa.offer;
+  const detail = `the peer answers IKE_SA_INIT with ${code}${more ? `: ${more}` : ""}; ${oursInWords(ctx.sight.tunnel(tunnel).ike.proposals)}`;
+  if (sa.offer.refusal !== undefined) return ignore(sa, "refused again", detail);
+  const giveUpAt = Math.min(sa.offer.giveUpAt, ctx.now + REFUSED_INIT_LIFE);
+  return stepTo(
+    { ...sa, offer: { ...sa.offer, refusal: detail, giveUpAt } },
+    report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    { kind: "refused", tunnel, reason: detail },
+  );
+}
+
+/** The negotiation ends without an IKE SA. */
+export function failed(sa: InitKeying | InitSent | InitAnswered, code: string, reason: string): Step<undefined> {
+  const { tunnel } = "before" in sa ? sa.before.offer : sa.offer;
+  return stepTo(undefined, report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }), {
+    kind: "lost",
+    tunnel,
+    cause: "failed",
+    reason,
+  });
+}
+
+function askPublicValue(base: BaseOf<InitKeying>, offer: InitOffer, ctx: SaContext): Step<InitKeying> {
+  const ask = ctx.ids.ask();
+  const { group, privateOctets } = offer;
+  return stepTo(
+    { ...base, phase: "initKeying", offer, ask },
+    { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
+  );
+}
+
+/** HDR, [N(COOKIE)], SAi1, KEi, Ni, N(NAT_DETECTION_*_IP) --> */
+function sendInit(
+  sa: InitKeying | InitSent,
+  offer: InitOffer,
+  publicValue: Uint8Array,
+  ctx: SaContext,
+): Step<InitSent> {
+  const { ike, encapsulation } = ctx.sight.tunnel(offer.tunnel);
+  const header = {
+    initiatorSpi: sa.initiatorSpi,
+    responderSpi: 0n,
+    exchange: "IKE_SA_INIT",
+    fromInitiator: true,
+    response: false,
+    messageId: 0,
+  } as const;
+  const bytes = encodeMessage(header, [
+    ...(offer.cookie === undefined ? [] : [payload("N", notification("COOKIE", offer.cookie))]),
+    payload("SA", offerIke(ike.proposals)),
+    payload("KE", { group: offer.group.ids.ikev2!, data: publicValue }),
+    payload("Nonce", { nonce: offer.nonce }),
+    ...notifications(natDetection(header, sa.path, encapsulation)),
+    payload("V", { data: OUR_VENDOR_ID }),
+  ]);
+  return stepTo(
+    { ...baseOf(sa), phase: "initSent", offer, publicValue, request: outstanding(bytes, ctx.now) },
+    { kind: "send", path: sa.path, bytes },
+  );
+}
+
+type BaseOf<Sa extends InitKeying> = Pick<Sa, "key" | "role" | "initiatorSpi" | "responderSpi" | "path" | "createdAt">;
+
+function baseOf({ key, role, initiatorSpi, responderSpi, path, createdAt }: BaseOf<InitKeying>): BaseOf<InitKeying> {
+  return { key, role, initiatorSpi, responderSpi, path, createdAt };
+}
+
+function freshGroup(group: KeyExchangeRow, ctx: SaContext): Pick<InitOffer, "group" | "privateOctets"> {
+  return { group, privateOctets: new Secret(ctx.random(group.privateBytes)) };
+}
+
+/** The group number in an INVALID_KE_PAYLOAD notification. */
+export function groupOf(data: Uint8Array): number {
+  if (data.length !== 2) throw new ProtocolError("INVALID_SYNTAX", `INVALID_KE_PAYLOAD with ${data.length} octets`);
+  return (data[0]! << 8) | data[1]!;
+}
+
+export function notifications(list: readonly NotifyPayload[]): readonly Payload[] {
+  return list.map((one) => payload("N", one));
+}
+
+/** Why a question was not answered; any other answer than the one asked for is our bug. */
+export function refusalOf(answer: Answer): string {
+  if (answer.kind !== "refused") throw new Error(`an answer about ${answer.kind} to another question`);
+  return answer.reason;
+}
+
+const PEER_IKE_PORT = 500;
+const PEER_NAT_PORT = 4500;
+
+/** Port 4500 on both sides (RFC 7296 section 2.23); a peer that is met on a port of its own stays there. */
+export function onNatPort({ local, remote }: Path, { policy }: Pick<SaContext, "policy">): Path {
+  return {
+    local: { ...local, port: policy.ports.natT },
+    remote: { ...remote, port: remote.port === PEER_IKE_PORT ? PEER_NAT_PORT : remote.port },
+  };
+}
+
+export const INIT_RESPONSE_ROWS = [
+  row({
+    phase: "initSent",
+    exchange: "IKE_SA_INIT",
+    response: true,
+    story: "the peer answered IKE_SA_INIT with its choice, its public value and its nonce; the keys are being made",
+    needs: ["SA", "KE", "Nonce"],
+    may: ["N", "V"],
+    run: onResponse,
+  }),
+  row({
+    phase: "initSent",
+    exchange: "IKE_SA_INIT",
+    response: true,
+    story: "the peer answered IKE_SA_INIT with a notification: a cookie, another group, or a refusal",
+    needs: ["N"],
+    may: ["V"],
+    run: onNotify,
+  }),
+];

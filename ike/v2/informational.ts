@@ -1,0 +1,227 @@
+/** INFORMATIONAL exchanges, RFC 7296 section 1.4: Deletes of either side, and the empty one that asks "are you there?". */
+
+import { ERROR_NOTIFY, type ErrorNotify } from "../core/errors.js";
+import { LINGER_LIFE } from "../core/timers.js";
+import { type Payload, payload } from "../wire/message.js";
+import { isErrorNotify, notifyName } from "../wire/notify-table.js";
+import type { DeletePayload } from "../wire/payloads/delete.js";
+import { childByInbound, childByOutbound, childClosed, withChild, withoutChild } from "./child.js";
+import { lingering, sendDelete, withdraw } from "./closing.js";
+import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { switchTo } from "./create-child-answer.js";
+import { mappingsLost, withoutTask } from "./create-child-sa.js";
+import { type Received, row } from "./row.js";
+import type { Child, Closing, Established, Lingering } from "./state.js";
+import { sendReply, sendRequest } from "./window.js";
+import type { SaWish } from "./wishes.js";
+
+type Informational = Received<never, "N" | "D">;
+
+// --- the peer's requests ---------------------------------------------------------------------------------------
+
+/** --> HDR, SK {[N], [D]} */
+function onRequest(sa: Established, message: Informational, ctx: SaContext): Step {
+  const { deletes, notifies } = message;
+  const fatal = notifies.find(
+    (n) => typeof n.notify === "string" && isErrorNotify(n.notify) && closes(n.notify as ErrorNotify),
+  );
+  if (fatal !== undefined)
+    return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
+  if (deletes.some((d) => d.protocol === "IKE")) return onPeerClose(sa, message, ctx, "the peer deleted the IKE SA");
+  const deleted = childrenDeleted(sa, deletes);
+  const { sa: next, send } = sendReply(
+    deleted.sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    deleted.payloads,
+    ctx,
+  );
+  return stepTo(next, ...deleted.before, send, ...deleted.after);
+}
+
+function closes(notify: ErrorNotify): boolean {
+  return ERROR_NOTIFY[notify].closes;
+}
+
+function onPeerClose(sa: Established, message: Informational, ctx: SaContext, reason: string): Step {
+  const { sa: answered, send } = sendReply(
+    sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    [],
+    ctx,
+  );
+  return stepTo(
+    lingering(answered, ctx.now + LINGER_LIFE),
+    send,
+    ...withdraw(sa, reason),
+    report(sa, { kind: "ikeClosed", reason }),
+    { kind: "lost", tunnel: sa.tunnel, cause: "peer", reason },
+  );
+}
+
+interface Deleted {
+  readonly sa: Established;
+  readonly payloads: readonly Payload[];
+  /** Sending moves to the child that takes over, before the answer tells the peer that we are through. */
+  readonly before: readonly SaEffect[];
+  readonly after: readonly SaEffect[];
+}
+
+/**
+ * The peer names its own inbound SPIs; we answer with ours of the same pairs. A pair that we have asked to delete ourselves is
+ * left out of the answer (RFC 7296 section 1.4.1).
+ */
+function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): Deleted {
+  let next = sa;
+  const spis: number[] = [];
+  const before: SaEffect[] = [];
+  const after: SaEffect[] = [];
+  for (const spi of deletes.flatMap((d) => (d.protocol === "ESP" ? d.spis : []))) {
+    const child = childByOutbound(next, spi);
+    if (child === undefined) continue;
+    const heir = heirOf(next, child);
+    if (heir !== undefined) {
+      const switched = switchTo(next, heir);
+      next = switched.sa;
+      before.push(...switched.effects);
+    }
+    if (child.state !== "deleting") spis.push(child.pair.spiIn);
+    const reason = child.state === "live" ? "the peer deleted this child" : "replaced by a newer child";
+    next = withoutChild(next, child.id);
+    after.push(
+      { kind: "removeChild", id: child.id },
+      childClosed(sa, child.id, reason),
+      ...mappingsLost(sa, child, "peer", reason),
+    );
+  }
+  return { sa: next, payloads: spis.length === 0 ? [] : [payload("D", { protocol: "ESP", spis })], before, after };
+}
+
+function heirOf(sa: Established, old: Child): Child | undefined {
+  for (const child of sa.children.values()) if (child.replaces === old.id) return child;
+  return undefined;
+}
+
+// --- ours --------------------------------------------------------------------------------------------------------
+
+/** All deletions that are due, in one exchange. */
+export function startDelete(
+  sa: Established,
+  due: readonly Extract<SaWish, { do: "delete" }>[],
+  ctx: SaContext,
+): Step<Established> {
+  let marked = sa;
+  const children: number[] = [];
+  for (const { spi } of due) {
+    const child = childByInbound(marked, spi);
+    if (child === undefined) continue;
+    children.push(child.id);
+    marked = withChild(marked, { ...child, state: "deleting" });
+  }
+  const spis = due.map(({ spi }) => spi);
+  const {
+    sa: next,
+    request,
+    send,
+  } = sendRequest(marked, "INFORMATIONAL", [payload("D", { protocol: "ESP", spis })], ctx);
+  return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, send);
+}
+
+/** HDR, SK {} --> */
+export function startProbe(sa: Established, ctx: SaContext): Step<Established> {
+  const { sa: next, request, send } = sendRequest(sa, "INFORMATIONAL", [], ctx);
+  return stepTo<Established>({ ...next, task: { do: "probe", stage: "sent", request } }, send);
+}
+
+/** <-- HDR, SK {[D]} */
+function onResponse(sa: Established): Step<Established> {
+  const { task } = sa;
+  let next = withoutTask(sa);
+  if (task?.do !== "delete") return stepTo(next);
+  const effects: SaEffect[] = [];
+  for (const id of task.children) {
+    const child = next.children.get(id);
+    if (child === undefined) continue;
+    next = withoutChild(next, id);
+    effects.push({ kind: "removeChild", id }, childClosed(sa, id, "deleted here"));
+  }
+  return stepTo(next, ...effects);
+}
+
+// --- while the IKE SA ends ---------------------------------------------------------------------------------------
+
+/** <-- HDR, SK {} to our Delete, or to the request that was under way before it. */
+function onClosingResponse({ request: _, ...sa }: Closing, __: unknown, ctx: SaContext): Step {
+  return sa.deleteSent ? stepTo(undefined) : sendDelete(sa, ctx);
+}
+
+/** Both ends delete at once (RFC 7296 section 2.25.2), or the peer does not know yet. */
+function onLateRequest(sa: Closing | Lingering, message: Informational, ctx: SaContext): Step {
+  const { sa: next, send } = sendReply(
+    sa,
+    { ...message, messageId: message.header.messageId },
+    "INFORMATIONAL",
+    [],
+    ctx,
+  );
+  const over = message.deletes.some((d) => d.protocol === "IKE");
+  return stepTo(over ? lingering(next, ctx.now + LINGER_LIFE) : next, send);
+}
+
+export const INFORMATIONAL_ROWS = [
+  row({
+    phase: "established",
+    exchange: "INFORMATIONAL",
+    response: false,
+    story: "the peer tells or asks something: a Delete, an error, or whether we are alive",
+    needs: [],
+    may: ["N", "D"],
+    run: onRequest,
+  }),
+  row({
+    phase: "established",
+    exchange: "INFORMATIONAL",
+    response: true,
+    story: "the peer is alive; what we asked it to delete is gone",
+    needs: [],
+    may: [],
+    run: onResponse,
+  }),
+  row({
+    phase: "closing",
+    exchange: "INFORMATIONAL",
+    response: true,
+    story: "the peer has deleted the IKE SA as we asked",
+    needs: [],
+    may: [],
+    run: onClosingResponse,
+  }),
+  row({
+    phase: "closing",
+    exchange: "CREATE_CHILD_SA",
+    response: true,
+    story: "an exchange that is of no use any more has ended; our Delete follows",
+    needs: [],
+    may: [],
+    run: onClosingResponse,
+  }),
+  row({
+    phase: "closing",
+    exchange: "INFORMATIONAL",
+    response: false,
+    story: "the peer speaks of an IKE SA that we are deleting",
+    needs: [],
+    may: ["N", "D"],
+    run: onLateRequest,
+  }),
+  row({
+    phase: "lingering",
+    exchange: "INFORMATIONAL",
+    response: false,
+    story: "the peer deletes an IKE SA that is over",
+    needs: [],
+    may: ["N", "D"],
+    run: onLateRequest,
+  }),
+];

@@ -1,0 +1,223 @@
+/** Narrowing of traffic selectors, RFC 7296 section 2.9, between the configured mappings and the peer's TSi and TSr. */
+import { formatSelector, intersect, isSubset, sameSelector, type TrafficSelector } from "../../esp/selector.js";
+import { ProtocolError } from "../core/errors.js";
+import type { TunnelPolicy } from "../core/policy.js";
+import type { TsPayload } from "../wire/payloads/ts.js";
+
+declare const narrowed: unique symbol;
+
+/** Selectors that both sides allow. Only this file makes them. */
+export interface NarrowedSelectors {
+  readonly [narrowed]: true;
+  readonly local: readonly TrafficSelector[];
+  readonly remote: readonly TrafficSelector[];
+  /** The mappings that are carried, wholly or in part, ascending. */
+  readonly mappings: readonly number[];
+}
+
+/** Selectors as we offer them: the cross product of both lists is exactly these mappings. */
+export interface SelectorOffer {
+  readonly local: readonly TrafficSelector[];
+  readonly remote: readonly TrafficSelector[];
+  readonly mappings: readonly number[];
+}
+
+type Mappings = Pick<TunnelPolicy, "mappings" | "entries">;
+
+/** What we offer for these mappings, which must be a full cross product: an entry, or the rest of one. */
+export function offerFor({ mappings }: Mappings, indices: readonly number[]): SelectorOffer {
+  return {
+    local: distinct(indices.map((i) => mappings[i]!.local)),
+    remote: distinct(indices.map((i) => mappings[i]!.peer)),
+    mappings: indices,
+  };
+}
+
+/** TSi or TSr of an offer or of an answer; at most 255 selectors. */
+export function tsPayload(selectors: readonly TrafficSelector[]): TsPayload {
+  return { selectors, unknown: [] };
+}
+
+export interface ResponderOptions {
+  /** Mappings that a live child carries already: an entry that brings new ones is preferred. */
+  readonly live?: ReadonlySet<number>;
+  /** The child that is being rekeyed carries this mapping: only its entry counts (section 2.9.2). */
+  readonly rekeyed?: number;
+}
+
+export interface ResponderChoice {
+  readonly selectors: NarrowedSelectors;
+  /** Another entry fits as well: ADDITIONAL_TS_POSSIBLE. */
+  readonly more: boolean;
+}
+
+/**
+ * Responder: the entry that fits best, cut down to what the peer asked for. It is the one that holds the first selectors
+ * of both payloads (they may be those of the packet that triggered the request); then the one with the most new mappings,
+ * the most mappings, the most addresses; among equals the first. Throws `ProtocolError` TS_UNACCEPTABLE.
+ */
+export function narrowAsResponder(
+  policy: Mappings,
+  tsi: TsPayload,
+  tsr: TsPayload,
+  { live = new Set(), rekeyed }: ResponderOptions = {},
+): ResponderChoice {
+  const fits = policy.entries
+    .filter(({ first, count }) => rekeyed === undefined || (rekeyed >= first && rekeyed < first + count))
+    .map((entry) => fit(policy, entry, tsi.selectors, tsr.selectors, live))
+    .filter((candidate) => candidate !== undefined);
+  const [start, ...others] = fits;
+  if (start === undefined) throw new ProtocolError("TS_UNACCEPTABLE", nothingInCommon(policy, tsi, tsr));
+  const best = others.reduce((a, b) => (better(b.score, a.score) ? b : a), start);
+  return { selectors: best.selectors, more: fits.length > 1 };
+}
+
+/**
+ * Initiator: the answer must lie inside the offer and hold something. Throws `ProtocolError` TS_UNACCEPTABLE.
+ * `lost` says in words what the peer took away, wholly or in part; offered mappings that `selectors.mappings` lacks may
+ * be asked for again.
+ */
+export function checkAnswer(
+  policy: Mappings,
+  offer: SelectorOffer,
+  tsi: TsPayload,
+  tsr: TsPayload,
+): { readonly selectors: NarrowedSelectors; readonly lost: readonly string[] } {
+  inside("TSi", tsi, offer.local);
+  inside("TSr", tsr, offer.remote);
+  const local = largest(tsi.selectors);
+  const remote = largest(tsr.selectors);
+  const carried = offer.mappings.filter((i) => carries(policy, i, local, remote));
+  if (carried.length === 0)
+    throw new ProtocolError("TS_UNACCEPTABLE", "the answer covers none of the offered mappings");
+  const lost = offer.mappings
+    .map((i) => policy.mappings[i]!)
+    .filter((mapping) => !(covers(local, mapping.local) && covers(remote, mapping.peer)))
+    .map((mapping) => `${formatSelector(mapping.local)} <-> ${formatSelector(mapping.peer)}`);
+  return { selectors: proven(local, remote, carried), lost };
+}
+
+interface Fit {
+  readonly selectors: NarrowedSelectors;
+  /** Compared from the first number on; larger is better. */
+  readonly score: readonly bigint[];
+}
+
+function fit(
+  policy: Mappings,
+  { first, count }: { readonly first: number; readonly count: number },
+  tsi: readonly TrafficSelector[],
+  tsr: readonly TrafficSelector[],
+  live: ReadonlySet<number>,
+): Fit | undefined {
+  const indices = Array.from({ length: count }, (_, i) => first + i);
+  const { local: ourSide, remote: theirSide } = offerFor(policy, indices);
+  const local = common(ourSide, tsr);
+  const remote = common(theirSide, tsi);
+  const carried = indices.filter((i) => carries(policy, i, local, remote));
+  if (carried.length === 0) return undefined;
+  const score = [
+    meets(tsi[0]!, remote) && meets(tsr[0]!, local) ? 1n : 0n,
+    BigInt(carried.filter((i) => !live.has(i)).length),
+    BigInt(carried.length),
+    addresses(local) * addresses(remote),
+  ];
+  return { selectors: proven(local, remote, carried), score };
+}
+
+/** The one maker of the proof. */
+function proven(
+  local: readonly TrafficSelector[],
+  remote: readonly TrafficSelector[],
+  mappings: readonly number[],
+): NarrowedSelectors {
+  return { local, remote, mappings } as unknown as NarrowedSelectors;
+}
+
+function better(a: readonly bigint[], b: readonly bigint[]): boolean {
+  const i = a.findIndex((value, k) => value !== b[k]);
+  return i >= 0 && a[i]! > b[i]!;
+}
+
+/** Every non-empty intersection of one of ours with one of theirs. */
+function common(ours: readonly TrafficSelector[], theirs: readonly TrafficSelector[]): readonly TrafficSelector[] {
+  const found: TrafficSelector[] = [];
+  for (const mine of ours)
+    for (const other of theirs) {
+      const both = intersect(mine, other);
+      if (both !== undefined) found.push(both);
+    }
+  return largest(found);
+}
+
+/** Without those that lie inside another one; at most as many as a payload can hold. */
+function largest(selectors: readonly TrafficSelector[]): readonly TrafficSelector[] {
+  const once = distinct(selectors);
+  return once.filter((s) => !once.some((other) => other !== s && isSubset(s, other))).slice(0, MOST_SELECTORS);
+}
+
+function distinct(selectors: readonly TrafficSelector[]): readonly TrafficSelector[] {
+  const once: TrafficSelector[] = [];
+  for (const s of selectors) if (!once.some((other) => sameSelector(s, other))) once.push(s);
+  return once;
+}
+
+function carries(
+  { mappings }: Mappings,
+  index: number,
+  local: readonly TrafficSelector[],
+  remote: readonly TrafficSelector[],
+): boolean {
+  const mapping = mappings[index]!;
+  return meets(mapping.local, local) && meets(mapping.peer, remote);
+}
+
+function meets(selector: TrafficSelector, others: readonly TrafficSelector[]): boolean {
+  return others.some((other) => intersect(selector, other) !== undefined);
+}
+
+/** Whether the whole selector lies inside the union: a peer may join neighbours of our offer into one range. */
+function covers(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
+  const ranges = union
+    .filter((s) => isSubset({ ...selector, start: s.start, end: s.end }, s))
+    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  let next = selector.start;
+  for (const { start, end } of ranges) {
+    if (start > next) return false;
+    if (end >= selector.end) return true;
+    if (end >= next) next = end + 1n;
+  }
+  return false;
+}
+
+function inside(name: "TSi" | "TSr", answer: TsPayload, offered: readonly TrafficSelector[]): void {
+  if (answer.unknown.length > 0)
+    throw new ProtocolError("TS_UNACCEPTABLE", `the answer's ${name} holds a selector type that we did not offer`);
+  for (const selector of answer.selectors)
+    if (!covers(offered, selector))
+      throw new ProtocolError(
+        "TS_UNACCEPTABLE",
+        `the answer's ${name} holds ${formatSelector(selector)}, we offered ${list(offered)}`,
+      );
+}
+
+function addresses(selectors: readonly TrafficSelector[]): bigint {
+  return selectors.reduce((sum, { start, end }) => sum + (end - start + 1n), 0n);
+}
+
+function nothingInCommon({ mappings }: Mappings, tsi: TsPayload, tsr: TsPayload): string {
+  const ours = mappings.slice(0, 8).map(({ local, peer }) => `${formatSelector(local)} <-> ${formatSelector(peer)}`);
+  const more = mappings.length > 8 ? ` and ${mappings.length - 8} more` : "";
+  return (
+    `the peer asks for ${list(tsi.selectors)} on its side and ${list(tsr.selectors)} on ours; ` +
+    `our mappings (ours <-> its) are ${ours.join(", ")}${more}`
+  );
+}
+
+function list(selectors: readonly TrafficSelector[]): string {
+  const shown = selectors.slice(0, 8).map(formatSelector).join(", ");
+  return selectors.length > 8 ? `${shown} and ${selectors.length - 8} more` : shown || "nothing that we understand";
+}
+
+/** Number of TSs is one octet. */
+const MOST_SELECTORS = 255;

@@ -1,0 +1,285 @@
+/**
+ * The rekey of the IKE SA, RFC 7296 sections 1.3.2 and 2.18, in both roles; the new one inherits the children.
+ *
+ *     HDR, SK {SA, Ni, KEi}  -->
+ *                            <--  HDR, SK {SA, Nr, KEr}
+ *
+ * Its initiator then deletes the old one.
+ */
+import { createPrf } from "../../crypto/backends.js";
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import { Secret } from "../../crypto/secret.js";
+import { ProtocolError } from "../core/errors.js";
+import { chooseIke, chosenIke, noProposalChosen, offerIke } from "../core/negotiate.js";
+import { pause, REPLACED_IKE_LIFE, RETRY_REKEY } from "../core/timers.js";
+import type { Answer } from "../core/types.js";
+import { spiOctets } from "../wire/header.js";
+import { payload } from "../wire/message.js";
+import { type NotifyType, notifyName } from "../wire/notify-table.js";
+import { adviceFor, oursInWords } from "./advice.js";
+import { close, lingering } from "./closing.js";
+import { refuseIkeRekey } from "./collision.js";
+import { report, type SaContext, type Step, spiHex, spiText, stepTo } from "./context.js";
+import { publicValueOf } from "./create-child-answer.js";
+import { withoutTask } from "./create-child-sa.js";
+import { establish, ikeEstablished } from "./establish.js";
+import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
+import { groupOf, NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
+import { ikeKeys, rekeySkeyseed } from "./keys.js";
+import { type Received, row } from "./row.js";
+import type { Established, PeerRequest, Role } from "./state.js";
+import { FRESH, sendReply, sendRequest } from "./window.js";
+import { wish } from "./wishes.js";
+
+const MOST_RESTARTS = 2;
+
+type IkeTask = Extract<Task, { do: "rekeyIke" }>;
+export type IkeResponse = Received<"SA" | "Nonce" | "KE", "N">;
+
+/** We ask; first with the group that the peer accepted before. */
+export function startIkeRekey(sa: Established, ctx: SaContext): Step<Established> {
+  return askPublicValue(
+    sa,
+    { spi: ctx.ids.ikeSpi(), ni: ctx.random(NONCE_BYTES), restarts: 0 },
+    sa.negotiated.suite.keyExchange,
+    ctx,
+  );
+}
+
+function askPublicValue(
+  sa: Established,
+  begun: Pick<IkeOffer, "spi" | "ni" | "restarts">,
+  group: KeyExchangeRow,
+  ctx: SaContext,
+): Step<Established> {
+  const privateOctets = new Secret(ctx.random(group.privateBytes));
+  const ask = ctx.ids.ask();
+  return stepTo<Established>(
+    { ...sa, task: { do: "rekeyIke", stage: "keying", offer: { ...begun, group, privateOctets }, ask } },
+    { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
+  );
+}
+
+export function onIkeAnswer(sa: Established, task: IkeTask, answer: Answer, ctx: SaContext): Step {
+  switch (task.stage) {
+    case "keying":
+      return answer.kind === "publicValue"
+        ? send(sa, task.offer, answer.publicValue, ctx)
+        : ikeRekeyFailed(sa, "INTERNAL", refusalOf(answer), ctx);
+    case "deriving":
+      return answer.kind === "sharedSecret"
+        ? finishOurs(sa, task.offer, task.answer, answer.secret, ctx)
+        : ikeRekeyBroken(sa, "INVALID_KE_PAYLOAD", refusalOf(answer), ctx);
+    case "sent":
+      throw new Error("an answer to a task that asked nothing");
+  }
+}
+
+function send(sa: Established, offer: IkeOffer, publicValue: Uint8Array, ctx: SaContext): Step<Established> {
+  const payloads = [
+    payload("SA", offerIke(ctx.sight.tunnel(sa.tunnel).ike.proposals, spiOctets(offer.spi))),
+    payload("Nonce", { nonce: offer.ni }),
+    payload("KE", { group: offer.group.ids.ikev2!, data: publicValue }),
+  ];
+  const sent = sendRequest(sa, "CREATE_CHILD_SA", payloads, ctx);
+  return stepTo<Established>(
+    { ...sent.sa, task: { do: "rekeyIke", stage: "sent", offer, request: sent.request } },
+    sent.send,
+  );
+}
+
+/** <-- HDR, SK {SA, Nr, KEr} */
+export function onIkeResponse(
+  sa: Established,
+  { offer }: IkeTask,
+  { SA, Nonce, KE }: IkeResponse,
+  ctx: SaContext,
+): Step<Established> {
+  const { suite, peerSpi } = chosenIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, true);
+  const { group, privateOctets } = offer;
+  if (suite.keyExchange !== group || KE.group !== group.ids.ikev2 || KE.data.length !== group.publicBytes)
+    throw new ProtocolError(
+      "NO_PROPOSAL_CHOSEN",
+      `the answer chose ${suite.keyExchange.name}; its KE is group ${KE.group}, ours was ${group.name}`,
+    );
+  const ask = ctx.ids.ask();
+  const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce };
+  return stepTo<Established>(
+    { ...sa, task: { do: "rekeyIke", stage: "deriving", offer, answer, ask } },
+    { kind: "ask", ask, question: { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } },
+  );
+}
+
+/** <-- HDR, SK {N(error)}. The old IKE SA serves on until its hard limit. */
+export function onIkeRefused(
+  sa: Established,
+  { offer }: IkeTask,
+  notify: NotifyType,
+  data: Uint8Array,
+  ctx: SaContext,
+): Step<Established> {
+  const { proposals } = ctx.sight.tunnel(sa.tunnel).ike;
+  if (notify === "INVALID_KE_PAYLOAD" && offer.restarts < MOST_RESTARTS) {
+    const wanted = groupOf(data);
+    const group = proposals.flatMap((p) => p.keyExchange).find((candidate) => candidate.ids.ikev2 === wanted);
+    if (group !== undefined && group !== offer.group)
+      return askPublicValue(sa, { spi: offer.spi, ni: offer.ni, restarts: offer.restarts + 1 }, group, ctx);
+  }
+  const code = notifyName(notify);
+  return ikeRekeyFailed(sa, code, `the peer refuses to rekey the IKE SA with ${code}; ${oursInWords(proposals)}`, ctx);
+}
+
+export function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaContext): Step<Established> {
+  const rekeyAttempts = sa.rekeyAttempts + 1;
+  const at = ctx.now + pause(RETRY_REKEY, rekeyAttempts, ctx.random);
+  return stepTo(
+    { ...withoutTask(sa), rekeyAttempts, wishes: wish(sa.wishes, { do: "rekeyIke", at }) },
+    code === "TEMPORARY_FAILURE"
+      ? report(sa, {
+          kind: "story",
+          story: "the peer is busy with an exchange of its own; the rekey is tried again later",
+        })
+      : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+  );
+}
+
+/** The peer has moved to an IKE SA that we cannot take over: everything begins anew. */
+export function ikeRekeyBroken(sa: Established, code: string, detail: string, ctx: SaContext): Step {
+  const reason = `the rekey of the IKE SA failed half way: ${detail}`;
+  const closing = close(withoutTask(sa), reason, ctx);
+  return stepTo(
+    closing.sa,
+    report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
+    ...closing.effects,
+    { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
+  );
+}
+
+function finishOurs(sa: Established, offer: IkeOffer, answer: IkeAnswer, sharedSecret: Secret, ctx: SaContext): Step {
+  const plan = {
+    suite: answer.suite,
+    initiatorSpi: offer.spi,
+    responderSpi: answer.spi,
+    ni: offer.ni,
+    nr: answer.nr,
+  };
+  const next = successor(withoutTask(sa), plan, "initiator", sharedSecret, ctx);
+  const emptied: Established = { ...withoutTask(sa), children: new Map(), wishes: [] };
+  const closing = close(emptied, "replaced by a rekey", ctx);
+  return stepTo(closing.sa, { kind: "adopt", sa: next }, rekeyed(sa, next), ikeEstablished(next), ...closing.effects);
+}
+
+/** --> HDR, SK {SA, Ni, KEi} */
+function onRequest(sa: Established, message: Received<"SA" | "Nonce" | "KE", "N">, ctx: SaContext): Step {
+  const { header, bytes, path, SA, Nonce, KE } = message;
+  refuseIkeRekey(sa);
+  const choice = chooseIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, { rekey: true, keGroup: KE.group });
+  if (choice.kind === "mismatch") throw noProposalChosen(choice);
+  const { suite, peerSpi } = choice;
+  const group = suite.keyExchange;
+  const peerPublic = publicValueOf(group, KE);
+  const initiatorSpi = spiFrom(peerSpi);
+  if (initiatorSpi === 0n) throw new ProtocolError("INVALID_SYNTAX", "the new IKE SA's SPI is 0");
+  const responderSpi = ctx.ids.ikeSpi();
+  const plan: IkePlan = {
+    suite,
+    sa: choice.answer(spiOctets(responderSpi)),
+    initiatorSpi,
+    responderSpi,
+    ni: Nonce.nonce,
+    nr: ctx.random(NONCE_BYTES),
+  };
+  const privateOctets = new Secret(ctx.random(group.privateBytes));
+  const ask = ctx.ids.ask();
+  const request: PeerRequest = { messageId: header.messageId, bytes, path };
+  return stepTo<Established>(
+    { ...sa, answering: { do: "rekeyIke", plan, request, ask, group, privateOctets, peerPublic } },
+    { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
+  );
+}
+
+export function onAnsweringIke(
+  sa: Established,
+  answering: Extract<Answering, { do: "rekeyIke" }>,
+  answer: Answer,
+  ctx: SaContext,
+): Step {
+  const { plan, request, group, privateOctets, peerPublic, publicValue } = answering;
+  if (publicValue === undefined) {
+    if (answer.kind !== "publicValue") throw new ProtocolError("TEMPORARY_FAILURE", refusalOf(answer));
+    const ask = ctx.ids.ask();
+    return stepTo<Established>(
+      { ...sa, answering: { ...answering, publicValue: answer.publicValue, ask } },
+      { kind: "ask", ask, question: { kind: "sharedSecret", group: group.ids.ikev2!, privateOctets, peerPublic } },
+    );
+  }
+  if (answer.kind !== "sharedSecret") throw new ProtocolError("INVALID_SYNTAX", refusalOf(answer));
+  const { answering: _, ...idle } = sa;
+  const next = successor(idle, plan, "responder", answer.secret, ctx);
+  const payloads = [
+    payload("SA", plan.sa),
+    payload("Nonce", { nonce: plan.nr }),
+    payload("KE", { group: group.ids.ikev2!, data: publicValue }),
+  ];
+  const { sa: old, send } = sendReply(idle, request, "CREATE_CHILD_SA", payloads, ctx);
+  return stepTo(
+    lingering(old, ctx.now + REPLACED_IKE_LIFE),
+    { kind: "adopt", sa: next },
+    send,
+    rekeyed(sa, next),
+    ikeEstablished(next),
+  );
+}
+
+/** The IKE SA that takes over: fresh message IDs, all children, and what was still to be done for them. */
+function successor(
+  old: Established,
+  plan: Pick<IkePlan, "suite" | "ni" | "nr" | "initiatorSpi" | "responderSpi">,
+  role: Role,
+  sharedSecret: Secret,
+  ctx: SaContext,
+): Established {
+  const { suite, ni, nr, initiatorSpi, responderSpi } = plan;
+  const seed = rekeySkeyseed(createPrf(old.negotiated.suite.prf), old.keys.skD, plan, sharedSecret);
+  const { path, tunnel, localId, peerId, negotiated } = old;
+  const sa = establish(
+    {
+      key: spiHex(role === "initiator" ? initiatorSpi : responderSpi),
+      role,
+      initiatorSpi,
+      responderSpi,
+      path,
+      createdAt: ctx.now,
+      tunnel,
+      negotiated: { suite, ni, nr, nat: negotiated.nat },
+      keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
+      window: FRESH,
+      localId,
+      peerId,
+    },
+    ctx,
+    old.children,
+  );
+  return { ...sa, wishes: old.wishes.filter((w) => w.do !== "rekeyIke" && w.do !== "probe") };
+}
+
+function rekeyed(old: Established, next: Established) {
+  return report(old, {
+    kind: "story",
+    story: `the IKE SA is replaced by ${spiText(next)}, which takes its children over`,
+  });
+}
+
+function spiFrom(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0);
+}
+
+export const IKE_REKEY_REQUEST_ROW = row({
+  phase: "established",
+  exchange: "CREATE_CHILD_SA",
+  response: false,
+  story: "the peer asks to rekey the IKE SA",
+  needs: ["SA", "Nonce", "KE"],
+  may: ["N"],
+  run: onRequest,
+});

@@ -1,0 +1,427 @@
+/**
+ * One event of one IKEv2 IKE SA. A datagram passes the stations window -> open -> table -> handler; what a handler throws is
+ * decided by `core/react.ts`, and anything that is not a `ProtocolError` is our bug and goes up.
+ */
+import { createPrf } from "../../crypto/backends.js";
+import { compare, equal } from "../../crypto/bytes.js";
+import type { Path } from "../../esp/address.js";
+import { ProtocolError } from "../core/errors.js";
+import type { TunnelPolicy } from "../core/policy.js";
+import { reactTo, type Situation } from "../core/react.js";
+import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
+import { LINGER_LIFE } from "../core/timers.js";
+import type { Answer, AskId, Instant } from "../core/types.js";
+import { openMessage } from "../wire/encrypted.js";
+import { decodeMessage, type Message, payload } from "../wire/message.js";
+import { notification } from "../wire/payloads/notify.js";
+import { adviceFor } from "./advice.js";
+import { close, lingering, sendDelete, withdraw } from "./closing.js";
+import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { onAnsweringChild } from "./create-child-answer.js";
+import { abandonAnswered, onChildAnswer, withoutTask } from "./create-child-sa.js";
+import { rowsFor } from "./exchange-table.js";
+import { onReplyKeyingAnswer } from "./first-request.js";
+import { onPskAwaitedAnswer } from "./ike-auth.js";
+import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
+import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
+import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
+import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
+import { ikeRekeyBroken, onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
+import { match } from "./row.js";
+import {
+  type AuthSent,
+  type Established,
+  hasKeys,
+  type IkeSa,
+  type Keyed,
+  type KeyedSa,
+  type PeerRequest,
+  type Replied,
+  type SecretAwaited,
+} from "./state.js";
+import { advance } from "./tasks.js";
+import { AFTER_INIT_RESPONDER, sendReply, windowVerdict } from "./window.js";
+import { wish } from "./wishes.js";
+
+/** A message for this IKE SA: its SPIs are ours. */
+export function onDatagram(sa: IkeSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  if (hasKeys(sa)) return settle(onProtected(sa, message, bytes, path, ctx), ctx);
+  if (sa.phase === "replied" && message.header.exchange === "IKE_AUTH" && message.encrypted !== undefined)
+    return park(sa, message, bytes, path, ctx);
+  if (sa.phase === "initSent") return onPlain(sa, message, bytes, path, ctx);
+  return ignore(sa, "early", `${message.header.exchange} while an answer of our own is being computed`);
+}
+
+/** The first request once more: the same answer once more, and nothing else changes. */
+export function onRepeatedFirstRequest(sa: IkeSa, bytes: Uint8Array, path: Path): Step {
+  if (
+    (sa.phase === "replied" || sa.phase === "secretAwaited" || sa.phase === "keyed") &&
+    equal(bytes, sa.first.initRequest)
+  )
+    return stepTo(sa, { kind: "send", path, bytes: sa.first.initResponse });
+  return ignore(sa, "repeated", "a first request for an IKE SA that is known already");
+}
+
+export function onAnswer(sa: IkeSa, ask: AskId, answer: Answer, ctx: SaContext): Step {
+  return settle(answered(sa, ask, answer, ctx), ctx);
+}
+
+export function onTick(sa: IkeSa, ctx: SaContext): Step {
+  const { now } = ctx;
+  switch (sa.phase) {
+    case "established":
+      return onEstablishedTick(sa, ctx);
+    case "initSent":
+      if (now >= sa.offer.giveUpAt)
+        return failed(sa, "TIMEOUT", sa.offer.refusal ?? "the peer does not answer IKE_SA_INIT");
+      if (now < sa.request.nextAt) return stepTo(sa);
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
+    case "authSent":
+      if (now >= sa.request.sentAt + GIVE_UP_AFTER) return authTimeout(sa);
+      if (now < sa.request.nextAt) return stepTo(sa);
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
+    case "closing":
+      if (now >= sa.until) return stepTo(undefined);
+      if (sa.request === undefined || now < sa.request.nextAt) return stepTo(sa);
+      return stepTo(
+        { ...sa, request: sentAgain(sa.request, now) },
+        { kind: "send", path: sa.path, bytes: sa.request.bytes },
+      );
+    case "lingering":
+      return stepTo(now >= sa.until ? undefined : sa);
+    case "replyKeying":
+    case "replied":
+    case "secretAwaited":
+    case "keyed":
+    case "authChecking":
+      if (now < sa.expiresAt) return stepTo(sa);
+      return stepTo(undefined, report(sa, { kind: "story", story: "the peer never finished its handshake" }));
+    case "initKeying":
+    case "initAnswered":
+    case "pskAwaited":
+      return stepTo(sa);
+  }
+}
+
+/** When this IKE SA wants its next tick. */
+export function saDeadline(sa: IkeSa, tunnel: (name: string) => TunnelPolicy): Instant | undefined {
+  switch (sa.phase) {
+    case "established":
+      return establishedDeadline(sa, tunnel(sa.tunnel));
+    case "initSent":
+      return Math.min(sa.offer.giveUpAt, sa.request.nextAt);
+    case "authSent":
+      return Math.min(sa.request.nextAt, sa.request.sentAt + GIVE_UP_AFTER);
+    case "closing":
+      return sa.request === undefined ? sa.until : Math.min(sa.until, sa.request.nextAt);
+    case "lingering":
+      return sa.until;
+    case "replyKeying":
+    case "replied":
+    case "secretAwaited":
+    case "keyed":
+    case "authChecking":
+      return sa.expiresAt;
+    case "initKeying":
+    case "initAnswered":
+    case "pskAwaited":
+      return undefined;
+  }
+}
+
+// --- wishes from above -------------------------------------------------------------------------------------------
+
+export function wishMapping(sa: Established, mapping: number, ctx: SaContext): Step {
+  return advance({ ...sa, wishes: wish(sa.wishes, { do: "createChild", mapping, at: ctx.now }) }, ctx);
+}
+
+export function wishRekeyIke(sa: Established, ctx: SaContext): Step {
+  const { rekeyAt: _, ...begun } = sa;
+  return advance({ ...begun, wishes: wish(begun.wishes, { do: "rekeyIke", at: ctx.now }) }, ctx);
+}
+
+export function wishRekeyChildren(sa: Established, ctx: SaContext): Step {
+  let next = sa;
+  for (const child of sa.children.values()) next = rekeySoon(next, child, ctx);
+  return advance(next, ctx);
+}
+
+/** The operator's "down": a handshake is dropped, an established IKE SA is deleted. `lasting`: how long we wait for the answer. */
+export function wishClose(sa: IkeSa, reason: string, lasting: number, ctx: SaContext): Step {
+  switch (sa.phase) {
+    case "established":
+    case "authSent":
+      return andThen(close(sa, reason, ctx), (closing) => stepTo({ ...closing, until: ctx.now + lasting }));
+    case "closing":
+      return stepTo({ ...sa, until: Math.min(sa.until, ctx.now + lasting) });
+    default:
+      return stepTo(undefined);
+  }
+}
+
+/** Ends without a word to the peer, which knows nothing of it any more. */
+export function drop(sa: Established, reason: string): Step<undefined> {
+  return stepTo(undefined, ...withdraw(sa, reason), report(sa, { kind: "ikeClosed", reason }));
+}
+
+/** Both sides started at once: the IKE SA with the lowest of the four nonces goes, as RFC 7296 section 2.8.1 has it for rekeys. */
+export function losesTo(sa: Established, other: Established): boolean {
+  return compare(lowest(sa), lowest(other)) < 0;
+}
+
+function lowest({ negotiated: { ni, nr } }: Established): Uint8Array {
+  return compare(ni, nr) < 0 ? ni : nr;
+}
+
+// --- the stations ------------------------------------------------------------------------------------------------
+
+/** Before there are keys: the answer to our IKE_SA_INIT, by anybody. */
+function onPlain(
+  sa: Extract<IkeSa, { phase: "initSent" }>,
+  message: Message,
+  bytes: Uint8Array,
+  path: Path,
+  ctx: SaContext,
+): Step {
+  const { header } = message;
+  const rows = rowsFor(sa.phase, header.exchange, header.response);
+  if (rows.length === 0 || header.fromInitiator || header.messageId !== 0)
+    return ignore(sa, "unexpected", `${header.exchange} is not the answer to IKE_SA_INIT`);
+  return guarded(sa, { exchange: "IKE_SA_INIT", response: true, authenticated: false }, undefined, ctx, () => {
+    const { row, message: received } = match(rows, message.payloads, { header, path, bytes });
+    return told(sa, row.story, row.run(sa, received, ctx));
+  });
+}
+
+function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  const { header } = message;
+  const verdict = windowVerdict(sa, header, bytes);
+  if (verdict.do === "ignore") return ignore(sa, verdict.code, verdict.detail);
+  if (verdict.do === "repeat") return stepTo(sa, { kind: "send", path, bytes: verdict.bytes });
+  const exchange =
+    typeof header.exchange === "string" && header.exchange in EXCHANGES
+      ? (header.exchange as Situation["exchange"])
+      : "other";
+  const request: PeerRequest | undefined = header.response ? undefined : { messageId: header.messageId, bytes, path };
+  return guarded(sa, { exchange, response: header.response, authenticated: true }, request, ctx, () => {
+    const opened = openMessage(bytes, message, sa.negotiated.suite, inboundKeys(sa.keys, sa.role));
+    if (opened === undefined) return ignore(sa, "integrity", "its integrity check failed, or it has none");
+    const rows = rowsFor(sa.phase, header.exchange, header.response);
+    return andThen(arrived(sa, path, ctx), (here) => {
+      if (rows.length === 0)
+        return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
+      const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
+      return told(here, row.story, row.run(here, received, ctx));
+    });
+  });
+}
+
+const EXCHANGES = { IKE_SA_INIT: 0, IKE_AUTH: 0, CREATE_CHILD_SA: 0, INFORMATIONAL: 0 } as const;
+
+/** What any authentic message means: the peer is alive, and it is there where the message came from. */
+function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
+  if (sa.phase === "keyed") return stepTo({ ...sa, path });
+  return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
+}
+
+function told(sa: IkeSa, story: string, step: Step): Step {
+  return { sa: step.sa, effects: [report(sa, { kind: "story", story }), ...step.effects] };
+}
+
+/** Runs a handler; a `ProtocolError` becomes what RFC 7296 section 2.21 says, for the IKE SA as it was before. */
+function guarded(
+  sa: IkeSa,
+  situation: Situation,
+  request: PeerRequest | undefined,
+  ctx: SaContext,
+  run: () => Step,
+): Step {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return react(sa, error, situation, request, ctx);
+  }
+}
+
+/** Refusals that are part of a normal day: no failure for the operator. */
+const QUIET: ReadonlySet<string> = new Set(["TEMPORARY_FAILURE", "INVALID_KE_PAYLOAD"]);
+
+function react(
+  sa: IkeSa,
+  error: ProtocolError,
+  situation: Situation,
+  request: PeerRequest | undefined,
+  ctx: SaContext,
+): Step {
+  const { notify: code, detail } = error;
+  const reaction = reactTo(error, situation);
+  if (reaction.do === "drop" || !hasKeys(sa)) return ignore(sa, code, detail);
+  const failure = QUIET.has(code)
+    ? report(sa, { kind: "story", story: `refused for now with ${code}: ${detail}` })
+    : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) });
+  const reason = `${code}: ${detail}`;
+  switch (reaction.do) {
+    case "notify":
+    case "notifyAndClose": {
+      if (request === undefined) throw new Error(`${reaction.do} without a request`);
+      const { answering, ...idle } = { answering: undefined, ...sa };
+      const notifyPayload = payload("N", notification(reaction.notify, reaction.data));
+      const { sa: next, send } = sendReply(idle as KeyedSa, request, exchangeOf(situation), [notifyPayload], ctx);
+      if (reaction.do === "notify") {
+        const unused: readonly SaEffect[] =
+          answering?.do === "child" ? [{ kind: "releaseSpi", spi: answering.plan.spiIn }] : [];
+        return stepTo(next, ...unused, send, failure);
+      }
+      return stepTo(lingering(next, ctx.now + LINGER_LIFE), send, failure, ...endOf(sa, reason));
+    }
+    case "tellAndClose":
+      return tellAndClose(sa, error, failure, ctx);
+    case "abandonExchange":
+      return abandonExchange(sa, error, failure, ctx);
+  }
+}
+
+function exchangeOf({ exchange }: Situation): "IKE_SA_INIT" | "IKE_AUTH" | "CREATE_CHILD_SA" | "INFORMATIONAL" {
+  return exchange === "other" ? "INFORMATIONAL" : exchange;
+}
+
+/** What an IKE SA takes with it when it ends by an error. */
+function endOf(sa: KeyedSa, reason: string): readonly SaEffect[] {
+  if (sa.phase === "established")
+    return [
+      ...withdraw(sa, reason),
+      report(sa, { kind: "ikeClosed", reason }),
+      { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
+    ];
+  return sa.phase === "authChecking" ? [{ kind: "refused", tunnel: sa.tunnel, reason }] : [];
+}
+
+function tellAndClose(sa: KeyedSa, { notify, data, detail }: ProtocolError, failure: SaEffect, ctx: SaContext): Step {
+  if (sa.phase !== "authSent" && sa.phase !== "established") return stepTo(undefined, failure);
+  const reason = `${notify}: ${detail}`;
+  const answered: AuthSent | Established = sa.phase === "established" ? withoutTask(sa) : sa;
+  const closing = close(answered, reason, ctx, notification(notify, data));
+  // The response at fault has answered the request that was open.
+  const told = closing.sa.deleteSent ? closing : andThen(closing, ({ request: _, ...free }) => sendDelete(free, ctx));
+  return stepTo(told.sa, failure, ...told.effects, { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason });
+}
+
+function abandonExchange(sa: KeyedSa, error: ProtocolError, failure: SaEffect, ctx: SaContext): Step {
+  if (sa.phase !== "established") return tellAndClose(sa, error, failure, ctx);
+  const { notify, detail } = error;
+  if (sa.task?.do === "child") return abandonAnswered(sa, sa.task.offer, notify, detail, ctx);
+  if (sa.task?.do === "rekeyIke") return ikeRekeyBroken(sa, notify, detail, ctx);
+  return stepTo(withoutTask(sa), failure);
+}
+
+// --- answers to our asks -----------------------------------------------------------------------------------------
+
+function answered(sa: IkeSa, ask: AskId, answer: Answer, ctx: SaContext): Step {
+  switch (sa.phase) {
+    case "initKeying":
+      return sa.ask === ask ? onInitKeyingAnswer(sa, answer, ctx) : stepTo(sa);
+    case "initAnswered":
+      return sa.ask === ask ? onInitAnsweredAnswer(sa, answer, ctx) : stepTo(sa);
+    case "pskAwaited":
+      return sa.ask === ask ? onPskAwaitedAnswer(sa, answer, ctx) : stepTo(sa);
+    case "replyKeying":
+      return sa.ask === ask ? onReplyKeyingAnswer(sa, answer, ctx) : stepTo(sa);
+    case "secretAwaited":
+      return sa.ask === ask ? unpark(sa, answer, ctx) : stepTo(sa);
+    case "authChecking":
+      if (sa.ask !== ask) return stepTo(sa);
+      return guarded(sa, { exchange: "IKE_AUTH", response: false, authenticated: true }, sa.request, ctx, () =>
+        onAuthCheckingAnswer(sa, answer, ctx),
+      );
+    case "established":
+      return establishedAnswer(sa, ask, answer, ctx);
+    default:
+      return stepTo(sa);
+  }
+}
+
+function establishedAnswer(sa: Established, ask: AskId, answer: Answer, ctx: SaContext): Step {
+  const { task, answering } = sa;
+  if (task !== undefined && "ask" in task && task.ask === ask)
+    return task.do === "child" ? onChildAnswer(sa, task, answer, ctx) : onIkeAnswer(sa, task, answer, ctx);
+  if (answering?.ask !== ask) return stepTo(sa);
+  return guarded(
+    sa,
+    { exchange: "CREATE_CHILD_SA", response: false, authenticated: true },
+    answering.request,
+    ctx,
+    () =>
+      answering.do === "child"
+        ? onAnsweringChild(sa, answering, answer, ctx)
+        : onAnsweringIke(sa, answering, answer, ctx),
+  );
+}
+
+/** IKE_AUTH came, for which the keys are missing: it waits until they are made. */
+function park(sa: Replied, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  const { header } = message;
+  if (header.response || !header.fromInitiator || header.messageId !== 1)
+    return ignore(sa, "unexpected", "not the request that follows IKE_SA_INIT");
+  const ask = ctx.ids.ask();
+  const { privateOctets, peerPublic, negotiated } = sa;
+  const group = negotiated.suite.keyExchange.ids.ikev2!;
+  return stepTo(
+    { ...sa, phase: "secretAwaited", parked: { bytes, path }, ask },
+    { kind: "ask", ask, question: { kind: "sharedSecret", group, privateOctets, peerPublic } },
+  );
+}
+
+/** The keys are here: the waiting message is looked at. A public value that is no good ends the attempt. */
+function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
+  if (answer.kind !== "sharedSecret") {
+    const detail = answer.kind === "refused" ? answer.reason : `an answer about ${answer.kind}`;
+    return stepTo(
+      undefined,
+      report(sa, { kind: "failed", code: "INVALID_SYNTAX", detail, advice: adviceFor("INVALID_SYNTAX") }),
+    );
+  }
+  const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, first, expiresAt, parked } = sa;
+  const { suite, ni, nr } = negotiated;
+  const prf = createPrf(suite.prf);
+  const keys = ikeKeys(prf, suite, skeyseed(prf, { ni, nr }, answer.secret), { ni, nr, initiatorSpi, responderSpi });
+  const window = AFTER_INIT_RESPONDER;
+  const keyed: Keyed = {
+    phase: "keyed",
+    key,
+    role,
+    initiatorSpi,
+    responderSpi,
+    path,
+    createdAt,
+    negotiated,
+    first,
+    keys,
+    expiresAt,
+    window,
+  };
+  return onDatagram(keyed, decodeMessage(parked.bytes), parked.bytes, parked.path, ctx);
+}
+
+function authTimeout(sa: AuthSent): Step<undefined> {
+  const reason =
+    "the peer answered IKE_SA_INIT, but not IKE_AUTH: a firewall may drop UDP 4500, or the peer drops our identity";
+  return stepTo(
+    undefined,
+    ...withdraw(sa, reason),
+    report(sa, { kind: "failed", code: "TIMEOUT", detail: reason, advice: adviceFor("TIMEOUT") }),
+    { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
+  );
+}
+
+/** After whatever happened: the next wish, if the window is free. */
+function settle(step: Step, ctx: SaContext): Step {
+  if (step.sa?.phase !== "established") return step;
+  return andThen(step as Step<Established>, (sa) => advance(sa, ctx));
+}

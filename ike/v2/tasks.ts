@@ -1,0 +1,53 @@
+/** From wish to exchange: the most urgent wish starts as soon as the window is free. */
+import type { SaContext, Step } from "./context.js";
+import { stepTo } from "./context.js";
+import { startCreate, startRekey } from "./create-child-sa.js";
+import { startDelete, startProbe } from "./informational.js";
+import { startIkeRekey } from "./rekey-ike.js";
+import type { Established } from "./state.js";
+import { nextWish, type SaWish } from "./wishes.js";
+
+/** Starts what is due, unless an exchange is under way in either direction. */
+export function advance(sa: Established, ctx: SaContext): Step<Established> {
+  let rest = sa;
+  while (rest.task === undefined && rest.answering === undefined) {
+    const next = nextWish(rest.wishes, ctx.now);
+    if (next === undefined) break;
+    const started = start({ ...rest, wishes: rest.wishes.filter((w) => w !== next) }, next, ctx);
+    if (started.effects.length > 0) return started;
+    rest = started.sa;
+  }
+  return stepTo(rest);
+}
+
+/** Without effects: the wish had no object any more. */
+function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established> {
+  switch (next.do) {
+    case "delete": {
+      const more = sa.wishes.filter((w) => w.do === "delete" && w.at <= ctx.now) as (typeof next)[];
+      return startDelete(
+        { ...sa, wishes: sa.wishes.filter((w) => !more.includes(w as typeof next)) },
+        [next, ...more],
+        ctx,
+      );
+    }
+    case "rekeyIke":
+      return startIkeRekey(sa, ctx);
+    case "rekeyChild": {
+      const child = sa.children.get(next.child);
+      return child?.state === "live" ? startRekey(sa, child, ctx) : stepTo(sa);
+    }
+    case "createChild":
+      return carries(sa, next.mapping) || ctx.sight.carried(sa.tunnel, next.mapping)
+        ? stepTo(sa)
+        : startCreate(sa, next.mapping, ctx);
+    case "probe":
+      return startProbe(sa, ctx);
+  }
+}
+
+/** What the endpoint sees is older than this step: a child that it has just made counts as well. */
+function carries({ children }: Established, mapping: number): boolean {
+  for (const { state, pair } of children.values()) if (state === "live" && pair.mappings.includes(mapping)) return true;
+  return false;
+}

@@ -1,0 +1,62 @@
+/** What we want to do in an established IKE SA, waiting for the window: one exchange at a time, the most urgent first. */
+import type { ChildId } from "../../esp/sa.js";
+import type { Instant } from "../core/types.js";
+
+export type SaWish =
+  /** A child SA by our inbound SPI; the child itself may be gone already. */
+  | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
+  | { readonly do: "rekeyIke"; readonly at: Instant }
+  | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant }
+  | { readonly do: "createChild"; readonly mapping: number; readonly at: Instant }
+  | { readonly do: "probe"; readonly at: Instant };
+
+/** Lower goes first. */
+export const PRIORITY = {
+  /** Frees the peer's memory, and ends a rekey. */
+  delete: 1,
+  /** Everything hangs on it. */
+  rekeyIke: 2,
+  /** Traffic that flows goes before traffic that waits. */
+  rekeyChild: 3,
+  createChild: 4,
+  /** Every exchange above is a probe as well (`decisions.md` 15). */
+  probe: 5,
+} as const satisfies Record<SaWish["do"], number>;
+
+/** The queue with one more wish; a wish for the same thing is replaced when the new one is earlier. */
+export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[] {
+  const known = queue.find((w) => same(w, wanted));
+  if (known === undefined) return [...queue, wanted];
+  return known.at <= wanted.at ? queue : queue.map((w) => (w === known ? wanted : w));
+}
+
+/** The most urgent of those whose time has come; among equals the one that was wished first. */
+export function nextWish(queue: readonly SaWish[], now: Instant): SaWish | undefined {
+  let best: SaWish | undefined;
+  for (const w of queue) {
+    if (w.at > now) continue;
+    if (best === undefined || PRIORITY[w.do] < PRIORITY[best.do]) best = w;
+  }
+  return best;
+}
+
+/** When the next wish comes due. */
+export function soonest(queue: readonly SaWish[]): Instant | undefined {
+  let at: Instant | undefined;
+  for (const w of queue) if (at === undefined || w.at < at) at = w.at;
+  return at;
+}
+
+function same(a: SaWish, b: SaWish): boolean {
+  switch (a.do) {
+    case "delete":
+      return b.do === a.do && b.spi === a.spi;
+    case "rekeyChild":
+      return b.do === a.do && b.child === a.child;
+    case "createChild":
+      return b.do === a.do && b.mapping === a.mapping;
+    case "rekeyIke":
+    case "probe":
+      return b.do === a.do;
+  }
+}

@@ -1,0 +1,115 @@
+/** `causeway check`: every error and warning of a configuration file, and what it would negotiate. */
+import { proposalKeywords } from "../../crypto/registry/proposal.js";
+import { formatAddress } from "../../esp/address.js";
+import { formatSelector } from "../../esp/selector.js";
+import { formatIdentity } from "../../ike/core/identity.js";
+import type { TunnelPolicy } from "../../ike/core/policy.js";
+import { type Loaded, loadConfiguration } from "../config/load.js";
+import type { Configuration, Warning } from "../config/model.js";
+import { formatDuration } from "../config/scalars.js";
+import { EXIT, type ExitStatus } from "./exit.js";
+import { formatCount } from "./words.js";
+
+export function runCheck(file: string, options: { readonly json?: boolean }): ExitStatus {
+  const loaded = loadConfiguration(file);
+  process.stdout.write(options.json ? `${JSON.stringify(checkReport(file, loaded), null, 2)}\n` : render(file, loaded));
+  return "errors" in loaded ? EXIT.usage : EXIT.done;
+}
+
+interface CheckedTunnel {
+  readonly name: string;
+  readonly peer: string;
+  readonly start: string;
+  /** Null: the outer address, known once there is a route to the peer. */
+  readonly local_id: string | null;
+  readonly peer_id: string | null;
+  readonly ike: { readonly version: number; readonly proposals: readonly string[]; readonly lifetime_s: number };
+  readonly esp: { readonly proposals: readonly string[]; readonly lifetime_s: number };
+  readonly mappings: readonly { readonly local: string; readonly peer: string }[];
+}
+
+function checkReport(file: string, loaded: Loaded) {
+  const valid = !("errors" in loaded);
+  return {
+    file,
+    valid,
+    errors: valid
+      ? []
+      : loaded.errors.map(({ line, column, path, detail }) => ({ line, column, path, message: detail })),
+    warnings: warningsOf(loaded),
+    tunnels: valid ? loaded.configuration.policy.tunnels.map(checkedTunnel) : [],
+  };
+}
+
+function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
+  const { name, start, localId, localAddress, peerId, peer, ike, esp, mappings } = tunnel;
+  const ownId = localAddress ? formatAddress(localAddress) : null;
+  const theirId = peer.kind === "address" ? formatAddress(peer.address) : null;
+  return {
+    name,
+    peer: peerText(peer),
+    start,
+    local_id: localId ? formatIdentity(localId) : ownId,
+    peer_id: peerId ? formatIdentity(peerId) : theirId,
+    ike: {
+      version: ike.version,
+      proposals: ike.proposals.map(proposalKeywords),
+      lifetime_s: ike.lifetimeSeconds,
+    },
+    esp: { proposals: esp.proposals.map(proposalKeywords), lifetime_s: esp.lifetimeSeconds },
+    mappings: mappings.map((each) => ({ local: formatSelector(each.local), peer: formatSelector(each.peer) })),
+  };
+}
+
+function peerText(peer: TunnelPolicy["peer"]): string {
+  return peer.kind === "address" ? formatAddress(peer.address) : peer.kind === "name" ? peer.name : "any";
+}
+
+function render(file: string, loaded: Loaded): string {
+  const warnings = warningsOf(loaded).map((each) => findingLine(file, "warning", each));
+  if ("errors" in loaded) {
+    const errors = loaded.errors.map(({ line, column, path, detail }) =>
+      findingLine(file, "error", { line, column, path, message: detail }),
+    );
+    return lines([...errors, ...warnings, `${file}: ${formatCount(errors.length, "error")}, ${tally(warnings)}`]);
+  }
+  return lines([...warnings, ...renderConfiguration(loaded.configuration), `${file} is valid, ${tally(warnings)}`]);
+}
+
+function renderConfiguration({ policy }: Configuration): readonly string[] {
+  const tunnels = policy.tunnels.map(checkedTunnel);
+  const count = tunnels.reduce((sum, { mappings }) => sum + mappings.length, 0);
+  if (count === 0) return [];
+  return [
+    ...tunnels.flatMap(renderTunnel),
+    `${formatCount(count, "mapping")} in ${formatCount(tunnels.length, "tunnel")}; ` +
+      "each peer needs their mirror image: its local ranges are our peer ranges",
+  ];
+}
+
+function renderTunnel({ name, peer, start, local_id, peer_id, ike, esp, mappings }: CheckedTunnel): readonly string[] {
+  const ids = `local id ${local_id ?? "own outer address"}, peer id ${peer_id ?? "the peer's address"}`;
+  return [
+    `tunnel ${name}: peer ${peer}, ${start}, ${ids}`,
+    `  IKEv${ike.version}, lifetime ${formatDuration(ike.lifetime_s)}: ${ike.proposals.join(", ")}`,
+    `  ESP, lifetime ${formatDuration(esp.lifetime_s)}: ${esp.proposals.join(", ")}`,
+    ...mappings.map(({ local, peer: remote }) => `  ${local} <-> ${remote}`),
+    "",
+  ];
+}
+
+function warningsOf(loaded: Loaded): readonly Warning[] {
+  return "errors" in loaded ? loaded.warnings : loaded.configuration.warnings;
+}
+
+function findingLine(file: string, kind: "error" | "warning", { line, column, path, message }: Warning): string {
+  return `${file}:${line}:${column}: ${kind}: ${path}: ${message}`;
+}
+
+function tally(warnings: readonly string[]): string {
+  return formatCount(warnings.length, "warning");
+}
+
+function lines(all: readonly string[]): string {
+  return all.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,62 @@
+/** Reading vector files: our own folder, and suites that the user names. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseVectorFile, type VectorCase } from "../../crypto/proof/vector-file.js";
+import { adaptWycheproof, isWycheproofFile } from "../../crypto/proof/wycheproof.js";
+import { packageRoot } from "../package-root.js";
+
+export interface Suite {
+  /** As the table prints it: the file, and for our own files what they rest on. */
+  readonly name: string;
+  readonly crossChecked: boolean;
+  readonly cases: readonly VectorCase[];
+  readonly skipped: ReadonlyMap<string, number>;
+}
+
+export interface LoadedSuites {
+  readonly suites: readonly Suite[];
+  /** Files that are neither of our format nor Wycheproof's for an algorithm of the registry. */
+  readonly unused: readonly string[];
+}
+
+/** The vectors of this package. */
+export function ownSuites(): readonly Suite[] {
+  const folder = join(packageRoot(), "vectors");
+  return jsonFiles(folder).map((name) => ownSuite(name, readFileSync(join(folder, name), "utf8")));
+}
+
+/**
+ * A folder of the user: Wycheproof originals, also in a folder `wycheproof` below, and files of our own format. Throws `Error`
+ * where there is no such folder, `RangeError` for a broken file.
+ */
+export function userSuites(folder: string): LoadedSuites {
+  if (!existsSync(folder)) throw new Error(`${folder}: no such folder`);
+  const suites: Suite[] = [];
+  const unused: string[] = [];
+  for (const place of [folder, join(folder, "wycheproof")]) {
+    for (const name of existsSync(place) ? jsonFiles(place) : []) {
+      const json = readFileSync(join(place, name), "utf8");
+      if (isWycheproofFile(name))
+        suites.push({ name: `wycheproof ${name}`, crossChecked: false, ...adaptWycheproof(name, json) });
+      else if (isOwnFormat(json)) suites.push(ownSuite(name, json));
+      else unused.push(name);
+    }
+  }
+  return { suites, unused };
+}
+
+function ownSuite(name: string, json: string): Suite {
+  const file = parseVectorFile(name, json);
+  return { name, crossChecked: file.crossChecked !== undefined, cases: file.cases, skipped: new Map() };
+}
+
+function isOwnFormat(json: string): boolean {
+  const { cases } = JSON.parse(json) as { cases?: readonly { readonly kind?: unknown; readonly row?: unknown }[] };
+  return Array.isArray(cases) && cases.every(({ kind, row }) => typeof kind === "string" && typeof row === "string");
+}
+
+function jsonFiles(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .sort();
+}

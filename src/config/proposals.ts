@@ -1,0 +1,118 @@
+/** The proposals of a tunnel: keywords to registry rows, PFS and extended sequence numbers folded in. */
+
+import { keywordOf, rowByKeyword } from "../../crypto/registry/lookup.js";
+import { isNotYetSupported } from "../../crypto/registry/not-yet.js";
+import {
+  DEFAULT_ESP_PROPOSALS,
+  DEFAULT_IKE_PROPOSALS,
+  parseEspProposal,
+  parseIkeProposal,
+} from "../../crypto/registry/proposal.js";
+import type { KeyExchangeRow, SequenceRow } from "../../crypto/registry/row.js";
+import { SEQUENCE_32, SEQUENCE_ESN } from "../../crypto/registry/sequence.js";
+import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import type { Findings } from "./findings.js";
+import type { InheritedTunnel } from "./inherit.js";
+import type { ValuePath } from "./path.js";
+import { NOT_YET } from "./scalars.js";
+
+export function ikeProposals(tunnel: InheritedTunnel, findings: Findings): readonly IkeProposal[] {
+  const written = tunnel.block.ike?.proposals;
+  if (written === undefined) return DEFAULT_IKE_PROPOSALS;
+  return readAll(written, tunnel.where("ike", "proposals"), parseIkeProposal, findings).map(({ proposal }) => proposal);
+}
+
+export function espProposals(tunnel: InheritedTunnel, findings: Findings): readonly EspProposal[] {
+  const { proposals: written, pfs } = tunnel.block.esp ?? {};
+  const groups = pfs === "off" ? [] : pfs === undefined ? defaultGroups() : pfsGroups(pfs, tunnel, findings);
+  const sequence = sequences(tunnel, findings);
+  if (written === undefined) return DEFAULT_ESP_PROPOSALS.map((each) => ({ ...each, keyExchange: groups, sequence }));
+
+  // A pfs of `defaults` gives way to the groups of the tunnel's own proposals; one beside them must say the same.
+  const pfsIsBeside = pfs !== undefined && tunnel.says("esp", "proposals") === tunnel.says("esp", "pfs");
+  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).map(
+    ({ proposal, text, path }) => {
+      const own = proposal.keyExchange;
+      if (own.length > 0 && pfsIsBeside && !sameRows(own, groups))
+        findings.complain(
+          path,
+          `the proposal names its PFS group (${names(own)}) and pfs beside it says ${names(groups)}; keep one of the two`,
+        );
+      return {
+        ...proposal,
+        keyExchange: own.length > 0 ? own : groups,
+        sequence: namesSequence(text) ? proposal.sequence : sequence,
+      };
+    },
+  );
+}
+
+/** The groups that a default IKE SA is made with. */
+function defaultGroups(): readonly KeyExchangeRow[] {
+  return [...new Set(DEFAULT_IKE_PROPOSALS.flatMap(({ keyExchange }) => keyExchange))];
+}
+
+function pfsGroups(words: readonly string[], tunnel: InheritedTunnel, findings: Findings): readonly KeyExchangeRow[] {
+  const groups: KeyExchangeRow[] = [];
+  for (const [i, word] of words.entries()) {
+    const path = [...tunnel.where("esp", "pfs"), i];
+    const row = rowByKeyword(word)?.row;
+    if (row?.kind !== "keyExchange")
+      findings.complain(
+        path,
+        `found "${word}"; ${isNotYetSupported(word) ? `${NOT_YET}; ` : ""}allowed: a group such as x25519, ecp256 or modp2048`,
+      );
+    else if (groups.includes(row)) findings.complain(path, `found "${word}", a group that stands here already`);
+    else groups.push(row);
+  }
+  return groups;
+}
+
+/** Which sequence numbers are offered where the proposal does not say it (RFC 7296 section 3.3.2, transform type 5). */
+function sequences(tunnel: InheritedTunnel, findings: Findings): readonly SequenceRow[] {
+  const { esn = "auto", replay_window: replayWindow } = tunnel.block.esp ?? {};
+  const withoutReplayProtection = replayWindow === 0;
+  if (esn === "on" && withoutReplayProtection)
+    findings.warn(
+      tunnel.where("esp", "esn"),
+      "extended sequence numbers need replay protection to stay in step (RFC 4303 section 3.3.3); raise replay_window or turn esn off",
+    );
+  if (esn === "on") return [SEQUENCE_ESN];
+  if (esn === "off" || withoutReplayProtection) return [SEQUENCE_32];
+  return [SEQUENCE_ESN, SEQUENCE_32];
+}
+
+function namesSequence(text: string): boolean {
+  return text.split("-").some((word) => rowByKeyword(word)?.row.kind === "sequence");
+}
+
+interface Placed<P> {
+  readonly proposal: P;
+  readonly text: string;
+  readonly path: ValuePath;
+}
+
+function readAll<P>(
+  written: readonly string[],
+  path: ValuePath,
+  read: (text: string) => P,
+  findings: Findings,
+): readonly Placed<P>[] {
+  return written.flatMap((text, i) => {
+    try {
+      return [{ proposal: read(text), text, path: [...path, i] }];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      findings.complain([...path, i], `found "${text}"; ${error.message}`);
+      return [];
+    }
+  });
+}
+
+function sameRows(a: readonly KeyExchangeRow[], b: readonly KeyExchangeRow[]): boolean {
+  return a.length === b.length && a.every((row) => b.includes(row));
+}
+
+function names(rows: readonly KeyExchangeRow[]): string {
+  return rows.length === 0 ? "off" : rows.map((row) => keywordOf(row)).join(", ");
+}

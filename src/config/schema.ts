@@ -1,0 +1,226 @@
+/**
+ * The configuration file as a schema: every key of the contract, strict. Keys whose feature is not there yet are known
+ * here and refused by name, except with the values that ask for nothing. The JSON Schema for editors is made from this.
+ *
+ * Every key is optional where it can be inherited from `defaults`; what must be there after that is checked in
+ * `tunnel.ts`. Proposals and identities stay text here: their meaning depends on keys beside them.
+ */
+import { z } from "zod";
+import {
+  address,
+  block,
+  choice,
+  duration,
+  emptyOnly,
+  flag,
+  inertOnly,
+  integer,
+  list,
+  NOT_YET,
+  notYet,
+  off,
+  prefix,
+  size,
+  text,
+} from "./scalars.js";
+
+const DAY = 86400;
+const YEAR = 365 * DAY;
+/** The smallest volume lifetime that products accept. */
+const LEAST_VOLUME = 2560 * 1024;
+
+const port = () => integer(1, 65535);
+/** sun_path of unix(7), without its closing zero. */
+const socketWords = { error: () => "allowed: an absolute path of a Unix socket, at most 107 octets" };
+const words = (what: string) => text(what, 400);
+
+export const gatewaySchema = block("the settings of this gateway", {
+  name: text("the name of this gateway", 60).exactOptional().meta({ description: "Default: the host's name." }),
+  address: address().exactOptional().meta({ description: "Outer address. Default: the route to each peer decides." }),
+  ports: block("the UDP ports", { ike: port().exactOptional(), nat_t: port().exactOptional() }).exactOptional(),
+  tun: block("the TUN device", {
+    name: z
+      .string({ error: () => "allowed: the name of a network device" })
+      .regex(/^(?!\.{1,2}$)[^\s/:%]{1,15}$/, {
+        error: () => "allowed: the name of a network device: 1 to 15 characters without blanks, /, : and %",
+      })
+      .exactOptional(),
+    mtu: z
+      .union([z.literal("auto"), integer(1280, 65535)], {
+        error: () => "allowed: auto, or a whole number from 1280 to 65535",
+      })
+      .exactOptional(),
+  }).exactOptional(),
+  control: block("the control socket", {
+    socket: z
+      .string(socketWords)
+      .regex(/^\/\P{Cc}+$/u, socketWords)
+      .refine((path) => Buffer.byteLength(path) <= 107, socketWords)
+      .exactOptional(),
+  }).exactOptional(),
+  http: inertOnly("dashboard, metrics and read-only API over HTTP", "off", false).exactOptional(),
+  log: block("the log", {
+    level: choice(["error", "warn", "info", "debug"]).exactOptional(),
+    format: choice(["json", "text"]).exactOptional(),
+  }).exactOptional(),
+  limits: block("the quotas", {
+    tunnels: integer(1, 100_000).exactOptional(),
+    mappings: integer(1, 10_000).exactOptional(),
+    policies_per_tunnel: integer(1, 10_000).exactOptional(),
+    peers_per_policy: integer(1, 10_000).exactOptional(),
+    half_open: integer(1, 100_000).exactOptional(),
+    half_open_per_address: integer(1, 100_000).exactOptional(),
+  }).exactOptional(),
+  dataplane: block("the data plane", {
+    workers: inertOnly("several data plane workers", 1).exactOptional(),
+  }).exactOptional(),
+  leak_protection: flag()
+    .exactOptional()
+    .meta({ description: "Routes that keep traffic for the peer ranges from leaving in clear. Default: true." }),
+  state_dir: notYet("a folder for state").exactOptional(),
+  numbering: notYet("SM numbering profiles").exactOptional(),
+  bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
+  alarms: emptyOnly("alarms").exactOptional(),
+});
+
+const portRange = () => {
+  const message = { error: () => "allowed: a port, a range such as 8000-8080, or a list of them" };
+  const one = z.union([integer(1, 65535), z.string(message).regex(/^\d{1,5}(-\d{1,5})?$/, message)], message);
+  return z.union([one, z.array(one, message).min(1, message)], message);
+};
+
+const policy = block("which local ranges reach which peer ranges", {
+  local: list("address ranges", prefix()),
+  peer: list("address ranges", prefix()),
+  protocol: z
+    .union([integer(1, 255), text("the name of an IP protocol", 20)], {
+      error: () => "allowed: any, tcp, udp, icmp, icmpv6, sctp, dccp, udplite, gre, ipip, ospf, or 1 to 255",
+    })
+    .exactOptional(),
+  local_ports: portRange().exactOptional(),
+  peer_ports: portRange().exactOptional(),
+}).meta({ id: "policy" });
+
+const psk = z
+  .union(
+    [
+      z.string().min(1),
+      z.strictObject({ file: text("the path of a file", 4095) }),
+      z.strictObject({ env: text("the name of an environment variable", 255) }),
+    ],
+    { error: () => "allowed: { file: PATH } | { env: NAME } | a plain string" },
+  )
+  .meta({ id: "psk", description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
+
+const ike = block("the IKE SA", {
+  version: z
+    .literal(2, {
+      error: ({ input }) => (input === 1 ? `IKEv1 is ${NOT_YET}; allowed: 2` : "allowed: 2 (1 is not supported yet)"),
+    })
+    .exactOptional(),
+  exchange: choice(["main"], ["aggressive"])
+    .exactOptional()
+    .meta({ description: "For version 1 only, which is not supported yet." }),
+  proposals: list("proposals (aes256gcm16-prfsha384-ecp384)", words("a proposal")).exactOptional(),
+  lifetime: duration(5, YEAR).exactOptional().meta({ description: "A hard limit. Default: 24h." }),
+  rekey_margin: duration(1, YEAR)
+    .exactOptional()
+    .meta({ description: "How long before the end of the lifetime the renewal begins." }),
+  volume: inertOnly("a volume limit of the IKE SA, version 1 only", "off", false).exactOptional(),
+  fragmentation: inertOnly("IKE fragmentation, also as auto", "off", false).exactOptional(),
+  mobike: inertOnly("MOBIKE", false).exactOptional(),
+  reauth: inertOnly("reauthentication", false).exactOptional(),
+  keepalive: z
+    .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
+    .exactOptional()
+    .meta({ description: "NAT keepalives. Default: 20s." }),
+}).meta({ id: "ike" });
+
+const esp = block("the ESP SAs", {
+  proposals: list("proposals (aes256gcm16, aes128-sha256)", words("a proposal")).exactOptional(),
+  pfs: z
+    .union([off(), list("groups (x25519, modp2048)", words("a group"))], {
+      error: () => "allowed: a list of groups (x25519, ecp256, modp2048 …), or off",
+    })
+    .exactOptional(),
+  lifetime: duration(5, YEAR).exactOptional().meta({ description: "A hard limit. Default: 1h." }),
+  rekey_margin: duration(1, YEAR).exactOptional(),
+  volume: z
+    .union([off(), size(LEAST_VOLUME)], {
+      error: () => "allowed: a size such as 1800MiB, 4GiB, 2560KiB or plain octets, at least 2560KiB, or off",
+    })
+    .exactOptional(),
+  replay_window: integer(0, 65536).exactOptional().meta({ description: "Packets; 0 is off. Default: 1024." }),
+  esn: z
+    .union([choice(["auto", "on", "off"]), z.boolean().transform((on) => (on ? ("on" as const) : ("off" as const)))], {
+      error: () => "allowed: auto | on | off",
+    })
+    .exactOptional()
+    .meta({ description: "Extended sequence numbers. Default: auto, both are offered." }),
+  pfs_check: inertOnly("the rehearsal of PFS", false).exactOptional(),
+  mss_clamp: flag().exactOptional().meta({ description: "Lowers the MSS of TCP to what fits. Default: true." }),
+  mtu: inertOnly("an inner MTU of its own", "auto").exactOptional(),
+  dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
+  df: notYet("a choice of the outer DF bit").exactOptional(),
+  tfc_padding: inertOnly("TFC padding", "off", false, 0).exactOptional(),
+}).meta({ id: "esp" });
+
+const dpd = z
+  .union(
+    [
+      off(),
+      block("dead peer detection", {
+        timeout: duration(10, 300).exactOptional(),
+        action: choice(["clear", "restart"], ["on-traffic"]).exactOptional(),
+      }),
+    ],
+    { error: () => "allowed: a block with timeout and action, or off" },
+  )
+  .meta({ id: "dpd", description: "Dead peer detection. Default: timeout 30s, action restart." });
+
+const tunnelShape = {
+  peer: text("an address, a DNS name, or any", 253).exactOptional(),
+  local_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
+  peer_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
+  psk: psk.exactOptional(),
+  start: choice(["active", "passive"], ["on-traffic"]).exactOptional(),
+  close: choice(["none", "restart"], ["on-traffic"]).exactOptional(),
+  encapsulation: choice(["auto", "udp"]).exactOptional(),
+  policies: list("blocks with local and peer", policy).exactOptional(),
+  routes: emptyOnly("route mode").exactOptional(),
+  legacy: inertOnly("algorithms that RFC 8221 and RFC 8247 forbid", false).exactOptional(),
+  ike: ike.exactOptional(),
+  esp: esp.exactOptional(),
+  dpd: dpd.exactOptional(),
+  profile: notYet("product profiles").exactOptional(),
+  numbering: notYet("SM numbering profiles").exactOptional(),
+  split: choice(["auto"], ["always", "never"]).exactOptional(),
+  duplicates: choice(["replace"], ["keep", "never"]).exactOptional(),
+  tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
+  inner_address: notYet("an inner address, route mode").exactOptional(),
+  table: notYet("a routing table per tunnel").exactOptional(),
+  metric: notYet("a route metric per tunnel").exactOptional(),
+  group: notYet("failover groups").exactOptional(),
+  priority: notYet("failover groups").exactOptional(),
+  health_check: inertOnly("health checks", "off", false).exactOptional(),
+  bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
+  bypass: emptyOnly("policies without IPsec").exactOptional(),
+  drop: emptyOnly("policies without IPsec").exactOptional(),
+};
+
+export const defaultsSchema = block("any keys of a tunnel but its name", tunnelShape);
+export const tunnelSchema = block("a tunnel", { name: text("the name of a tunnel", 60), ...tunnelShape });
+
+export const configurationSchema = block("the configuration", {
+  version: z.literal(1, { error: () => "allowed: 1, the version of this file's form" }),
+  gateway: gatewaySchema.exactOptional(),
+  defaults: defaultsSchema.exactOptional(),
+  tunnels: list("tunnels", tunnelSchema, 0).exactOptional(),
+});
+
+export type GatewayBlock = z.infer<typeof gatewaySchema>;
+/** What `defaults` may hold, and a tunnel after inheritance. */
+export type TunnelBlock = z.infer<typeof defaultsSchema>;
+export type TunnelEntry = z.infer<typeof tunnelSchema>;
+export type PolicyBlock = z.infer<typeof policy>;
+export type PskBlock = z.infer<typeof psk>;

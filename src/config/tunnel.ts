@@ -1,0 +1,166 @@
+/** One tunnel after inheritance: what must be there, what fits together, and what it means to the protocol. */
+import { type Address, formatAddress, sameAddress } from "../../esp/address.js";
+import { type Identity, parseIdentity } from "../../ike/core/identity.js";
+import type { TunnelPolicy } from "../../ike/core/policy.js";
+import type { Findings } from "./findings.js";
+import type { InheritedTunnel } from "./inherit.js";
+import type { Limits } from "./limits.js";
+import { expandPolicies, type PlacedMapping } from "./mappings.js";
+import { parsePeer } from "./peer.js";
+import { espProposals, ikeProposals } from "./proposals.js";
+import { formatDuration } from "./scalars.js";
+
+export interface BuiltTunnel {
+  readonly policy: TunnelPolicy;
+  readonly mappings: readonly PlacedMapping[];
+}
+
+const IKE_LIFETIME = 86400;
+const ESP_LIFETIME = 3600;
+const DPD_TIMEOUT = 30;
+
+/** `undefined` when a key without a default is missing or wrong; that is among the findings then. */
+export function buildTunnel(
+  tunnel: InheritedTunnel,
+  gatewayAddress: Address | undefined,
+  limits: Limits,
+  findings: Findings,
+): BuiltTunnel | undefined {
+  const { block, name } = tunnel;
+  const { ike = {}, esp = {} } = block;
+  requireKeys(tunnel, findings);
+  const peer = peerOf(tunnel, gatewayAddress, findings);
+  const localId = identityOf(tunnel, "local_id", findings);
+  const peerId = identityOf(tunnel, "peer_id", findings);
+  const expanded = expandPolicies(name, tunnel.where("policies"), block.policies ?? [], limits, findings.complain);
+  checkLifetimes(tunnel, findings);
+  const ikeOffer = ikeProposals(tunnel, findings);
+  const espOffer = espProposals(tunnel, findings);
+  if (peer === undefined) return undefined;
+  return {
+    mappings: expanded.mappings,
+    policy: {
+      name,
+      peer,
+      ...(gatewayAddress && { localAddress: gatewayAddress }),
+      ...(localId && { localId }),
+      ...(peerId && { peerId }),
+      start: block.start ?? "active",
+      close: block.close ?? "restart",
+      encapsulation: block.encapsulation ?? "auto",
+      mappings: expanded.mappings.map(({ local, peer }) => ({ local, peer })),
+      entries: expanded.entries,
+      ike: {
+        version: 2,
+        proposals: ikeOffer,
+        lifetimeSeconds: ike.lifetime ?? IKE_LIFETIME,
+        ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
+        keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+      },
+      esp: {
+        proposals: espOffer,
+        lifetimeSeconds: esp.lifetime ?? ESP_LIFETIME,
+        ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
+        volumeOctets: esp.volume === "off" ? 0 : (esp.volume ?? 0),
+        replayWindow: esp.replay_window ?? 1024,
+      },
+      ...dpdOf(tunnel, peer),
+    },
+  };
+}
+
+function requireKeys(tunnel: InheritedTunnel, findings: Findings): void {
+  const { block } = tunnel;
+  const allowed = {
+    peer: "allowed: an IP address, a DNS name, or any (with start: passive)",
+    psk: "allowed: { file: PATH } | { env: NAME } | a plain string",
+    policies: "allowed: a list of blocks with local and peer, the address ranges on both sides",
+  };
+  for (const [key, words] of Object.entries(allowed))
+    if (!(key in block) && !tunnel.garbled(key)) findings.complain(tunnel.where(key), `is missing; ${words}`);
+}
+
+function peerOf(
+  tunnel: InheritedTunnel,
+  gatewayAddress: Address | undefined,
+  findings: Findings,
+): TunnelPolicy["peer"] | undefined {
+  const { peer: written, start = "active" } = tunnel.block;
+  if (written === undefined) return undefined;
+  const path = tunnel.where("peer");
+  const peer = attempt(
+    () => parsePeer(written),
+    (reason) => findings.complain(path, reason),
+  );
+  if (peer?.kind === "any" && start !== "passive" && !tunnel.garbled("start"))
+    findings.complain(
+      path,
+      `found "any" with start: ${start}; there is nobody to call: write start: passive, or the peer's address or name`,
+    );
+  if (peer?.kind === "address" && gatewayAddress !== undefined) {
+    if (sameAddress(peer.address, gatewayAddress))
+      findings.complain(
+        path,
+        `found "${written}", which is gateway.address itself; allowed: the address of the other side`,
+      );
+    else if (peer.address.family !== gatewayAddress.family)
+      findings.complain(
+        path,
+        `found "${written}", but gateway.address is ${formatAddress(gatewayAddress)}; both must be of one address family`,
+      );
+  }
+  return peer;
+}
+
+function identityOf(tunnel: InheritedTunnel, key: "local_id" | "peer_id", findings: Findings): Identity | undefined {
+  const written = tunnel.block[key];
+  if (written === undefined) return undefined;
+  const allowed = "allowed: an address, a domain name, user@domain, keyid:… (DNs are not supported yet)";
+  return attempt(
+    () => parseIdentity(written),
+    (reason) => findings.complain(tunnel.where(key), `${reason}; ${allowed}`),
+  );
+}
+
+/** `restart` can only wait where there is nobody to call (decided once: it means `clear` there). */
+function dpdOf(tunnel: InheritedTunnel, peer: TunnelPolicy["peer"]): Pick<TunnelPolicy, "dpd"> {
+  const { dpd, start } = tunnel.block;
+  if (dpd === "off") return {};
+  const waits = peer.kind === "any" || start === "passive";
+  const action = dpd?.action ?? "restart";
+  return {
+    dpd: { timeoutSeconds: dpd?.timeout ?? DPD_TIMEOUT, action: action === "restart" && waits ? "clear" : action },
+  };
+}
+
+/** Below these a lifetime is an experiment: rekeying would be all that the gateways do. */
+const SHORT_LIFETIME = { ike: 60, esp: 180 };
+
+function checkLifetimes(tunnel: InheritedTunnel, findings: Findings): void {
+  const lifetimes = { ike: IKE_LIFETIME, esp: ESP_LIFETIME };
+  for (const sa of ["ike", "esp"] as const) {
+    const block = tunnel.block[sa];
+    const lifetime = block?.lifetime ?? lifetimes[sa];
+    const margin = block?.rekey_margin;
+    if (lifetime < SHORT_LIFETIME[sa])
+      findings.warn(
+        tunnel.where(sa, "lifetime"),
+        `${formatDuration(lifetime)} is short: below ${formatDuration(SHORT_LIFETIME[sa])} a lost packet can cost the tunnel`,
+      );
+    if (margin !== undefined && margin >= lifetime && !tunnel.garbled(sa, "lifetime"))
+      findings.complain(
+        tunnel.where(sa, "rekey_margin"),
+        `found ${formatDuration(margin)}; allowed: less than the lifetime, which is ${formatDuration(lifetime)}`,
+      );
+  }
+}
+
+function attempt<Value>(read: () => Value, failed: (reason: string) => void): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    failed(error.message);
+    return undefined;
+  }
+}

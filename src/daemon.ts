@@ -1,0 +1,108 @@
+/** The daemon's life: signals, the service manager, bugs that must not end it, and the orderly end. */
+import type { Configuration } from "./config/model.js";
+import { type Gateway, startGateway, type Undo } from "./gateway.js";
+import { HostError } from "./host/command.js";
+import { createLog, type Log, stackOf } from "./log.js";
+import { type ServiceManager, serviceManager } from "./sd-notify.js";
+import { packageVersion } from "./version.js";
+
+/** Milliseconds that the peers get to confirm that their SAs are deleted. */
+const FAREWELL = 3_000;
+
+/** Runs the gateway until a signal ends it, and resolves with the exit status: 0 after an orderly end, 1 when it could not start. */
+export async function runDaemon(configuration: Configuration): Promise<number> {
+  const log = createLog(configuration.gateway.log);
+  const service = serviceManager(process.env);
+  const signals = watchSignals(log);
+  const bug = (error: unknown): void => log.error("a bug in causeway, which keeps running", { error: stackOf(error) });
+  process.on("uncaughtException", bug).on("unhandledRejection", bug);
+  const undo: Undo[] = [];
+  try {
+    for (const { path, line, message } of configuration.warnings)
+      log.warn(`${configuration.file}:${line}: ${path}: ${message}`);
+    const gateway = await startGateway(configuration, log, undo);
+    const stopWatchdog = watchdog(service, gateway);
+    undo.push({ what: "the watchdog", how: async () => stopWatchdog() });
+    log.info(`gateway ${configuration.gateway.name} is up`, {
+      version: packageVersion,
+      tunnels: configuration.policy.tunnels.length,
+    });
+    service.notify("READY=1");
+    log.info(`${await signals.first}: deletes the SAs at the peers, and ends`);
+    service.notify("STOPPING=1");
+    await Promise.race([farewell(gateway), signals.second]);
+    return 0;
+  } catch (error) {
+    log.error(error instanceof HostError ? error.message : "causeway cannot start", {
+      ...(!(error instanceof HostError) && { error: stackOf(error) }),
+    });
+    return 1;
+  } finally {
+    for (const { what, how } of undo.reverse())
+      await how().catch((error: unknown) => log.error(`${what} did not end in order`, { error: stackOf(error) }));
+    log.info("the gateway has ended");
+    signals.release();
+    process.off("uncaughtException", bug).off("unhandledRejection", bug);
+  }
+}
+
+interface Signals {
+  readonly first: Promise<NodeJS.Signals>;
+  /** Somebody is in a hurry. */
+  readonly second: Promise<void>;
+  release(): void;
+}
+
+function watchSignals(log: Log): Signals {
+  let ended = 0;
+  let tellFirst: (signal: NodeJS.Signals) => void = () => undefined;
+  let tellSecond: () => void = () => undefined;
+  const first = new Promise<NodeJS.Signals>((resolve) => {
+    tellFirst = resolve;
+  });
+  const second = new Promise<void>((resolve) => {
+    tellSecond = resolve;
+  });
+  const end = (signal: NodeJS.Signals): void => {
+    if (ended++ === 0) tellFirst(signal);
+    else tellSecond();
+  };
+  const reload = (): void =>
+    log.warn("SIGHUP: reloading is not supported yet; restart the gateway to change its tunnels");
+  process.on("SIGTERM", end).on("SIGINT", end).on("SIGHUP", reload);
+  return {
+    first,
+    second,
+    release: () => void process.off("SIGTERM", end).off("SIGINT", end).off("SIGHUP", reload),
+  };
+}
+
+/** Tells the peers, and waits until they have confirmed, but not for ever. */
+function farewell({ driver }: Gateway): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(finish, FAREWELL);
+    const stop = driver.onChange(look);
+    function finish(): void {
+      clearTimeout(late);
+      stop();
+      resolve();
+    }
+    function look(): void {
+      if (driver.views().every(({ ike, children }) => !ike && children.every(({ id }) => id === undefined))) finish();
+    }
+    driver.wish({ do: "shutdown" });
+    look();
+  });
+}
+
+/** A sign of life only while this loop runs and the worker answers: systemd starts a gateway anew that hangs. */
+function watchdog(service: ServiceManager, { dataplane }: Gateway): () => void {
+  if (service.watchdogInterval === undefined) return () => undefined;
+  const timer = setInterval(() => {
+    dataplane.counters().then(
+      () => service.notify("WATCHDOG=1"),
+      () => undefined,
+    );
+  }, service.watchdogInterval);
+  return () => clearInterval(timer);
+}

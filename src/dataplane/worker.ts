@@ -1,0 +1,233 @@
+/**
+ * The data plane's thread: puts the parts together, and carries out the messages of the main thread in the order in which they come.
+ *
+ * It ends in one of three ways: `stop`, after which the thread runs out of work; a start that fails, which is told in words; and
+ * an exception, which is our bug, and which the main thread sees as the worker's error. In each case the keys are gone.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { selectBackends } from "../../crypto/backends.js";
+import { createArena } from "../../crypto/openssl/arena.js";
+import { createChecksum } from "../../esp/checksum.js";
+import { createCoalescer } from "../../esp/coalesce.js";
+import { DROP } from "../../esp/drop-reasons.js";
+import type { ChildId } from "../../esp/sa.js";
+import { createSad } from "../../esp/sad.js";
+import { createSegmenter } from "../../esp/segment.js";
+import { createChildren } from "./children.js";
+import { createDescriptors } from "./descriptors.js";
+import { createFlow } from "./flow.js";
+import { createIkeGate } from "./ike-gate.js";
+import { createIkeSender } from "./ike-sender.js";
+import { createInbox } from "./inbox.js";
+import { EAGAIN, errno, SystemError, write } from "./libc.js";
+import { startLoop } from "./loop.js";
+import { createOutbox } from "./outbox.js";
+import { createOuterTable, type Outer } from "./outer.js";
+import type { FromWorker, ToWorker, WorkerData } from "./protocol.js";
+import { createRandomPool } from "./random-pool.js";
+import { openRawEspSockets } from "./raw-esp.js";
+import { createReceiver, type Origin } from "./receive.js";
+import { createSocketCalls } from "./socket-options.js";
+import { createTooBig } from "./too-big.js";
+import { createTransmitter } from "./transmit.js";
+import { openTun, TunError } from "./tun.js";
+import { openUdpSockets, SocketError } from "./udp.js";
+
+/** Buffers take about 3 MiB; the rest is for records of SAs, 128 octets each. Untouched memory costs nothing. */
+const ARENA_BYTES = 32 << 20;
+const ALIVE_MILLISECONDS = 1000;
+const PATH_MTU_MILLISECONDS = 60_000;
+
+function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
+  const post = (message: FromWorker) => port.postMessage(message);
+  const clock = () => performance.now();
+  const descriptors = createDescriptors(sharedDescriptors);
+  const backends = selectBackends();
+  const arena = createArena(ARENA_BYTES);
+  const checksum = createChecksum(arena);
+  const calls = createSocketCalls(arena, descriptors);
+
+  const tun = openTun(arena, descriptors, settings.tunName);
+  const udp = openUdpSockets(calls, settings);
+  const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
+  const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;
+  const sockets = [...udp, ...(raw ?? [])];
+
+  const sad = createSad<Outer, Origin>(arena, createRandomPool(arena), {
+    limit: (child, limit) => post({ kind: "limit", child, limit }),
+    firstInbound: (child) => post({ kind: "firstInbound", child }),
+  });
+  const outers = createOuterTable(arena, sockets);
+  const writeTun = (at: number, length: number) => {
+    if (write(tun.fd, arena.address(at, length), length) >= 0) return;
+    // A device that is down refuses (EIO), one whose queue is full asks to come again.
+    sad.countDrop(errno() === EAGAIN ? DROP.queueFull : DROP.sendFailed);
+  };
+  const tooBig = createTooBig(arena, checksum, writeTun);
+  const narrowed = new Set<Outer>();
+  const outbox = createOutbox(arena, {
+    dropped(reason, packets, tunnel) {
+      for (let i = 0; i < packets; i++) sad.countDrop(reason, tunnel);
+    },
+    tooBig: (outer) => void narrowed.add(outer),
+  });
+  const coalescer = createCoalescer(arena, checksum, tun.udpOffload, writeTun);
+  const receiver = createReceiver({
+    arena,
+    sad,
+    coalescer,
+    inbox: createInbox(arena),
+    outers,
+    gate: createIkeGate(createFlow(flow)),
+    post,
+    now: () => loop.now(),
+  });
+  const transmitter = createTransmitter({
+    arena,
+    tun: tun.fd,
+    sad,
+    checksum,
+    segmenter: createSegmenter(arena, checksum),
+    outbox,
+    refuseTooBig: (packet, length, { innerMtu }) => tooBig.answer(packet, length, innerMtu),
+  });
+  const sender = createIkeSender(arena, outers, settings.natTPort);
+
+  /** Outers that messages of the outbox may still point to. */
+  let retired: Outer[] = [];
+  const children = createChildren({
+    arena,
+    sad,
+    outers,
+    receiver,
+    calls,
+    mark: settings.mark,
+    clampMss: settings.clampMss,
+    post,
+    now: clock,
+    retire: (outer) => void retired.push(outer),
+  });
+
+  let aliveAt = Number.NEGATIVE_INFINITY;
+  let aliveTimer: NodeJS.Timeout | undefined;
+  function tellAlive(): void {
+    aliveTimer = undefined;
+    const alive = sad.takeAlive();
+    if (alive.length === 0) return;
+    aliveAt = clock();
+    post({ kind: "alive", children: alive });
+  }
+
+  function settled(): void {
+    if (retired.length > 0 && outbox.isEmpty()) {
+      for (const outer of retired) outers.release(outer);
+      retired = [];
+    }
+    if (narrowed.size > 0) {
+      for (const outer of narrowed) children.measure(outer);
+      narrowed.clear();
+    }
+    if (aliveTimer !== undefined) return;
+    const wait = aliveAt + ALIVE_MILLISECONDS - loop.now();
+    if (wait <= 0) tellAlive();
+    else aliveTimer = setTimeout(tellAlive, wait);
+  }
+
+  const loop = startLoop({ tun: tun.fd, sockets, transmitter, receiver, coalescer, outbox, clock, settled });
+  const pathTimer = setInterval(() => children.measureAll(), PATH_MTU_MILLISECONDS);
+
+  /** What cannot be done is told, for the driver to close the child; anything else is our bug and ends the worker. */
+  function attempt(child: ChildId, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      post({ kind: "refused", child, reason: error.message });
+    }
+  }
+
+  function stop(): void {
+    clearTimeout(aliveTimer);
+    clearInterval(pathTimer);
+    loop.stop();
+    sad.close();
+    descriptors.closeAll();
+    port.close();
+  }
+
+  port.on("message", (message: ToWorker) => {
+    switch (message.kind) {
+      case "send":
+        sender.send(message.path, message.bytes);
+        return;
+      case "keepalive":
+        sender.keepalive(message.path);
+        return;
+      case "reserveSpi":
+        sad.reserveSpi(message.spi);
+        return;
+      case "releaseSpi":
+        sad.releaseSpi(message.spi);
+        return;
+      case "installChild":
+        attempt(message.child.id, () => children.install(message.child));
+        coalescer.flush();
+        return;
+      case "useChild":
+        sad.use(message.id);
+        return;
+      case "updateChild":
+        attempt(message.id, () => children.update(message.id, message.path, message.encapsulation));
+        return;
+      case "removeChild":
+        children.remove(message.id);
+        return;
+      case "tunnels":
+        sad.setTunnels(message.tunnels);
+        return;
+      case "readCounters": {
+        const io = {
+          espSent: outbox.sentPackets,
+          sendCalls: outbox.sendCalls,
+          wakeUps: loop.wakeUps(),
+          keepalives: receiver.keepalives,
+          ikeUnsent: sender.unsent,
+        };
+        post({ kind: "counters", request: message.request, ...sad.counters(), io });
+        return;
+      }
+      case "stop":
+        stop();
+        return;
+    }
+  });
+
+  const openssl = backends.choices.filter(({ backend }) => backend === "openssl").length;
+  post({
+    kind: "ready",
+    tunName: tun.name,
+    tunIndex: tun.index,
+    sockets: bound,
+    rawEsp: raw !== undefined,
+    backend: openssl > 0 ? backends.openssl : `node:crypto (${backends.openssl})`,
+  });
+}
+
+if (parentPort !== null) {
+  try {
+    start(parentPort, workerData as WorkerData);
+  } catch (error) {
+    if (
+      !(
+        error instanceof TunError ||
+        error instanceof SocketError ||
+        error instanceof SystemError ||
+        error instanceof RangeError
+      )
+    )
+      throw error;
+    parentPort.postMessage({ kind: "failed", reason: error.message } satisfies FromWorker);
+    // Whatever was opened until then is closed by the main thread.
+    parentPort.close();
+  }
+}

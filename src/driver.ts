@@ -1,0 +1,220 @@
+/**
+ * The imperative shell of IKE: it feeds events to the pure endpoint one at a time, performs the effects in their order,
+ * answers what the endpoint asks, and keeps the timer. Everything that decides anything lives in ike/.
+ *
+ * Whatever `step` throws is a bug of ours: it is told with its stack, the event is dropped, the endpoint stays as it was
+ * before, and the gateway keeps serving.
+ */
+import type { Random } from "../crypto/interfaces.js";
+import type { Secret } from "../crypto/secret.js";
+import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../ike/core/endpoint.js";
+import type { Policy } from "../ike/core/policy.js";
+import type { Report } from "../ike/core/report.js";
+import type { Answer, AskId, Context, Effect, Event, Question, Wish } from "../ike/core/types.js";
+import type { TunnelView } from "../ike/core/view.js";
+import { childMessage } from "./dataplane/child-message.js";
+import type { FromWorker, ToWorker } from "./dataplane/protocol.js";
+import type { Resolve } from "./host/resolve.js";
+import type { KeyExchangeService } from "./key-exchange/service.js";
+import { type Clock, createScheduler } from "./scheduler.js";
+
+/** What the driver reaches of the world; the tests hand in their own. */
+export interface DriverPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** One queue to the data plane: what is posted first happens first (decision 4). */
+  readonly post: (message: ToWorker) => void;
+  readonly keyExchange: KeyExchangeService;
+  readonly resolve: Resolve;
+  /** By tunnel name. */
+  readonly psk: ReadonlyMap<string, Secret>;
+  readonly report: (report: Report) => void;
+  /** A bug of ours: `doing` names the event that was dropped. */
+  readonly bug: (error: unknown, doing: string) => void;
+}
+
+export interface Driver {
+  /** The configured tunnels start; the data plane must be ready. */
+  start(): void;
+  /** What the data plane tells about packets; other messages are not for the driver. */
+  received(message: FromWorker): void;
+  wish(wish: Wish): void;
+  views(): readonly TunnelView[];
+  /** Runs after every event, when all its effects are performed; the result stops it. */
+  onChange(listener: () => void): () => void;
+  /**
+   * The data plane was lost with all its SAs. The peers are told that the old ones are gone, and everything is negotiated
+   * anew: no key is used again, since nobody knows up to which counter it was used (decision 13).
+   */
+  dataplaneReplaced(): void;
+  /** No event is taken any more, and no timer runs. */
+  stop(): void;
+}
+
+/** After a tick that failed: long enough not to spin, short enough for the other tunnels. */
+const PAUSE_AFTER_BUG = 1_000;
+
+export function createDriver(policy: Policy, ports: DriverPorts): Driver {
+  const { clock } = ports;
+  let endpoint: Endpoint = createEndpoint(policy, clock.now());
+  /** Answers that belong to an earlier endpoint are dropped. */
+  let generation = 0;
+  let running = false;
+  let busy = false;
+  const queue: Event[] = [];
+  const listeners = new Set<() => void>();
+  /** Taken down by the operator: they stay down when the endpoint is made anew. */
+  const kept = new Map<string, "up" | "down">();
+  const scheduler = createScheduler(clock, () => dispatch({ kind: "tick" }));
+
+  const context = (): Context => ({ now: clock.now(), random: ports.random, policy });
+
+  /** Events that arise while one is handled wait for its effects. */
+  function dispatch(event: Event): void {
+    if (!running) return;
+    queue.push(event);
+    if (busy) return;
+    busy = true;
+    let pausedUntil: number | undefined;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      try {
+        perform(next);
+      } catch (error) {
+        if (next.kind === "tick") pausedUntil = clock.now() + PAUSE_AFTER_BUG;
+        ports.bug(error, describe(next));
+      }
+    }
+    busy = false;
+    arm(pausedUntil);
+    for (const listener of [...listeners]) listener();
+  }
+
+  function arm(pausedUntil: number | undefined): void {
+    if (!running) return;
+    const next = deadline(endpoint);
+    scheduler.arm(next === undefined ? pausedUntil : Math.max(next, pausedUntil ?? next));
+  }
+
+  function perform(event: Event): void {
+    const result = step(endpoint, event, context());
+    endpoint = result.endpoint;
+    for (const effect of result.effects) performEffect(effect);
+  }
+
+  function performEffect(effect: Effect): void {
+    switch (effect.kind) {
+      case "installChild":
+        ports.post({ kind: "installChild", child: childMessage(effect.child) });
+        return;
+      case "send":
+      case "keepalive":
+      case "reserveSpi":
+      case "releaseSpi":
+      case "useChild":
+      case "updateChild":
+      case "removeChild":
+        ports.post(effect);
+        return;
+      case "report":
+        ports.report(effect.report);
+        return;
+      case "ask":
+        ask(effect.ask, effect.question);
+        return;
+    }
+  }
+
+  function ask(id: AskId, question: Question): void {
+    const asked = generation;
+    const tell = (answer: Answer): void => {
+      if (asked === generation) dispatch({ kind: "answer", ask: id, answer });
+    };
+    if (question.kind === "psk") {
+      tell(pskAnswer(question.tunnel));
+      return;
+    }
+    answerLater(question).then(tell, (error: Error) => tell({ kind: "refused", reason: error.message }));
+  }
+
+  function pskAnswer(tunnel: string): Answer {
+    const psk = ports.psk.get(tunnel);
+    return psk ? { kind: "psk", psk } : { kind: "refused", reason: `tunnel ${tunnel} has no pre-shared key` };
+  }
+
+  async function answerLater(question: Exclude<Question, { kind: "psk" }>): Promise<Answer> {
+    switch (question.kind) {
+      case "publicValue": {
+        const publicValue = await ports.keyExchange.publicValue(question.group, question.privateOctets);
+        return { kind: "publicValue", publicValue };
+      }
+      case "sharedSecret": {
+        const { group, privateOctets, peerPublic } = question;
+        return { kind: "sharedSecret", secret: await ports.keyExchange.sharedSecret(group, privateOctets, peerPublic) };
+      }
+      case "resolve":
+        return { kind: "resolve", addresses: await ports.resolve(question.name) };
+    }
+  }
+
+  return {
+    start() {
+      running = true;
+      arm(undefined);
+    },
+    received(message) {
+      switch (message.kind) {
+        case "datagram":
+        case "alive":
+        case "firstInbound":
+        case "limit":
+        case "moved":
+          dispatch(message);
+          return;
+        case "innerMtu":
+        case "ready":
+        case "counters":
+        case "failed":
+          return;
+      }
+    },
+    wish(wish) {
+      if (wish.do === "up" || wish.do === "down") kept.set(wish.tunnel, wish.do);
+      dispatch({ kind: "wish", wish });
+    },
+    views: () => tunnelViews(endpoint, { now: clock.now() }),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    dataplaneReplaced() {
+      dispatch({ kind: "wish", wish: { do: "shutdown" } });
+      generation++;
+      endpoint = createEndpoint(policy, clock.now());
+      for (const [tunnel, wanted] of kept) dispatch({ kind: "wish", wish: { do: wanted, tunnel } });
+      arm(undefined);
+    },
+    stop() {
+      running = false;
+      generation++;
+      scheduler.arm(undefined);
+      listeners.clear();
+    },
+  };
+}
+
+function describe(event: Event): string {
+  switch (event.kind) {
+    case "datagram":
+      return `a datagram of ${event.bytes.length} octets`;
+    case "wish":
+      return `the wish "${event.wish.do}"`;
+    case "answer":
+      return `an answer of kind ${event.answer.kind}`;
+    case "tick":
+    case "alive":
+    case "firstInbound":
+    case "limit":
+    case "moved":
+      return `the event "${event.kind}"`;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One running gateway, put together in its order; whatever was started until something fails is in `undo`.
+ *
+ *     data plane (device, sockets) -> routes -> protocol -> control socket -> the tunnels start
+ */
+import { selectBackends } from "../crypto/backends.js";
+import { systemRandom } from "../crypto/random.js";
+import { unspecified } from "../esp/address.js";
+import type { TrafficSelector } from "../esp/selector.js";
+import type { Policy } from "../ike/core/policy.js";
+import type { Configuration } from "./config/model.js";
+import { act } from "./control/actions.js";
+import { startControlServer } from "./control/server.js";
+import { claimSocketPath } from "./control/socket-path.js";
+import { statusReport } from "./control/status.js";
+import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
+import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
+import { createDriver, type Driver } from "./driver.js";
+import { planForThisHost, replaceRoutes, setUpHost } from "./host/host.js";
+import { createLiveRoutes, type LiveRoutes } from "./host/live-routes.js";
+import type { HostPlan } from "./host/plan.js";
+import { createResolver } from "./host/resolve.js";
+import { hasIpv6 } from "./host/state.js";
+import { createKeyExchangeService } from "./key-exchange/service.js";
+import { type Log, stackOf } from "./log.js";
+import { createReports, type Reports } from "./reports.js";
+import { systemClock } from "./scheduler.js";
+import { packageVersion } from "./version.js";
+
+export interface Gateway {
+  readonly driver: Driver;
+  readonly dataplane: DataplaneLife;
+}
+
+/** What must be taken back at the end, in the opposite order. */
+export interface Undo {
+  readonly what: string;
+  readonly how: () => Promise<unknown>;
+}
+
+/** Throws `HostError` when the host lacks something; the message says what, and how to grant it. */
+export async function startGateway(configuration: Configuration, log: Log, undo: Undo[]): Promise<Gateway> {
+  const { gateway, policy } = configuration;
+  const startedAt = systemClock.now();
+  // First, so that a second daemon on this file is told what is wrong.
+  await claimSocketPath(gateway.controlSocket);
+
+  checkBackends(log);
+  const plan = await planForThisHost(configuration);
+  const routes = liveRoutes(plan, policy, log);
+  let driver: Driver | undefined;
+  const { life, ready } = await startDataplaneLife(
+    await dataplaneSettings(configuration, plan),
+    {
+      received(message) {
+        if (message.kind === "innerMtu") routes.measured(message.child, message.mtu);
+        else driver?.received(message);
+      },
+      replaced() {
+        routes.reset();
+        life.post(tunnelsMessage(policy));
+        driver?.dataplaneReplaced();
+        log.info("a new data plane is ready");
+        // The device is another one: its routes went with the old one, only the unreachable ones are left.
+        setUpHost(plan).catch((error: unknown) =>
+          log.error("the routes could not be set up again", { error: stackOf(error) }),
+        );
+      },
+    },
+    { clock: systemClock, log },
+  );
+  undo.push({ what: "the data plane", how: () => life.stop() });
+  log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
+  life.post(tunnelsMessage(policy));
+
+  const host = await setUpHost(plan);
+  undo.push({ what: "the routes", how: () => host.tearDown() });
+  for (const note of host.notes) log.warn(note);
+
+  const keyExchange = createKeyExchangeService();
+  undo.push({ what: "the key exchange", how: () => keyExchange.close() });
+  const reports = createReports(log, systemClock);
+  const running = createDriver(usablePolicy(policy, ready, log), {
+    clock: systemClock,
+    random: systemRandom,
+    post(message) {
+      routes.posted(message);
+      life.post(message);
+    },
+    keyExchange,
+    resolve: createResolver(plan.mark, gateway.address),
+    psk: configuration.psk,
+    report: reports.take,
+    bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
+  });
+  driver = running;
+  undo.push({ what: "the protocol", how: async () => running.stop() });
+
+  const control = await startControlServer(
+    gateway.controlSocket,
+    controlApi(gateway.name, startedAt, running, reports, life),
+    log,
+  );
+  undo.push({ what: "the control socket", how: () => control.close() });
+  running.start();
+  return { driver: running, dataplane: life };
+}
+
+/** Algorithms without a working backend are told; what needs one of them is refused when it is used. */
+function checkBackends(log: Log): void {
+  const { openssl, choices } = selectBackends();
+  log.debug(`crypto self-test done: ${openssl}`);
+  for (const { row, backend, skipped } of choices)
+    if (skipped.length > 0)
+      log.warn(`${row.name}: ${backend ? `runs on the slower backend ${backend}` : "does not work on this host"}`, {
+        skipped: skipped.map((one) => `${one.backend}: ${one.reason}`),
+      });
+}
+
+function liveRoutes(plan: HostPlan, policy: Policy, log: Log): LiveRoutes {
+  const rangesOf = (name: string, mappings: readonly number[]): TrafficSelector[] => {
+    const all = policy.tunnels.find((tunnel) => tunnel.name === name)?.mappings ?? [];
+    return mappings.flatMap((index) => all[index]?.peer ?? []);
+  };
+  return createLiveRoutes(plan, rangesOf, (changed) =>
+    replaceRoutes(plan, changed).catch((error: Error) =>
+      log.warn(`the MTU of a route stays as it was: ${error.message}`),
+    ),
+  );
+}
+
+async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: HostPlan): Promise<DataplaneSettings> {
+  const families = (await hasIpv6()) ? ([4, 6] as const) : ([4] as const);
+  const addresses = gateway.address ? [gateway.address] : families.map(unspecified);
+  const { ike, natT } = gateway.ports;
+  return {
+    tunName: gateway.tun.name,
+    sockets: addresses.flatMap((address) => [
+      { address, port: ike },
+      { address, port: natT },
+    ]),
+    natTPort: natT,
+    mark: plan.mark,
+    rawEsp: true,
+    clampMss,
+  };
+}
+
+function tunnelsMessage(policy: Policy): ToWorker {
+  return { kind: "tunnels", tunnels: policy.tunnels.map(({ name, mappings }) => ({ name, mappings })) };
+}
+
+/** Without raw sockets every tunnel asks for UDP encapsulation, which needs none. */
+function usablePolicy(policy: Policy, ready: Ready, log: Log): Policy {
+  if (ready.rawEsp) return policy;
+  log.warn(
+    "no raw socket for ESP (IP protocol 50): every tunnel uses UDP encapsulation. The capability CAP_NET_RAW permits it",
+  );
+  return { ...policy, tunnels: policy.tunnels.map((tunnel) => ({ ...tunnel, encapsulation: "udp" as const })) };
+}
+
+function controlApi(name: string, startedAt: number, driver: Driver, reports: Reports, dataplane: DataplaneLife) {
+  return {
+    async status(tunnel?: string) {
+      const views = driver.views().filter((view) => tunnel === undefined || view.name === tunnel);
+      if (tunnel !== undefined && views.length === 0) return undefined;
+      const counters = await dataplane.counters().catch(() => undefined);
+      return statusReport({
+        gateway: name,
+        version: packageVersion,
+        startedAt,
+        now: systemClock.now(),
+        views,
+        ...(counters && { counters }),
+      });
+    },
+    act: (tunnel: string, action: Parameters<typeof act>[2]) =>
+      act({ driver, reports, clock: systemClock }, tunnel, action),
+  };
+}

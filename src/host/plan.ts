@@ -1,0 +1,183 @@
+/**
+ * What the host must look like for the configured tunnels, as a value: routes, rules and the ranges that may not travel
+ * in clear. Pure; `ip.ts` and `nft.ts` turn it into commands.
+ *
+ * Everything stands in a routing table of the gateway's own. One rule leads packets to it that do not carry the mark of
+ * our own sockets, so that an ESP packet to a peer inside a covered range never comes back to the TUN device:
+ *
+ *     rule       not fwmark MARK lookup TABLE
+ *     TABLE      10.2.0.0/16 dev causeway0 src 10.1.0.1 mtu 1382
+ *                unreachable 10.2.0.0/16 metric 4294967295        what is left when the device has gone
+ *                throw 10.2.9.0/24                                a network that this host is connected to
+ */
+import {
+  type Address,
+  compareAddresses,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  prefixContains,
+} from "../../esp/address.js";
+import { innerMtu } from "../../esp/mtu.js";
+import type { EspLengths } from "../../esp/packet.js";
+import { formatSelector, type TrafficSelector, toPrefixes } from "../../esp/selector.js";
+import type { TunnelPolicy } from "../../ike/core/policy.js";
+import type { Configuration } from "../config/model.js";
+
+/** An address of this host with its network: "10.1.0.1" in "10.1.0.0/24" on "eth1". */
+export interface HostAddress {
+  readonly device: string;
+  readonly address: Address;
+  readonly network: Prefix;
+}
+
+/** What the plan depends on beside the configuration. */
+export interface HostFacts {
+  readonly addresses: readonly HostAddress[];
+  /** False where the kernel runs without IPv6: there is nothing to route, and nothing to leak. */
+  readonly ipv6: boolean;
+  /** Octets; of the way to the peers. Ethernet's where it is not given. */
+  readonly outerMtu?: number;
+}
+
+export interface PlannedRoute {
+  readonly prefix: Prefix;
+  /** Our own address in the local range, where there is one: what packets of this host carry as source. */
+  readonly source?: Address;
+  /** Octets of the largest inner packet. */
+  readonly mtu: number;
+}
+
+export interface HostPlan {
+  readonly tun: string;
+  /** Of the device; the routes carry the smaller one of the tunnel. */
+  readonly tunMtu: number;
+  readonly queueLength: number;
+  readonly table: number;
+  readonly mark: number;
+  readonly routes: readonly PlannedRoute[];
+  readonly leakProtection: boolean;
+  readonly ports: readonly number[];
+  /** Networks of this host's other devices inside a covered range: reached directly, as without the tunnel. */
+  readonly direct: readonly Prefix[];
+  /** Outer addresses of peers inside a covered range: their packets are no leak. */
+  readonly peersInside: readonly Address[];
+  /** What the operator should know, as sentences. */
+  readonly notes: readonly string[];
+}
+
+/** Linux's own default for a device; io in batches makes a longer one unnecessary (decision 32). */
+const QUEUE_LENGTH = 1000;
+/** The smallest MTU that IPv6 lives with (RFC 8200 section 5). */
+const IPV6_MINIMUM_MTU = 1280;
+const ETHERNET_MTU = 1500;
+/** Tables and marks of ours lie in FIRST_TABLE .. FIRST_TABLE + TABLES - 1. */
+const FIRST_TABLE = 430_000;
+const TABLES = 10_000;
+
+/** The plan for a configuration on such a host. */
+export function planRoutes(configuration: Configuration, host: HostFacts): HostPlan {
+  const { addresses, ipv6, outerMtu = ETHERNET_MTU } = host;
+  const { gateway, policy } = configuration;
+  const notes: string[] = [];
+  const routes = new Map<string, PlannedRoute>();
+  const fixedMtu = gateway.tun.mtu === "auto" ? undefined : gateway.tun.mtu;
+  for (const tunnel of policy.tunnels) {
+    const mtu = Math.min(tunnelMtu(tunnel, outerMtu), fixedMtu ?? ETHERNET_MTU);
+    for (const { local, peer } of tunnel.mappings) {
+      const source = addressInside(local, addresses);
+      if (peer.family === 6 && !ipv6) {
+        notes.push(`${tunnel.name}: IPv6 is off on this host, so nothing is routed to ${formatSelector(peer)}`);
+        continue;
+      }
+      for (const prefix of toPrefixes(peer)) {
+        const name = formatPrefix(prefix);
+        const known = routes.get(name);
+        const from = known?.source ?? source;
+        routes.set(name, {
+          prefix,
+          ...(from && { source: from }),
+          mtu: routeMtu(Math.min(mtu, known?.mtu ?? mtu), prefix.family),
+        });
+      }
+    }
+  }
+  const ordered = [...routes.values()].sort(
+    (a, b) => compareAddresses(a.prefix, b.prefix) || a.prefix.length - b.prefix.length,
+  );
+  const covered = ordered.map(({ prefix }) => prefix);
+  const direct = connectedInside(covered, addresses, gateway.tun.name);
+  for (const { network, device } of direct)
+    notes.push(
+      `${formatPrefix(network)} on ${device} lies inside a peer range: packets for it go out on ${device}, without IPsec`,
+    );
+  const table = FIRST_TABLE + (hash(gateway.tun.name) % TABLES);
+  return {
+    tun: gateway.tun.name,
+    tunMtu: fixedMtu ?? ETHERNET_MTU,
+    queueLength: QUEUE_LENGTH,
+    table,
+    mark: table,
+    routes: ordered,
+    leakProtection: gateway.leakProtection,
+    ports: [gateway.ports.ike, gateway.ports.natT],
+    direct: direct.map(({ network }) => network),
+    peersInside: peerAddresses(policy.tunnels).filter((peer) => covered.some((prefix) => prefixContains(prefix, peer))),
+    notes,
+  };
+}
+
+/** The inner MTU with the longest of the configured suites in UDP: right for whatever will be negotiated. */
+export function tunnelMtu(tunnel: TunnelPolicy, outerMtu: number): number {
+  const outerFamily: Family = tunnel.peer.kind === "address" ? tunnel.peer.address.family : 6;
+  const fits = overheads(tunnel).map((overhead) => innerMtu(outerMtu, outerFamily, "udp", overhead));
+  return Math.max(fits.length === 0 ? IPV6_MINIMUM_MTU : Math.min(...fits), MINIMUM_MTU);
+}
+
+/** RFC 791: every host takes datagrams of this size. */
+const MINIMUM_MTU = 576;
+
+function overheads(tunnel: TunnelPolicy): EspLengths[] {
+  return tunnel.esp.proposals.flatMap(({ encryption, integrity }) =>
+    encryption.flatMap(({ row }) => {
+      const { ivBytes, blockBytes } = row;
+      if (row.icvBytes > 0) return [{ ivBytes, blockBytes, icvBytes: row.icvBytes }];
+      return integrity.map(({ icvBytes }) => ({ ivBytes, blockBytes, icvBytes }));
+    }),
+  );
+}
+
+export function routeMtu(mtu: number, family: Family): number {
+  return family === 6 ? Math.max(mtu, IPV6_MINIMUM_MTU) : mtu;
+}
+
+function addressInside(range: TrafficSelector, addresses: readonly HostAddress[]): Address | undefined {
+  return addresses.find(
+    ({ address }) => address.family === range.family && address.value >= range.start && address.value <= range.end,
+  )?.address;
+}
+
+/** Networks that are part of a covered range, not all of it: a management network, say. */
+function connectedInside(covered: readonly Prefix[], addresses: readonly HostAddress[], tun: string): HostAddress[] {
+  const found = new Map<string, HostAddress>();
+  for (const one of addresses) {
+    if (one.device === tun || one.device === "lo") continue;
+    if (covered.some((prefix) => one.network.length > prefix.length && prefixContains(prefix, one.network)))
+      found.set(formatPrefix(one.network), one);
+  }
+  return [...found.values()];
+}
+
+function peerAddresses(tunnels: readonly TunnelPolicy[]): Address[] {
+  const found = new Map<string, Address>();
+  for (const { peer } of tunnels) if (peer.kind === "address") found.set(formatAddress(peer.address), peer.address);
+  return [...found.values()];
+}
+
+/** FNV-1a: the same table for the same TUN name in every run, so that a new run finds what a crashed one left. */
+function hash(name: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) value = Math.imul(value ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return value;
+}

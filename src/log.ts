@@ -1,0 +1,93 @@
+/**
+ * The log: one line per event on standard output, as JSON for machines or as text for a terminal. Lines are written
+ * synchronously, so that the last one before an end is there. Secrets are redacted by name, beside being `Secret` values
+ * that print as "[secret]" anyway.
+ */
+import { pino } from "pino";
+import type { GatewaySettings } from "./config/model.js";
+
+export type LogLevel = GatewaySettings["log"]["level"];
+
+/** What belongs to a line. `tunnel`, `ike` and `peer` are the same names everywhere: filter by them to read one story. */
+export interface LogFields {
+  readonly tunnel?: string;
+  /** SPIs of the negotiation in hex, "initiator_responder". */
+  readonly ike?: string;
+  readonly peer?: string;
+  readonly [name: string]: unknown;
+}
+
+export interface Log {
+  write(level: LogLevel, message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+/** Where lines go; a test collects them. */
+export interface LogTarget {
+  write(line: string): unknown;
+}
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 50, warn: 40, info: 30, debug: 20 };
+
+/** Names of fields whose values never leave, at the top and one level down. */
+const SECRET_NAMES = ["psk", "key", "keys", "secret", "password", "privateOctets", "inboundKeys", "outboundKeys"];
+const CENSOR = "[secret]";
+
+export function createLog(settings: GatewaySettings["log"], target: LogTarget = standardOutput()): Log {
+  const write = settings.format === "json" ? jsonWriter(settings.level, target) : textWriter(settings.level, target);
+  return {
+    write,
+    error: (message, fields) => write("error", message, fields),
+    warn: (message, fields) => write("warn", message, fields),
+    info: (message, fields) => write("info", message, fields),
+    debug: (message, fields) => write("debug", message, fields),
+  };
+}
+
+function standardOutput(): LogTarget {
+  const destination = pino.destination({ dest: 1, sync: true });
+  // A reader that went away is no reason to end the tunnels.
+  destination.on("error", () => undefined);
+  return destination;
+}
+
+function jsonWriter(level: LogLevel, target: LogTarget): Log["write"] {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: CENSOR },
+    },
+    target as pino.DestinationStream,
+  );
+  return (at, message, fields = {}) => logger[at](fields, message);
+}
+
+/** "2026-11-20T10:00:00.000Z info  site-a: IKE SA established  peer=192.0.2.2:500 ike=…" */
+function textWriter(level: LogLevel, target: LogTarget): Log["write"] {
+  return (at, message, { tunnel, ...fields } = {}) => {
+    if (SEVERITY[at] < SEVERITY[level]) return;
+    const story = tunnel === undefined ? message : `${tunnel}: ${message}`;
+    const rest = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${name}=${SECRET_NAMES.includes(name) ? CENSOR : printable(value)}`);
+    const line = [story, rest.join(" ")].filter((part) => part !== "").join("  ");
+    target.write(`${new Date().toISOString()} ${at.padEnd(5)} ${line}\n`);
+  };
+}
+
+/** One line whatever a peer put into a text. */
+function printable(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return /^[\x21-\x7e]*$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** What a log line says of something thrown. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

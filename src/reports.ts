@@ -1,0 +1,125 @@
+/**
+ * What becomes of the core's typed reports: a line of the log, and an entry in the bounded list of events that explains
+ * the present state of a tunnel. Inputs that changed nothing are counted, and told at a limited rate.
+ */
+import type { Report } from "../ike/core/report.js";
+import type { Log, LogFields, LogLevel } from "./log.js";
+import type { Clock } from "./scheduler.js";
+
+export interface ReportedEvent {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly kind: Report["kind"];
+  readonly tunnel?: string;
+  readonly ike?: string;
+  readonly peer?: string;
+  readonly message: string;
+}
+
+export interface Reports {
+  take(report: Report): void;
+  /** Oldest first; of one tunnel, or of all. */
+  events(tunnel?: string): readonly ReportedEvent[];
+  /** Calls for each report from now on; the result stops it. */
+  onReport(listener: (report: Report) => void): () => void;
+}
+
+/** Events kept in memory. */
+const KEPT = 1_000;
+/** Milliseconds between two lines about ignored input with the same code. */
+const IGNORED_INTERVAL = 10_000;
+/** Codes are ours and few; the bound holds even if one were made from what a peer sends. */
+const MAXIMUM_CODES = 256;
+
+export function createReports(log: Log, clock: Clock): Reports {
+  const kept: ReportedEvent[] = [];
+  const listeners = new Set<(report: Report) => void>();
+  const ignored = new Map<string, { told: number; silent: number }>();
+
+  /** How many of the code went untold since the last line; undefined: not to be told now. */
+  function untold(code: string): number | undefined {
+    const now = clock.now();
+    const entry = ignored.get(code);
+    if (entry === undefined) {
+      if (ignored.size < MAXIMUM_CODES) ignored.set(code, { told: now, silent: 0 });
+      return 0;
+    }
+    if (now - entry.told < IGNORED_INTERVAL) {
+      entry.silent++;
+      return undefined;
+    }
+    const { silent } = entry;
+    ignored.set(code, { told: now, silent: 0 });
+    return silent;
+  }
+
+  function keep(report: Report, message: string): void {
+    const { kind, tunnel, ike, peer } = report;
+    if (kept.length >= KEPT) kept.shift();
+    const about = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
+    kept.push({ time: new Date().toISOString(), kind, ...about, message });
+  }
+
+  return {
+    take(report) {
+      const { level, message, fields } = describeReport(report);
+      let line = message;
+      if (report.kind === "ignored") {
+        const silent = untold(report.code);
+        if (silent === undefined) return;
+        if (silent > 0) line = `${message} (and ${silent} more like it)`;
+      }
+      log.write(level, line, fields);
+      keep(report, line);
+      for (const listener of [...listeners]) listener(report);
+    },
+    events: (tunnel) => (tunnel === undefined ? [...kept] : kept.filter((event) => event.tunnel === tunnel)),
+    onReport(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+/** The line of a report. */
+export function describeReport(report: Report): { level: LogLevel; message: string; fields: LogFields } {
+  const { tunnel, ike, peer } = report;
+  const about: LogFields = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
+  switch (report.kind) {
+    case "story":
+      return { level: "info", message: report.story, fields: about };
+    case "ikeEstablished":
+      return {
+        level: "info",
+        message: `IKE SA established as ${report.role}`,
+        fields: { ...about, proposal: report.proposal, nat: report.nat },
+      };
+    case "childEstablished":
+      return {
+        level: "info",
+        message: `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`,
+        fields: { ...about, child: report.child, proposal: report.proposal },
+      };
+    case "childClosed":
+      return {
+        level: "info",
+        message: `child SA closed: ${report.reason}`,
+        fields: { ...about, child: report.child },
+      };
+    case "ikeClosed":
+      return { level: "info", message: `IKE SA closed: ${report.reason}`, fields: about };
+    case "failed":
+      return {
+        level: "warn",
+        message: failureSentence(report),
+        fields: { ...about, code: report.code },
+      };
+    case "ignored":
+      return { level: "warn", message: `ignored: ${report.detail}`, fields: { ...about, code: report.code } };
+  }
+}
+
+/** What went wrong and what to do about it. */
+export function failureSentence({ detail, advice }: { readonly detail: string; readonly advice: string }): string {
+  return advice === "" ? detail : `${detail.replace(/[.;\s]+$/, "")}; ${advice}`;
+}

@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { proposalKeywords } from "../../crypto/registry/proposal.js";
+import { formatAddress } from "../../esp/address.js";
+import { formatIdentity } from "../../ike/core/identity.js";
+import type { TunnelPolicy } from "../../ike/core/policy.js";
+import { accepted, oneTunnel, PSK, refused, warnings } from "./reading.js";
+
+const tunnel = (text: string): TunnelPolicy => accepted(text).policy.tunnels[0]!;
+const esp = (text: string) => tunnel(oneTunnel(text)).esp.proposals.map(proposalKeywords);
+const DEFAULT_ESP = [
+  "aes256gcm16-aes128gcm16-chacha20poly1305-x25519-ecp256-modp2048",
+  "aes256-sha256-x25519-ecp256-modp2048",
+];
+
+test("a tunnel that says nothing gets the documented defaults", () => {
+  const { policy, gateway, clampMss, psk } = accepted(oneTunnel());
+  assert.deepEqual(gateway, {
+    name: "invented",
+    ports: { ike: 500, natT: 4500 },
+    tun: { name: "causeway0", mtu: "auto" },
+    controlSocket: "/run/causeway/control.sock",
+    log: { level: "info", format: "json" },
+    leakProtection: true,
+  });
+  assert.equal(clampMss, true);
+  assert.deepEqual([...psk.keys()], ["a"]);
+  assert.deepEqual(policy.ports, { ike: 500, natT: 4500 });
+  const { ike, esp, dpd, start, close, encapsulation, localAddress, localId, peerId } = policy.tunnels[0]!;
+  assert.deepEqual({ start, close, encapsulation }, { start: "active", close: "restart", encapsulation: "auto" });
+  assert.deepEqual([localAddress, localId, peerId], [undefined, undefined, undefined]);
+  assert.deepEqual(dpd, { timeoutSeconds: 30, action: "restart" });
+  assert.deepEqual(
+    { ...ike, proposals: ike.proposals.map(proposalKeywords) },
+    {
+      version: 2,
+      proposals: [
+        "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha256-prfsha384-x25519-ecp256-modp2048",
+        "aes256-sha256-x25519-ecp256-modp2048",
+      ],
+      lifetimeSeconds: 86400,
+      keepaliveSeconds: 20,
+    },
+  );
+  assert.deepEqual(
+    { ...esp, proposals: esp.proposals.map(proposalKeywords) },
+    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024 },
+  );
+});
+
+test("everything that a tunnel says is taken", () => {
+  const read = tunnel(
+    oneTunnel(
+      `    local_id: gw.example.com
+    peer_id: "keyid:branch"
+    start: passive
+    close: none
+    encapsulation: udp
+    ike: { proposals: [aes128-sha256-modp2048], lifetime: 4h, rekey_margin: 90s, keepalive: off }
+    esp: { proposals: [aes128gcm16], lifetime: 30m, rekey_margin: 60, volume: 1800MiB, replay_window: 64, mss_clamp: true }
+    dpd: off`,
+      "gateway: { address: 203.0.113.1 }",
+    ),
+  );
+  assert.equal(formatIdentity(read.localId!), "gw.example.com");
+  assert.equal(formatIdentity(read.peerId!), "keyid:branch");
+  assert.equal(formatAddress(read.localAddress!), "203.0.113.1");
+  assert.deepEqual([read.start, read.close, read.encapsulation, read.dpd], ["passive", "none", "udp", undefined]);
+  assert.deepEqual([read.ike.lifetimeSeconds, read.ike.rekeyMarginSeconds, read.ike.keepaliveSeconds], [14400, 90, 0]);
+  assert.deepEqual(
+    [read.esp.lifetimeSeconds, read.esp.rekeyMarginSeconds, read.esp.volumeOctets, read.esp.replayWindow],
+    [1800, 60, 1800 * 2 ** 20, 64],
+  );
+});
+
+test("durations and sizes are read in every unit", () => {
+  for (const [written, seconds] of [
+    ["90s", 90],
+    ["15m", 900],
+    ["1h", 3600],
+    ["7d", 604800],
+    ["200", 200],
+  ] as const)
+    assert.equal(tunnel(oneTunnel(`    ike: { lifetime: ${written} }`)).ike.lifetimeSeconds, seconds);
+  for (const [written, octets] of [
+    ["2560KiB", 2621440],
+    ["3MiB", 3145728],
+    ["1GiB", 2 ** 30],
+    ["3000000", 3000000],
+  ] as const)
+    assert.equal(tunnel(oneTunnel(`    esp: { volume: ${written} }`)).esp.volumeOctets, octets);
+});
+
+test("defaults are inherited key by key, and a tunnel's own word wins", () => {
+  const { policy } = accepted(`version: 1
+defaults:
+  psk: ${PSK}
+  start: passive
+  ike: { lifetime: 2h, keepalive: 30s }
+  esp: { lifetime: 20m, pfs: off }
+  dpd: { timeout: 60s, action: clear }
+  policies: [{ local: [192.168.1.0/24], peer: [10.1.0.0/16] }]
+tunnels:
+  - { name: a, peer: 198.51.100.1 }
+  - name: b
+    peer: 198.51.100.2
+    start: active
+    ike: { lifetime: 3h }
+    esp: { pfs: [ecp256] }
+    dpd: { timeout: 90s }
+    policies: [{ local: [192.168.1.0/24], peer: [10.2.0.0/16] }]
+  - { name: c, peer: 198.51.100.3, dpd: off, policies: [{ local: [192.168.1.0/24], peer: [10.3.0.0/16] }] }
+`);
+  const [a, b, c] = policy.tunnels;
+  assert.deepEqual([a!.start, b!.start], ["passive", "active"]);
+  assert.deepEqual([a!.ike.lifetimeSeconds, b!.ike.lifetimeSeconds, b!.ike.keepaliveSeconds], [7200, 10800, 30]);
+  assert.deepEqual([a!.esp.lifetimeSeconds, b!.esp.lifetimeSeconds], [1200, 1200]);
+  assert.deepEqual(a!.esp.proposals[0]!.keyExchange, []);
+  assert.deepEqual(b!.esp.proposals[0]!.keyExchange.map(({ name }) => name).length, 1);
+  assert.deepEqual(
+    [a!.dpd, b!.dpd, c!.dpd],
+    [{ timeoutSeconds: 60, action: "clear" }, { timeoutSeconds: 90, action: "clear" }, undefined],
+  );
+  assert.equal(policy.tunnels.length, 3);
+});
+
+test("PFS groups go to every ESP proposal that names none", () => {
+  assert.deepEqual(esp("    esp: { proposals: [aes256gcm16, aes128-sha256] }"), [
+    "aes256gcm16-x25519-ecp256-modp2048",
+    "aes128-sha256-x25519-ecp256-modp2048",
+  ]);
+  assert.deepEqual(esp("    esp: { proposals: [aes256gcm16, aes128-sha256-modp3072] }"), [
+    "aes256gcm16-x25519-ecp256-modp2048",
+    "aes128-sha256-modp3072",
+  ]);
+  assert.deepEqual(esp("    esp: { proposals: [aes256gcm16], pfs: [modp2048, x25519] }"), [
+    "aes256gcm16-modp2048-x25519",
+  ]);
+  assert.deepEqual(esp("    esp: { proposals: [aes256gcm16-modp2048], pfs: [dh14] }"), ["aes256gcm16-modp2048"]);
+  assert.deepEqual(esp("    esp: { proposals: [aes256gcm16], pfs: off }"), ["aes256gcm16"]);
+  assert.deepEqual(esp("    esp: { pfs: off }"), ["aes256gcm16-aes128gcm16-chacha20poly1305", "aes256-sha256"]);
+  assert.deepEqual(esp("    esp: { pfs: [ecp384] }")[1], "aes256-sha256-ecp384");
+});
+
+test("a group in a proposal wins over an inherited pfs, and contradicts one beside it", () => {
+  const inherited = oneTunnel("    esp: { proposals: [aes256gcm16-modp3072] }", "defaults: { esp: { pfs: [x25519] } }");
+  assert.deepEqual(tunnel(inherited).esp.proposals.map(proposalKeywords), ["aes256gcm16-modp3072"]);
+  const [error] = refused(oneTunnel("    esp: { proposals: [aes256gcm16-modp3072], pfs: [x25519] }"));
+  assert.match(error!.message, /names its PFS group \(modp3072\) and pfs beside it says x25519; keep one of the two/);
+});
+
+test("extended sequence numbers follow esn, the proposal's own word, and the replay window", () => {
+  const extended = (text: string) =>
+    tunnel(oneTunnel(`    esp: ${text}`)).esp.proposals.map(({ sequence }) => sequence.map(({ extended }) => extended));
+  assert.deepEqual(extended("{ proposals: [aes256gcm16] }"), [[true, false]]);
+  assert.deepEqual(extended("{ proposals: [aes256gcm16], esn: on }"), [[true]]);
+  assert.deepEqual(extended("{ proposals: [aes256gcm16], esn: off }"), [[false]]);
+  assert.deepEqual(extended("{ proposals: [aes256gcm16], esn: false }"), [[false]]);
+  assert.deepEqual(extended("{ proposals: [aes256gcm16-esn, aes256gcm16-noesn], esn: auto }"), [[true], [false]]);
+  assert.deepEqual(extended("{ proposals: [aes256gcm16], replay_window: 0 }"), [[false]]);
+});
+
+test("where there is nobody to call, DPD restart means clear", () => {
+  assert.equal(tunnel(oneTunnel("    start: passive")).dpd?.action, "clear");
+  assert.equal(tunnel(oneTunnel("    start: passive").replace("198.51.100.2", "any")).dpd?.action, "clear");
+});
+
+test("short lifetimes earn warnings below 60 s for IKE and 180 s for ESP", () => {
+  const told = (text: string) => warnings(oneTunnel(text)).map(({ path }) => path);
+  assert.deepEqual(told("    ike: { lifetime: 59s }\n    esp: { lifetime: 179 }"), [
+    "tunnels[0].ike.lifetime",
+    "tunnels[0].esp.lifetime",
+  ]);
+  assert.deepEqual(told("    ike: { lifetime: 60s }\n    esp: { lifetime: 180 }"), []);
+});
+
+test("two tunnels with one pair of identities earn a warning", () => {
+  const two = (more: string) => `version: 1
+defaults: { psk: ${PSK}, peer_id: hub.example.com }
+tunnels:
+  - { name: a, peer: 198.51.100.1, policies: [{ local: [192.168.1.0/24], peer: [10.1.0.0/16] }] }
+  - { name: b, peer: 198.51.100.2, policies: [{ local: [192.168.1.0/24], peer: [10.2.0.0/16] }]${more} }
+`;
+  const [warning, ...more] = warnings(two(""));
+  assert.deepEqual([warning?.path, warning?.line, more.length], ["tunnels[1]", 5, 0]);
+  assert.match(warning!.message, /tunnels a and b have the same identities .*hub\.example\.com/);
+  assert.deepEqual(warnings(two(", local_id: second.example.com")), []);
+});
+
+test("an outer address on no interface earns a warning with the remedy", () => {
+  const [warning] = warnings(oneTunnel("", "gateway: { address: 203.0.113.99 }"));
+  assert.equal(warning?.path, "gateway.address");
+  assert.match(warning!.message, /203\.0\.113\.99 is on no interface.*local_id/);
+  assert.deepEqual(warnings(oneTunnel("", "gateway: { address: 203.0.113.1 }")), []);
+});
+
+test("no tunnels at all is a warning", () => {
+  assert.equal(warnings("version: 1\n").length, 1);
+  assert.equal(warnings("version: 1\ntunnels: []\n").length, 1);
+});
+
+test("the MSS clamp is one for all tunnels", () => {
+  assert.equal(accepted(oneTunnel("    esp: { mss_clamp: false }")).clampMss, false);
+  const [error] = refused(`${oneTunnel("    esp: { mss_clamp: false }")}
+  - { name: b, peer: 198.51.100.3, psk: ${PSK}, policies: [{ local: [192.168.1.0/24], peer: [10.2.0.0/16] }] }
+`);
+  assert.match(error!.message, /differ in mss_clamp are not supported yet/);
+});

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { accepted, oneTunnel, refused } from "./reading.js";
+
+/** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
+const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
+  ["start", "start: on-traffic"],
+  ["close", "close: on-traffic"],
+  ["dpd.action", "dpd: { action: on-traffic }"],
+  ["routes", "routes: [10.0.0.0/8]"],
+  ["legacy", "legacy: true"],
+  ["ike.version", "ike: { version: 1 }"],
+  ["ike.exchange", "ike: { exchange: aggressive }"],
+  ["ike.volume", "ike: { volume: 1843200KiB }"],
+  ["ike.fragmentation", "ike: { fragmentation: auto }"],
+  ["ike.mobike", "ike: { mobike: true }"],
+  ["ike.reauth", "ike: { reauth: true }"],
+  ["ike.proposals[0]", "ike: { proposals: [3des-sha1-modp1024] }"],
+  ["esp.pfs[0]", "esp: { pfs: [modp768] }"],
+  ["esp.pfs_check", "esp: { pfs_check: true }"],
+  ["esp.mtu", "esp: { mtu: 1400 }"],
+  ["esp.dscp", "esp: { dscp: 46 }"],
+  ["esp.df", "esp: { df: clear }"],
+  ["esp.tfc_padding", "esp: { tfc_padding: 1400 }"],
+  ["esp.proposals[0]", "esp: { proposals: [sm4-sm3] }"],
+  ["profile", "profile: aws"],
+  ["numbering", "numbering: gmt0022"],
+  ["split", "split: always"],
+  ["split", "split: never"],
+  ["duplicates", "duplicates: keep"],
+  ["duplicates", "duplicates: never"],
+  ["tun", "tun: cw-a"],
+  ["inner_address", "inner_address: 169.254.0.1/30"],
+  ["table", "table: 220"],
+  ["metric", "metric: 10"],
+  ["group", "group: site"],
+  ["priority", "priority: 1"],
+  ["health_check", "health_check: { peer: 169.254.128.2 }"],
+  ["bandwidth", "bandwidth: 10Mbit"],
+  ["bypass", "bypass: [10.0.0.0/8]"],
+  ["drop", "drop: [10.0.0.0/8]"],
+  ["local_id", "local_id: 'CN=gw, O=Example'"],
+];
+
+const GATEWAY_KEYS: readonly (readonly [path: string, text: string])[] = [
+  ["http", 'http: { listen: "127.0.0.1:9500" }'],
+  ["dataplane.workers", "dataplane: { workers: 2 }"],
+  ["state_dir", "state_dir: /var/lib/causeway"],
+  ["numbering", "numbering: gmt0022"],
+  ["bandwidth", "bandwidth: 1Gbit"],
+  ["alarms", "alarms: [{ when: down }]"],
+];
+
+test("a key of a tunnel whose feature is missing is refused by name, in the tunnel and in defaults", () => {
+  for (const [path, text] of TUNNEL_KEYS)
+    for (const [where, file] of [
+      [`tunnels[0].${path}`, oneTunnel(`    ${text}`)],
+      [`defaults.${path}`, oneTunnel("", `defaults: { ${text} }`)],
+    ] as const) {
+      const errors = refused(file);
+      assert.deepEqual([errors.length, errors[0]!.path], [1, where], text);
+      assert.match(errors[0]!.message, /not supported yet/, text);
+    }
+});
+
+test("a key of the gateway whose feature is missing is refused by name", () => {
+  for (const [path, text] of GATEWAY_KEYS) {
+    const errors = refused(oneTunnel("", `gateway: { ${text} }`));
+    assert.deepEqual([errors.length, errors[0]!.path], [1, `gateway.${path}`], text);
+    assert.match(errors[0]!.message, /not supported yet/, text);
+  }
+});
+
+test("values that ask for nothing are accepted", () => {
+  accepted(
+    oneTunnel(
+      `    legacy: false
+    routes: []
+    bypass: []
+    drop: []
+    split: auto
+    duplicates: replace
+    health_check: off
+    bandwidth: off
+    ike: { version: 2, exchange: main, volume: off, fragmentation: off, mobike: false, reauth: false }
+    esp: { volume: off, pfs_check: false, mtu: auto, dscp: copy, tfc_padding: off }`,
+      "gateway: { http: off, dataplane: { workers: 1 }, bandwidth: off, alarms: [] }",
+    ),
+  );
+});

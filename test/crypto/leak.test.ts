@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { backendsOf, createSealer, keyLengths } from "../../crypto/backends.js";
+import { createArena } from "../../crypto/openssl/arena.js";
+import { ENCRYPTION_ROWS } from "../../crypto/registry/encryption.js";
+import { AUTH_HMAC_SHA2_256_128 } from "../../crypto/registry/integrity.js";
+import type { SealerSpec } from "../../crypto/registry/row.js";
+import { secret } from "../../crypto/secret.js";
+
+const CYCLES = 10_000;
+
+for (const encryption of ENCRYPTION_ROWS.filter((row) => backendsOf(row).includes("openssl"))) {
+  test(`${encryption.name}: ${CYCLES} OpenSSL sealers, created and freed, leave no memory behind`, () => {
+    const arena = createArena(65536);
+    const start = arena.alloc(256);
+    const spec: SealerSpec = {
+      encryption,
+      keyBits: 256,
+      ...(encryption.aead ? {} : { integrity: AUTH_HMAC_SHA2_256_128 }),
+    };
+    const { encryptionBytes, integrityBytes } = keyLengths(spec);
+    const keys = {
+      encryption: secret(new Uint8Array(encryptionBytes)),
+      integrity: secret(new Uint8Array(integrityBytes)),
+    };
+    const cycle = () => {
+      const sealer = createSealer(arena, spec, keys, "openssl");
+      sealer.sealAt(start, 8, start + 8, 64, -1);
+      assert.ok(sealer.openAt(start, 8, start + 8, 64, -1, start + 128));
+      sealer.free();
+    };
+    for (let i = 0; i < CYCLES; i++) cycle(); // the allocator and the compiler settle
+    const arenaBefore = arena.free();
+    const before = nativeBytes();
+    for (let i = 0; i < CYCLES; i++) cycle();
+    assert.equal(arena.free(), arenaBefore, "arena memory is taken once, not per sealer");
+    // A context that was not freed would weigh at least 500 octets.
+    assert.ok(nativeBytes() - before < CYCLES * 400, `native memory grew by ${nativeBytes() - before} octets`);
+  });
+}
+
+/** Resident memory outside JavaScript's own heap. */
+function nativeBytes(): number {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return rss - heapTotal - external;
+}

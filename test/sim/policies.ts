@@ -1,0 +1,80 @@
+/** Policies for simulated gateways, as src/config would make them. */
+import { parseEspProposal, parseIkeProposal } from "../../crypto/registry/proposal.js";
+import { type Address, parseAddress, parsePrefix } from "../../esp/address.js";
+import { selectorFromPrefix } from "../../esp/selector.js";
+import { parseIdentity } from "../../ike/core/identity.js";
+import type { Mapping, Policy, TunnelPolicy } from "../../ike/core/policy.js";
+
+export interface SideOptions {
+  readonly localId: string;
+  readonly peerId: string;
+  /** Absent: any. */
+  readonly peer?: Address;
+  readonly local: Address;
+  readonly start: TunnelPolicy["start"];
+  /** "10.1.0.0/16 10.2.0.0/16": ours, the peer's; one list for each entry. */
+  readonly entries: readonly (readonly string[])[];
+  readonly ikeProposals: readonly string[];
+  readonly espProposals: readonly string[];
+  readonly ikeLifetimeSeconds: number;
+  readonly childLifetimeSeconds: number;
+  readonly encapsulation?: "auto" | "udp";
+  readonly close?: TunnelPolicy["close"];
+  readonly dpdSeconds?: number;
+  readonly dpdAction?: "clear" | "restart" | "on-traffic";
+  readonly halfOpen?: number;
+}
+
+/** A gateway with the one tunnel "t". */
+export function onePolicy(options: SideOptions): Policy {
+  const mappings: Mapping[] = [];
+  const entries = options.entries.map((lines) => {
+    const first = mappings.length;
+    for (const line of lines) {
+      const [local, peer] = line.split(" ").map((prefix) => selectorFromPrefix(parsePrefix(prefix)));
+      mappings.push({ local: local!, peer: peer! });
+    }
+    return { first, count: lines.length };
+  });
+  const tunnel: TunnelPolicy = {
+    name: "t",
+    peer: options.peer === undefined ? { kind: "any" } : { kind: "address", address: options.peer },
+    localAddress: options.local,
+    localId: parseIdentity(options.localId),
+    peerId: parseIdentity(options.peerId),
+    start: options.start,
+    close: options.close ?? "restart",
+    encapsulation: options.encapsulation ?? "auto",
+    mappings,
+    entries,
+    ike: {
+      version: 2,
+      proposals: options.ikeProposals.map(parseIkeProposal),
+      lifetimeSeconds: options.ikeLifetimeSeconds,
+      keepaliveSeconds: 20,
+    },
+    esp: {
+      proposals: options.espProposals.map(parseEspProposal),
+      lifetimeSeconds: options.childLifetimeSeconds,
+      volumeOctets: 0,
+      replayWindow: 64,
+    },
+    dpd: { timeoutSeconds: options.dpdSeconds ?? 60, action: options.dpdAction ?? "restart" },
+  };
+  const halfOpen = options.halfOpen ?? 64;
+  return {
+    tunnels: [tunnel],
+    ports: { ike: 500, natT: 4500 },
+    limits: { halfOpen, halfOpenPerAddress: halfOpen },
+  };
+}
+
+/** The same tunnel seen from the other side: the mappings turned round. */
+export function mirrored(entries: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return entries.map((lines) => lines.map((line) => line.split(" ").reverse().join(" ")));
+}
+
+export const ADDRESS_A = parseAddress("192.0.2.1");
+export const ADDRESS_B = parseAddress("198.51.100.2");
+/** Of the NAT in front of A. */
+export const ADDRESS_NAT = parseAddress("203.0.113.9");
