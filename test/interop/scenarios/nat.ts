@@ -1,5 +1,5 @@
 /** A router between the gateways that translates address and port of the side behind it. */
-import { life, ping, rekey, remap, type Scenario, transfer } from "../scenario.js";
+import { deleteBy, life, ping, rekey, remap, type Scenario, transfer } from "../scenario.js";
 
 const common = { tier: "ci", encapsulation: "udp", ike: "aes256-sha256-x25519", esp: "aes256gcm16" } as const;
 
