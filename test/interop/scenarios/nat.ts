@@ -1,5 +1,5 @@
 /** A router between the gateways that translates address and port of the side behind it. */
-import { deleteBy, life, ping, rekey, remap, type Scenario, transfer } from "../scenario.js";
+import { deleteBy, life, ping, reconnect, rekey, remap, type Scenario, transfer } from "../scenario.js";
 
 const common = { tier: "ci", encapsulation: "udp", ike: "aes256-sha256-x25519", esp: "aes256gcm16" } as const;
 
@@ -20,11 +20,18 @@ export const natUserspace: readonly Scenario[] = [
     role: "responder",
     behindNat: "peer",
     steps: [
-      ...life("responder", 20),
+      ping("ours"),
+      transfer("ours", 20),
+      transfer("peer", 20),
+      rekey("child", "ours"),
+      rekey("ike", "peer"),
       remap("peer"),
       transfer("ours", 5),
       remap("peer"),
-      rekey("child", "ours"),
+      rekey("child", "peer"),
+      rekey("ike", "ours"),
+      deleteBy("peer"),
+      reconnect("peer"),
       ping("ours"),
     ],
   },
