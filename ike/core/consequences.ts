@@ -41,8 +41,7 @@ function perform(
         draft.effects.push(effect);
         break;
       case "useChild":
-        draft.effects.push(effect);
-        noteUse(draft, effect.id);
+        useChild(draft, effect.id);
         break;
       case "removeChild":
         draft.effects.push(effect);
@@ -54,11 +53,14 @@ function perform(
   }
 }
 
-function noteUse(draft: Draft, id: ChildId): void {
-  const owner = draft.childOwner(id);
-  const pair = owner?.children.get(id)?.pair;
+/** Told to the data plane once: a child that the mappings fell back on needs no switch when its time comes. */
+function useChild(draft: Draft, id: ChildId): void {
+  const pair = draft.childOwner(id)?.children.get(id)?.pair;
   const state = pair && draft.tunnels.get(pair.tunnel);
-  if (pair !== undefined && state !== undefined) draft.setTunnel(pair.tunnel, withUse(state, pair.mappings, id));
+  if (pair === undefined || state === undefined || pair.mappings.every((mapping) => state.using.get(mapping) === id))
+    return;
+  draft.effects.push({ kind: "useChild", id });
+  draft.setTunnel(pair.tunnel, withUse(state, pair.mappings, id));
 }
 
 /** The mappings of a child that is gone send on another live one, if there is one (`architecture.md` section 9, 13). */
@@ -72,8 +74,7 @@ function fallBack(draft: Draft, id: ChildId): void {
     for (const mapping of orphans) {
       const heir = draft.liveChild(name, mapping);
       if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
-      draft.effects.push({ kind: "useChild", id: heir });
-      noteUse(draft, heir);
+      useChild(draft, heir);
     }
   }
 }

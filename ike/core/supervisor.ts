@@ -108,6 +108,13 @@ export function withTrouble(state: TunnelState, mapping: number, trouble: Mappin
   return { ...state, troubles: new Map(state.troubles).set(mapping, trouble) };
 }
 
+/** Something carries the mapping again. */
+export function withoutTrouble(state: TunnelState, mapping: number): TunnelState {
+  const troubles = new Map(state.troubles);
+  troubles.delete(mapping);
+  return { ...state, troubles };
+}
+
 /** The mappings send on this child now; their troubles are over. */
 export function withUse(state: TunnelState, mappings: readonly number[], child: ChildId): TunnelState {
   const using = new Map(state.using);
