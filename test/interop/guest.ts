@@ -23,7 +23,7 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
   await mkdir(folder, { recursive: true });
   const version = readdirSync(MODULES)[0];
   if (version === undefined) throw new Error(`no kernel modules in ${MODULES}`);
-  const devices = GUEST_TAPS.map((tap, index) => `vec${index}:transport=tap,ifname=${tap},depth=256`);
+  const devices = GUEST_TAPS.map((tap, index) => `vec${index}:transport=tap,ifname=${tap}`);
   const machine = start(
     topology.namespaces.inside(
       NAMESPACE.peer,

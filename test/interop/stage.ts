@@ -21,7 +21,7 @@ export interface OpenStage {
 }
 
 /** `CAUSEWAY_INTEROP_CONTROL=1`: strongSwan on both ends, which tells a fault of the harness or of a peer from one of ours. */
-const CONTROL = process.env["CAUSEWAY_INTEROP_CONTROL"] === "1";
+export const CONTROL = process.env.CAUSEWAY_INTEROP_CONTROL === "1";
 
 export async function openStage(kind: PeerKind, options: { readonly router: boolean }): Promise<OpenStage> {
   const folder = await mkdtemp(join(tmpdir(), "causeway-interop-"));
