@@ -31,6 +31,7 @@ import {
   type Established,
   hasKeys,
   type IkeSa,
+  type In,
   type Keyed,
   type KeyedSa,
   type PeerRequest,
@@ -70,8 +71,7 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "established":
       return onEstablishedTick(sa, ctx);
     case "initSent":
-      if (now >= sa.offer.giveUpAt)
-        return failed(sa, "TIMEOUT", sa.offer.refusal ?? "the peer does not answer IKE_SA_INIT");
+      if (now >= sa.offer.giveUpAt) return initTimeout(sa);
       if (now < sa.request.nextAt) return stepTo(sa);
       return stepTo(
         { ...sa, request: sentAgain(sa.request, now) },
@@ -180,13 +180,7 @@ function lowest({ negotiated: { ni, nr } }: Established): Uint8Array {
 // --- the stations ------------------------------------------------------------------------------------------------
 
 /** Before there are keys: the answer to our IKE_SA_INIT, by anybody. */
-function onPlain(
-  sa: Extract<IkeSa, { phase: "initSent" }>,
-  message: Message,
-  bytes: Uint8Array,
-  path: Path,
-  ctx: SaContext,
-): Step {
+function onPlain(sa: In<"initSent">, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
   const { header } = message;
   const rows = rowsFor(sa.phase, header.exchange, header.response);
   if (rows.length === 0 || header.fromInitiator || header.messageId !== 0)
@@ -319,6 +313,13 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
     window,
   };
   return onDatagram(keyed, decodeMessage(parked.bytes), parked.bytes, parked.path, ctx);
+}
+
+/** What was told when it came is believed now; silence is told now. */
+function initTimeout(sa: In<"initSent">): Step<undefined> {
+  const { refusal, tunnel } = sa.offer;
+  if (refusal !== undefined) return stepTo(undefined, { kind: "lost", tunnel, cause: "failed", reason: refusal });
+  return failed(sa, "TIMEOUT", "the peer does not answer IKE_SA_INIT");
 }
 
 function authTimeout(sa: AuthSent): Step<undefined> {
