@@ -27,6 +27,7 @@ import { contextOf } from "./sight.js";
 import { resolved, supervise } from "./supervise.js";
 import { wantDown, wantUp } from "./supervisor.js";
 import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
+import { tunnelsDue } from "./tunnel-deadlines.js";
 import type { Context, Effect, Event, Wish } from "./types.js";
 
 /** One event. Deterministic; the given endpoint stays as it is, also when this throws (which would be our bug). */
@@ -196,7 +197,7 @@ function tick(draft: Draft, ctx: SaContext): void {
     const at = saDeadline(sa, ctx.sight.tunnel);
     if (at !== undefined && at <= ctx.now && draft.sas.get(sa.key) === sa) apply(draft, sa, onTick(sa, ctx), ctx);
   }
-  for (const [name, state] of draft.tunnels) if (state.want === "up") draft.touched.add(name);
+  for (const name of tunnelsDue(draft, ctx.now)) draft.touched.add(name);
 }
 
 // --- wishes ----------------------------------------------------------------------------------------------------------
