@@ -4,7 +4,7 @@ import type { ChildId } from "../../esp/sa.js";
 import type { SaContext, Step } from "../v2/context.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
-import { follow, onAlive, onFirstInbound, onLimit } from "../v2/life.js";
+import { follow, onAlive, onChildRefused, onFirstInbound, onLimit } from "../v2/life.js";
 import { type Established, establishedOf, isHalfOpen } from "../v2/state.js";
 import {
   drop,
@@ -77,6 +77,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       return;
     case "limit":
       onChild(draft, event.child, ctx, (sa) => onLimit(sa, event.child, event.limit, ctx));
+      return;
+    case "childRefused":
+      onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
       return;
     case "moved":
       onChild(draft, event.child, ctx, (sa) => follow({ ...sa, lastAlive: ctx.now }, event.path, ctx));

@@ -292,3 +292,15 @@ test("a public value that is not valid fails the rekey alone", () => {
   pair.pass(30_000);
   assertMirrored(pair.a, pair.b);
 });
+
+test("a child that the data plane refuses ends at both ends, is told, and is asked for again after a pause", () => {
+  const pair = establishedPair();
+  pair.handle(pair.a, { kind: "childRefused", child: 1, reason: "no socket has the address 192.0.2.1" });
+  assert.equal(pair.a.children.size, 0);
+  assert.match(view(pair.a).children[0]!.reason, /no socket has the address/);
+  assert(reportsOf(pair.a, "failed").some(({ code }) => code === "DATAPLANE_REFUSED"));
+  pair.pass(100);
+  assert.equal(pair.b.children.size, 0, "the peer is told");
+  pair.pass(120_000);
+  assertMirrored(pair.a, pair.b);
+});
