@@ -9,18 +9,10 @@
  * whatever happens. What this host knows about its mirrors and certificates is lent to it while it runs: npm's configuration,
  * apt's proxies, /etc/ssl/certs. Nothing of that is written into the repository.
  */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { installPackages } from "./peers.mjs";
 import { ask, find, isRoot, launch, must, root } from "./process.mjs";
 import { writeSection } from "./test-report.mjs";
@@ -177,7 +169,7 @@ function report() {
       `(debootstrap, minbase) with Node.js ${process.versions.node}, npm ${npm} and iproute2, kernel ${release()}. Its last lines:`,
     "",
     "```",
-    ...lines.map((line) => line.replaceAll(/\u001b\[[\d;]*m/g, "").trimEnd()),
+    ...lines.map((line) => stripVTControlCharacters(line).trimEnd()),
     "```",
   ]);
 }
