@@ -1,6 +1,7 @@
 /**
  * What becomes of the core's typed reports: a line of the log, and an entry in the bounded list of events that explains
- * the present state of a tunnel. Inputs that changed nothing are counted, and told at a limited rate.
+ * the present state of a tunnel. What strangers can
+ * cause is counted, and told at a limited rate.
  */
 import type { Report } from "../ike/core/report.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
@@ -26,31 +27,32 @@ export interface Reports {
 
 /** Events kept in memory. */
 const KEPT = 1_000;
-/** Milliseconds between two lines about ignored input with the same code. */
-const IGNORED_INTERVAL = 10_000;
+/** Milliseconds in which reports of one code are told up to their allowance, and then only counted. */
+const INTERVAL = 10_000;
+/** Lines per interval and code: about input that changed nothing, and about peers that have not proved who they are. */
+const ALLOWANCE = { ignored: 1, unproved: 50 } as const;
 /** Codes are ours and few; the bound holds even if one were made from what a peer sends. */
 const MAXIMUM_CODES = 256;
 
 export function createReports(log: Log, clock: Clock): Reports {
   const kept: ReportedEvent[] = [];
   const listeners = new Set<(report: Report) => void>();
-  const ignored = new Map<string, { told: number; silent: number }>();
+  const counted = new Map<string, { since: number; told: number; silent: number }>();
 
-  /** How many of the code went untold since the last line; undefined: not to be told now. */
-  function untold(code: string): number | undefined {
+  /** How many of the code went untold in the interval before; undefined: this one is not to be told. */
+  function untold(code: string, allowance: number): number | undefined {
     const now = clock.now();
-    const entry = ignored.get(code);
-    if (entry === undefined) {
-      if (ignored.size < MAXIMUM_CODES) ignored.set(code, { told: now, silent: 0 });
+    const entry = counted.get(code);
+    if (entry === undefined || now - entry.since >= INTERVAL) {
+      if (entry !== undefined || counted.size < MAXIMUM_CODES) counted.set(code, { since: now, told: 1, silent: 0 });
+      return entry?.silent ?? 0;
+    }
+    if (entry.told < allowance) {
+      entry.told++;
       return 0;
     }
-    if (now - entry.told < IGNORED_INTERVAL) {
-      entry.silent++;
-      return undefined;
-    }
-    const { silent } = entry;
-    ignored.set(code, { told: now, silent: 0 });
-    return silent;
+    entry.silent++;
+    return undefined;
   }
 
   function keep(report: Report, message: string): void {
@@ -64,8 +66,9 @@ export function createReports(log: Log, clock: Clock): Reports {
     take(report) {
       const { level, message, fields } = describeReport(report);
       let line = message;
-      if (report.kind === "ignored") {
-        const silent = untold(report.code);
+      const limit = limitOf(report);
+      if (limit !== undefined) {
+        const silent = untold(limit.code, limit.allowance);
         if (silent === undefined) return;
         if (silent > 0) line = `${message} (and ${silent} more like it)`;
       }
@@ -79,6 +82,13 @@ export function createReports(log: Log, clock: Clock): Reports {
       return () => void listeners.delete(listener);
     },
   };
+}
+
+/** What anybody can cause by sending packets may not fill the log. */
+function limitOf(report: Report): { code: string; allowance: number } | undefined {
+  if (report.kind === "ignored") return { code: report.code, allowance: ALLOWANCE.ignored };
+  if (report.tunnel !== undefined) return undefined;
+  return { code: report.kind === "failed" ? `failed ${report.code}` : report.kind, allowance: ALLOWANCE.unproved };
 }
 
 /** The line of a report. */
@@ -98,7 +108,12 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
       return {
         level: "info",
         message: `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`,
-        fields: { ...about, child: report.child, proposal: report.proposal },
+        fields: {
+          ...about,
+          child: report.child,
+          ...(report.replaces !== undefined && { replaces: report.replaces }),
+          proposal: report.proposal,
+        },
       };
     case "childClosed":
       return {

@@ -21,6 +21,8 @@ export type Report = Base &
     | {
         readonly kind: "childEstablished";
         readonly child: ChildId;
+        /** The child whose place it takes. */
+        readonly replaces?: ChildId;
         readonly proposal: string;
         readonly local: readonly string[];
         readonly remote: readonly string[];

@@ -108,7 +108,11 @@ export function withTrouble(state: TunnelState, mapping: number, trouble: Mappin
   return { ...state, troubles: new Map(state.troubles).set(mapping, trouble) };
 }
 
-/** Something carries the mapping again. */
+/** Its time has come: it is being asked for. */
+export function withAsking(state: TunnelState, mapping: number, { reason, attempts }: MappingTrouble): TunnelState {
+  return withTrouble(state, mapping, { reason, attempts, asking: true });
+}
+
 export function withoutTrouble(state: TunnelState, mapping: number): TunnelState {
   const troubles = new Map(state.troubles);
   troubles.delete(mapping);

@@ -166,9 +166,10 @@ function finish(
   ctx: SaContext,
 ): Step<Established> {
   const facts = { suite, spiIn, spiOut, ni, nr, selectors, asked: true, ...(sharedSecret && { sharedSecret }) };
-  const child = makeChild(sa, facts, ctx);
+  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
+  const made = makeChild(sa, facts, ctx);
+  const child = old === undefined ? made : { ...made, replaces: old.id };
   const added = withChild(withoutTask(sa), child);
-  const old = purpose.do === "rekey" ? added.children.get(purpose.child) : undefined;
   const next = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
   return stepTo<Established>(
     next,

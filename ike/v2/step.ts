@@ -27,7 +27,7 @@ import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.
 import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
 import { ikeRekeyBroken, onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
-import { match } from "./row.js";
+import { match, type Row } from "./row.js";
 import {
   type AuthSent,
   type Established,
@@ -195,7 +195,7 @@ function onPlain(
     return ignore(sa, "unexpected", `${header.exchange} is not the answer to IKE_SA_INIT`);
   return guarded(sa, { exchange: "IKE_SA_INIT", response: true, authenticated: false }, undefined, ctx, () => {
     const { row, message: received } = match(rows, message.payloads, { header, path, bytes });
-    return told(sa, row.story, row.run(sa, received, ctx));
+    return told(sa, row, row.run(sa, received, ctx));
   });
 }
 
@@ -217,7 +217,7 @@ function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Pat
       if (rows.length === 0)
         return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
-      return told(here, row.story, row.run(here, received, ctx));
+      return told(here, row, row.run(here, received, ctx));
     });
   });
 }
@@ -230,7 +230,8 @@ function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
   return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
 }
 
-function told(sa: IkeSa, story: string, step: Step): Step {
+function told(sa: IkeSa, { story, routine }: Row, step: Step): Step {
+  if (routine) return step;
   return { sa: step.sa, effects: [report(sa, { kind: "story", story }), ...step.effects] };
 }
 

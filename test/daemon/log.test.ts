@@ -89,6 +89,21 @@ test("input that changed nothing is told at once, then at most every 10 s with h
   assert.match(lines[2]!, /bad truncated \(and 999 more like it\)/);
 });
 
+test("what strangers cause is told fifty times in 10 s, and a tunnel's own story always", () => {
+  const { lines, log } = collect("text");
+  const { clock, advance } = manualClock();
+  const reports = createReports(log, clock);
+  for (let i = 0; i < 1_000; i++) reports.take({ kind: "failed", code: "INVALID_SYNTAX", detail: "bad", advice: "" });
+  assert.equal(lines.length, 50);
+  for (let i = 0; i < 1_000; i++) reports.take({ kind: "story", story: "a peer asks for an IKE SA" });
+  assert.equal(lines.length, 100);
+  for (let i = 0; i < 100; i++) reports.take({ kind: "story", tunnel: "site", story: "goes on" });
+  assert.equal(lines.length, 200);
+  advance(10_000);
+  reports.take({ kind: "failed", code: "INVALID_SYNTAX", detail: "bad", advice: "" });
+  assert.match(lines.at(-1)!, /bad \(and 950 more like it\)/);
+});
+
 test("the list of events is bounded", () => {
   const { log } = collect("text");
   const reports = createReports(log, manualClock().clock);
