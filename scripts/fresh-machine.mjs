@@ -22,7 +22,8 @@ const COMMANDS = {
   test: { argv: ["npm", "test"], seconds: 3600 },
 };
 const DEFAULT_MIRROR = "http://deb.debian.org/debian";
-const CLONE = "/root/causeway";
+/** Readable for everybody, as the tests of what an ordinary user can do need it. */
+const CLONE = "/srv/causeway";
 /** Settings of this host's environment that the commands need to reach npm's registry and Debian's mirror. */
 const LENT_ENVIRONMENT =
   /^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_(registry|cafile|proxy|https_proxy|noproxy|strict_ssl))$/i;
