@@ -188,7 +188,9 @@ const tunnelShape = {
   encapsulation: choice(["auto", "udp"]).exactOptional(),
   policies: list("blocks with local and peer", policy).exactOptional(),
   routes: emptyOnly("route mode").exactOptional(),
-  legacy: inertOnly("algorithms that RFC 8221 and RFC 8247 forbid", false).exactOptional(),
+  legacy: flag().exactOptional().meta({
+    description: "Permits algorithms that RFC 8221 and RFC 8247 forbid (MUST NOT: DES, MD5, DH1 …). Default: false.",
+  }),
   ike: ike.exactOptional(),
   esp: esp.exactOptional(),
   dpd: dpd.exactOptional(),

@@ -8,7 +8,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["close", "close: on-traffic"],
   ["dpd.action", "dpd: { action: on-traffic }"],
   ["routes", "routes: [10.0.0.0/8]"],
-  ["legacy", "legacy: true"],
   ["ike.version", "ike: { version: 1 }"],
   ["ike.exchange", "ike: { exchange: aggressive }"],
   ["ike.volume", "ike: { volume: 1843200KiB }"],
@@ -74,8 +73,7 @@ test("a key of the gateway whose feature is missing is refused by name", () => {
 test("values that ask for nothing are accepted", () => {
   accepted(
     oneTunnel(
-      `    legacy: false
-    routes: []
+      `    routes: []
     bypass: []
     drop: []
     split: auto
