@@ -3,6 +3,7 @@
 import { type Usage, type Weakness, weaknessesOf, weaknessOf, weaknessWords } from "../../crypto/registry/level.js";
 import { keywordOf, rowByKeyword } from "../../crypto/registry/lookup.js";
 import { isNotYetSupported } from "../../crypto/registry/not-yet.js";
+import type { Numbering } from "../../crypto/registry/numbering.js";
 import {
   DEFAULT_ESP_PROPOSALS,
   DEFAULT_IKE_PROPOSALS,
@@ -14,26 +15,38 @@ import { SEQUENCE_32, SEQUENCE_ESN } from "../../crypto/registry/sequence.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import type { Findings } from "./findings.js";
 import type { InheritedTunnel } from "./inherit.js";
+import { defaultUnderNumbering, underNumbering } from "./numbering.js";
 import type { ValuePath } from "./path.js";
 import { NOT_YET } from "./scalars.js";
 
-export function ikeProposals(tunnel: InheritedTunnel, findings: Findings): readonly IkeProposal[] {
+export function ikeProposals(
+  tunnel: InheritedTunnel,
+  numbering: Numbering,
+  findings: Findings,
+): readonly IkeProposal[] {
   const written = tunnel.block.ike?.proposals;
-  if (written === undefined) return DEFAULT_IKE_PROPOSALS;
+  if (written === undefined) return DEFAULT_IKE_PROPOSALS.flatMap((each) => defaultUnderNumbering(each, numbering));
   const read = readAll(written, tunnel.where("ike", "proposals"), parseIkeProposal, findings);
   for (const { proposal, path } of read) judge(weaknessesOf(proposal, "ike"), "ike", path, tunnel, findings);
-  return read.map(({ proposal }) => proposal);
+  return read.flatMap(({ proposal, path }) => underNumbering(proposal, numbering, path, findings) ?? []);
 }
 
-export function espProposals(tunnel: InheritedTunnel, findings: Findings): readonly EspProposal[] {
+export function espProposals(
+  tunnel: InheritedTunnel,
+  numbering: Numbering,
+  findings: Findings,
+): readonly EspProposal[] {
   const { proposals: written, pfs } = tunnel.block.esp ?? {};
   const groups = pfs === "off" ? [] : pfs === undefined ? defaultGroups() : pfsGroups(pfs, tunnel, findings);
   const sequence = sequences(tunnel, findings);
-  if (written === undefined) return DEFAULT_ESP_PROPOSALS.map((each) => ({ ...each, keyExchange: groups, sequence }));
+  if (written === undefined)
+    return DEFAULT_ESP_PROPOSALS.flatMap((each) =>
+      defaultUnderNumbering({ ...each, keyExchange: groups, sequence }, numbering),
+    );
 
   // A pfs of `defaults` gives way to the groups of the tunnel's own proposals; one beside them must say the same.
   const pfsIsBeside = pfs !== undefined && tunnel.says("esp", "proposals") === tunnel.says("esp", "pfs");
-  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).map(
+  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).flatMap(
     ({ proposal, text, path }) => {
       judge(weaknessesOf(proposal, "esp"), "esp", path, tunnel, findings);
       const own = proposal.keyExchange;
@@ -42,11 +55,12 @@ export function espProposals(tunnel: InheritedTunnel, findings: Findings): reado
           path,
           `the proposal names its PFS group (${names(own)}) and pfs beside it says ${names(groups)}; keep one of the two`,
         );
-      return {
+      const complete = {
         ...proposal,
         keyExchange: own.length > 0 ? own : groups,
         sequence: namesSequence(text) ? proposal.sequence : sequence,
       };
+      return underNumbering(complete, numbering, path, findings) ?? [];
     },
   );
 }
