@@ -172,6 +172,9 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         case "moved":
           dispatch(message);
           return;
+        case "refused":
+          dispatch({ kind: "childRefused", child: message.child, reason: message.reason });
+          return;
         case "innerMtu":
         case "ready":
         case "counters":
@@ -217,6 +220,7 @@ function describe(event: Event): string {
     case "alive":
     case "firstInbound":
     case "limit":
+    case "childRefused":
     case "moved":
       return `the event "${event.kind}"`;
   }

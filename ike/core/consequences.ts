@@ -5,7 +5,14 @@ import { type Established, establishedOf, type IkeSa, isHandshake } from "../v2/
 import { drop, losesTo, wishClose } from "../v2/step.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { afterLoss, afterMappingLoss, type TunnelState, withTrouble, withUse } from "./supervisor.js";
+import {
+  afterFailedRenewal,
+  afterLoss,
+  afterMappingLoss,
+  type TunnelState,
+  withTrouble,
+  withUse,
+} from "./supervisor.js";
 import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
 
 export function born(draft: Draft, { sa, effects }: Step, ctx: SaContext): void {
@@ -33,6 +40,7 @@ function perform(
       case "established":
       case "lost":
       case "refused":
+      case "renew":
       case "mappingLost":
         notice(draft, effect, before, after, ctx);
         break;
@@ -87,6 +95,11 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
     case "established":
       if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
       return;
+    case "renew": {
+      const state = draft.tunnels.get(told.tunnel)!;
+      if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      return;
+    }
     case "refused": {
       const state = draft.tunnels.get(told.tunnel)!;
       draft.setTunnel(told.tunnel, { ...state, reason: told.reason });
@@ -94,7 +107,11 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
     }
     case "lost": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (establishedOf(draft.sas, told.tunnel).length > 0) return;
+      if (establishedOf(draft.sas, told.tunnel).length > 0) {
+        if (told.cause === "failed" && state.renewing)
+          draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
+        return;
+      }
       const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
       draft.setTunnel(
@@ -117,10 +134,13 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
 /** A handshake is through: what else there is with this peer, and what is left to do. */
 function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
+  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
   for (const other of establishedOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
     if (other.establishedAt < sa.createdAt) {
-      if (initialContact) apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
+      if (renews) apply(draft, other, wishClose(other, "replaced: it could not be rekeyed", CLOSING_LIFE, ctx), ctx);
+      else if (initialContact)
+        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
     } else if (other.role !== sa.role) {
       const loser = losesTo(sa, other) ? sa : other;
       if (loser.role === "initiator")
@@ -134,7 +154,7 @@ function onEstablished(draft: Draft, sa: Established, initialContact: boolean, c
   }
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
-  const { retryAt: _, resolving: __, ...state } = draft.tunnels.get(tunnel)!;
+  const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
   draft.setTunnel(
     tunnel,
     sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },

@@ -241,7 +241,7 @@ export function mappingsLost(
 }
 
 /** Our exchange came to nothing; the peer has nothing either. Tried again after a pause. */
-export function childFailed(
+function childFailed(
   sa: Established,
   { purpose, spiIn }: ChildOffer,
   code: string,
@@ -263,7 +263,18 @@ export function childFailed(
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
   const attempts = child.attempts + 1;
   const again = { do: "rekeyChild", child: child.id, at: ctx.now + pause(RETRY_REKEY, attempts, ctx.random) } as const;
-  return stepTo({ ...withChild(next, { ...child, attempts }), wishes: wish(next.wishes, again) }, released, told);
+  const renew: readonly SaEffect[] = hopeless(code, attempts) ? [{ kind: "renew", tunnel, reason }] : [];
+  return stepTo(
+    { ...withChild(next, { ...child, attempts }), wishes: wish(next.wishes, again) },
+    released,
+    told,
+    ...renew,
+  );
+}
+
+/** Whether a rekey will be refused for ever: twice refused for another reason than being busy. */
+export function hopeless(code: string, attempts: number): boolean {
+  return attempts >= 2 && code !== "TEMPORARY_FAILURE";
 }
 
 /** The peer's answer is no good: it has a child that we do not take, and is told to delete it. */

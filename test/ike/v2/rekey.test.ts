@@ -147,8 +147,12 @@ test("INVALID_KE_PAYLOAD in a rekey makes the initiator try the group that the p
   assert.equal(reportsOf(ike.a, "ikeEstablished").length, 2);
 });
 
-test("PFS on one side alone: the first child lives, its rekey is refused and told, and tried again until the hard limit", () => {
-  const pair = establishedPair({ a: { espProposals: ["aes256gcm16-x25519"], childLifetimeSeconds: 600 } });
+test("PFS on one side alone: the rekey is refused and told; then a new IKE SA takes over before the old child ends", () => {
+  const pair = establishedPair({
+    a: { espProposals: ["aes256gcm16-x25519"], childLifetimeSeconds: 600 },
+    b: { childLifetimeSeconds: 600 },
+  });
+  const { initiatorSpi } = ikeSa(pair.a);
   pair.wish(pair.a, { do: "rekeyChildren", tunnel: "t" });
   pair.pass(1000);
   const [failed] = reportsOf(pair.a, "failed");
@@ -156,6 +160,13 @@ test("PFS on one side alone: the first child lives, its rekey is refused and tol
   assert.match(failed!.advice, /PFS/);
   assert.equal(pair.a.children.size, 1);
   assert.equal(view(pair.a).state, "established");
+  pair.pass(10_000);
+  assert.notEqual(ikeSa(pair.a).initiatorSpi, initiatorSpi);
+  assertMirrored(pair.a, pair.b);
+  assert.deepEqual([...pair.a.children.keys()], [2]);
+  const order = pair.a.effects.map((e) => `${e.kind} ${"id" in e ? e.id : ""}`);
+  assert(order.indexOf("useChild 2") < order.indexOf("removeChild 1"), "made before the old one is broken");
+  assert.equal(reportsOf(pair.b, "ikeClosed").length, 1);
 });
 
 test("a child that cannot be rekeyed ends at its hard limit, at both ends, and its mapping is asked for again", () => {
@@ -279,5 +290,17 @@ test("a public value that is not valid fails the rekey alone", () => {
   assert(pair.a.children.has(1));
   delete pair.b.answer;
   pair.pass(30_000);
+  assertMirrored(pair.a, pair.b);
+});
+
+test("a child that the data plane refuses ends at both ends, is told, and is asked for again after a pause", () => {
+  const pair = establishedPair();
+  pair.handle(pair.a, { kind: "childRefused", child: 1, reason: "no socket has the address 192.0.2.1" });
+  assert.equal(pair.a.children.size, 0);
+  assert.match(view(pair.a).children[0]!.reason, /no socket has the address/);
+  assert(reportsOf(pair.a, "failed").some(({ code }) => code === "DATAPLANE_REFUSED"));
+  pair.pass(100);
+  assert.equal(pair.b.children.size, 0, "the peer is told");
+  pair.pass(120_000);
   assertMirrored(pair.a, pair.b);
 });
