@@ -7,7 +7,7 @@ import { wishMapping } from "../v2/step.js";
 import { apply, born } from "./consequences.js";
 import type { Draft } from "./draft.js";
 import type { TunnelPolicy } from "./policy.js";
-import { type TunnelState, withTrouble } from "./supervisor.js";
+import { type TunnelState, withAsking, withoutTrouble } from "./supervisor.js";
 import { pause, RECONNECT } from "./timers.js";
 import type { Answer } from "./types.js";
 
@@ -27,16 +27,18 @@ export function supervise(draft: Draft, name: string, ctx: SaContext): void {
 function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: SaContext): void {
   const { mappings } = ctx.sight.tunnel(name);
   for (let mapping = 0; mapping < mappings.length; mapping++) {
-    if (state.using.has(mapping) || ctx.sight.carried(name, mapping)) continue;
     const trouble = state.troubles.get(mapping);
-    if (trouble !== undefined && (trouble.retryAt === undefined || trouble.retryAt > ctx.now)) continue;
+    if (state.using.has(mapping) && trouble === undefined) continue;
+    if (trouble?.retryAt !== undefined && trouble.retryAt > ctx.now) continue;
+    if (ctx.sight.carried(name, mapping)) {
+      if (trouble !== undefined) draft.setTunnel(name, withoutTrouble(draft.tunnels.get(name)!, mapping));
+      continue;
+    }
+    if (trouble !== undefined && trouble.retryAt === undefined) continue;
+    if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
     const established = establishedOf(draft.sas, name);
     const current = established.at(-1);
     if (current === undefined || established.some((sa) => isAskedFor(sa, mapping))) continue;
-    if (trouble !== undefined) {
-      const { retryAt: _, ...begun } = trouble;
-      draft.setTunnel(name, withTrouble(draft.tunnels.get(name)!, mapping, { ...begun, asking: true }));
-    }
     apply(draft, current, wishMapping(current, mapping, ctx), ctx);
   }
 }

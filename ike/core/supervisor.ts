@@ -108,6 +108,17 @@ export function withTrouble(state: TunnelState, mapping: number, trouble: Mappin
   return { ...state, troubles: new Map(state.troubles).set(mapping, trouble) };
 }
 
+/** Its time has come: it is being asked for. */
+export function withAsking(state: TunnelState, mapping: number, { reason, attempts }: MappingTrouble): TunnelState {
+  return withTrouble(state, mapping, { reason, attempts, asking: true });
+}
+
+export function withoutTrouble(state: TunnelState, mapping: number): TunnelState {
+  const troubles = new Map(state.troubles);
+  troubles.delete(mapping);
+  return { ...state, troubles };
+}
+
 /** The mappings send on this child now; their troubles are over. */
 export function withUse(state: TunnelState, mappings: readonly number[], child: ChildId): TunnelState {
   const using = new Map(state.using);
