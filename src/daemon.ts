@@ -88,7 +88,7 @@ function farewell({ driver }: Gateway): Promise<void> {
       resolve();
     }
     function look(): void {
-      if (driver.views().every(({ ike, children }) => !ike && children.every(({ id }) => id === undefined))) finish();
+      if (driver.isEmpty()) finish();
     }
     driver.wish({ do: "shutdown" });
     look();

@@ -7,7 +7,7 @@
  */
 import type { Random } from "../crypto/interfaces.js";
 import type { Secret } from "../crypto/secret.js";
-import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../ike/core/endpoint.js";
+import { createEndpoint, deadline, type Endpoint, isEmpty, step, tunnelViews } from "../ike/core/endpoint.js";
 import type { Policy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
 import type { Answer, AskId, Context, Effect, Event, Question, Wish } from "../ike/core/types.js";
@@ -40,6 +40,8 @@ export interface Driver {
   received(message: FromWorker): void;
   wish(wish: Wish): void;
   views(): readonly TunnelView[];
+  /** No IKE SA is left, also none whose deletion the peer has not confirmed. */
+  isEmpty(): boolean;
   /** Runs after every event, when all its effects are performed; the result stops it. */
   onChange(listener: () => void): () => void;
   /**
@@ -182,6 +184,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       dispatch({ kind: "wish", wish });
     },
     views: () => tunnelViews(endpoint, { now: clock.now() }),
+    isEmpty: () => isEmpty(endpoint),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

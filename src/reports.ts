@@ -70,7 +70,8 @@ export function createReports(log: Log, clock: Clock): Reports {
         if (silent > 0) line = `${message} (and ${silent} more like it)`;
       }
       log.write(level, line, fields);
-      keep(report, line);
+      // Routine would push out what explains the state.
+      if (!(report.kind === "story" && report.routine)) keep(report, line);
       for (const listener of [...listeners]) listener(report);
     },
     events: (tunnel) => (tunnel === undefined ? [...kept] : kept.filter((event) => event.tunnel === tunnel)),
@@ -87,7 +88,7 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
   const about: LogFields = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
   switch (report.kind) {
     case "story":
-      return { level: "info", message: report.story, fields: about };
+      return { level: report.routine ? "debug" : "info", message: report.story, fields: about };
     case "ikeEstablished":
       return {
         level: "info",

@@ -10,8 +10,9 @@ interface Base {
 }
 
 export type Report = Base &
+  /** `routine`: sent and answered all day long (liveness), so not worth a line of the usual log. */
   (
-    | { readonly kind: "story"; readonly story: string }
+    | { readonly kind: "story"; readonly story: string; readonly routine?: true }
     | {
         readonly kind: "ikeEstablished";
         readonly proposal: string;

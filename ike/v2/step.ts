@@ -217,7 +217,9 @@ function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Pat
       if (rows.length === 0)
         return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
-      return told(here, row.story, row.run(here, received, ctx));
+      // An empty message: a probe of liveness, or the answer to one (RFC 7296 section 1.4).
+      const routine = header.exchange === "INFORMATIONAL" && opened.payloads.length === 0;
+      return told(here, row.story, row.run(here, received, ctx), routine);
     });
   });
 }
@@ -230,8 +232,9 @@ function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
   return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
 }
 
-function told(sa: IkeSa, story: string, step: Step): Step {
-  return { sa: step.sa, effects: [report(sa, { kind: "story", story }), ...step.effects] };
+function told(sa: IkeSa, story: string, step: Step, routine = false): Step {
+  const happened = report(sa, { kind: "story", story, ...(routine && { routine }) });
+  return { sa: step.sa, effects: [happened, ...step.effects] };
 }
 
 /** Runs a handler; a `ProtocolError` becomes what RFC 7296 section 2.21 says, for the IKE SA as it was before. */

@@ -152,6 +152,19 @@ test("shutdown deletes the SAs at the peer", async () => {
   assert.equal(both.left.driver.views()[0]!.ike, undefined);
   assert.equal(both.right.driver.views()[0]!.ike, undefined);
   assert.ok(kinds(both.right.posted).includes("removeChild"));
+  assert.equal(both.left.driver.isEmpty(), true);
+});
+
+test("a peer that does not confirm keeps the driver from being empty, until the core gives up", async () => {
+  const both = await established();
+  both.cut = true;
+  both.left.driver.wish({ do: "shutdown" });
+  await both.settle();
+  assert.equal(both.left.driver.isEmpty(), false);
+  const sent = kinds(both.left.posted).filter((kind) => kind === "send").length;
+  await go(both, 60_000);
+  assert.equal(both.left.driver.isEmpty(), true);
+  assert.ok(kinds(both.left.posted).filter((kind) => kind === "send").length > sent, "the Delete was repeated");
 });
 
 test("after the data plane was replaced everything is negotiated anew, with other keys", async () => {
