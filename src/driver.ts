@@ -77,6 +77,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
     queue.push(event);
     if (busy) return;
     busy = true;
+    const before = endpoint;
     let pausedUntil: number | undefined;
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
@@ -87,6 +88,8 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       }
     }
     busy = false;
+    // What changed nothing moves no deadline either: a flood of such input costs no look at every SA.
+    if (endpoint === before && event.kind === "datagram") return;
     arm(pausedUntil);
     for (const listener of [...listeners]) listener();
   }

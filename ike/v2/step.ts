@@ -12,6 +12,7 @@ import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
 import { LINGER_LIFE } from "../core/timers.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
 import { openMessage } from "../wire/encrypted.js";
+import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage, type Message, payload } from "../wire/message.js";
 import { notification } from "../wire/payloads/notify.js";
 import { adviceFor } from "./advice.js";
@@ -372,6 +373,8 @@ function park(sa: Replied, message: Message, bytes: Uint8Array, path: Path, ctx:
   const { header } = message;
   if (header.response || !header.fromInitiator || header.messageId !== 1)
     return ignore(sa, "unexpected", "not the request that follows IKE_SA_INIT");
+  if (bytes.length > MAX_UNPROVEN_BYTES)
+    return ignore(sa, "too long", `IKE_AUTH of ${bytes.length} octets, ${MAX_UNPROVEN_BYTES} at most`);
   const ask = ctx.ids.ask();
   const { privateOctets, peerPublic, negotiated } = sa;
   const group = negotiated.suite.keyExchange.ids.ikev2!;
