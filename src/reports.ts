@@ -1,6 +1,6 @@
 /**
  * What becomes of the core's typed reports: a line of the log, and an entry in the bounded list of events that explains
- * the present state of a tunnel. Inputs that changed nothing are counted, and told at a limited rate.
+ * the present state of a tunnel. What strangers can cause, and inputs that changed nothing, are told at a limited rate.
  */
 import type { Report } from "../ike/core/report.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
@@ -28,6 +28,10 @@ export interface Reports {
 const KEPT = 1_000;
 /** Milliseconds between two lines about ignored input with the same code. */
 const IGNORED_INTERVAL = 10_000;
+/** Lines in that time about peers that no tunnel is known for: anybody can cause them. */
+const STRANGER_LINES = 100;
+/** Characters of a line: a peer's proposals may be long. */
+const LONGEST_LINE = 2_000;
 /** Codes are ours and few; the bound holds even if one were made from what a peer sends. */
 const MAXIMUM_CODES = 256;
 
@@ -35,6 +39,7 @@ export function createReports(log: Log, clock: Clock): Reports {
   const kept: ReportedEvent[] = [];
   const listeners = new Set<(report: Report) => void>();
   const ignored = new Map<string, { told: number; silent: number }>();
+  let strangers = { since: Number.NEGATIVE_INFINITY, told: 0, silent: 0 };
 
   /** How many of the code went untold since the last line; undefined: not to be told now. */
   function untold(code: string): number | undefined {
@@ -53,6 +58,27 @@ export function createReports(log: Log, clock: Clock): Reports {
     return silent;
   }
 
+  /** The same for lines that strangers cause. */
+  function untoldOfStrangers(): number | undefined {
+    const now = clock.now();
+    if (now - strangers.since >= IGNORED_INTERVAL) {
+      const { silent } = strangers;
+      strangers = { since: now, told: 1, silent: 0 };
+      return silent;
+    }
+    if (strangers.told < STRANGER_LINES) {
+      strangers.told++;
+      return 0;
+    }
+    strangers.silent++;
+    return undefined;
+  }
+
+  function silentBefore(report: Report): number | undefined {
+    if (report.kind === "ignored") return untold(report.code);
+    return report.tunnel === undefined ? untoldOfStrangers() : 0;
+  }
+
   function keep(report: Report, message: string): void {
     const { kind, tunnel, ike, peer } = report;
     if (kept.length >= KEPT) kept.shift();
@@ -63,12 +89,10 @@ export function createReports(log: Log, clock: Clock): Reports {
   return {
     take(report) {
       const { level, message, fields } = describeReport(report);
-      let line = message;
-      if (report.kind === "ignored") {
-        const silent = untold(report.code);
-        if (silent === undefined) return;
-        if (silent > 0) line = `${message} (and ${silent} more like it)`;
-      }
+      const silent = silentBefore(report);
+      if (silent === undefined) return;
+      const short = message.length <= LONGEST_LINE ? message : `${message.slice(0, LONGEST_LINE)}…`;
+      const line = silent > 0 ? `${short} (and ${silent} more like it)` : short;
       log.write(level, line, fields);
       // Routine would push out what explains the state.
       if (!(report.kind === "story" && report.routine)) keep(report, line);

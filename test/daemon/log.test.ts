@@ -89,6 +89,21 @@ test("input that changed nothing is told at once, then at most every 10 s with h
   assert.match(lines[2]!, /bad truncated \(and 999 more like it\)/);
 });
 
+test("what strangers cause is told a hundred times in 10 s, with how many more there were, and in lines of a bounded length", () => {
+  const { lines, log } = collect("text");
+  const { clock, advance } = manualClock();
+  const reports = createReports(log, clock);
+  const failed: Report = { kind: "failed", code: "NO_PROPOSAL_CHOSEN", detail: "x".repeat(60_000), advice: "" };
+  for (let i = 0; i < 5_000; i++) reports.take(failed);
+  assert.equal(lines.length, 100);
+  assert.ok(lines.every((line) => line.length < 2_200));
+  reports.take({ kind: "story", tunnel: "site", story: "a peer that is known" });
+  assert.equal(lines.length, 101, "tunnels have their own say");
+  advance(10_000);
+  reports.take({ kind: "story", story: "a peer asks for an IKE SA" });
+  assert.match(lines[101]!, /asks for an IKE SA \(and 4900 more like it\)/);
+});
+
 test("the list of events is bounded", () => {
   const { log } = collect("text");
   const reports = createReports(log, manualClock().clock);
