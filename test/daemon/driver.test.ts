@@ -155,6 +155,26 @@ test("shutdown deletes the SAs at the peer", async () => {
   assert.equal(both.left.driver.isEmpty(), true);
 });
 
+test("the data plane knows our SPI of every IKE SA before its first answer can come, and forgets it with the IKE SA", async () => {
+  const both = await established();
+  const known = ({ posted }: Side) => {
+    const spis = new Set<bigint>();
+    for (const message of posted)
+      if (message.kind === "ikeSpis") {
+        for (const spi of message.opened) spis.add(spi);
+        for (const spi of message.closed) assert.ok(spis.delete(spi));
+      }
+    return spis.size;
+  };
+  for (const side of [both.left, both.right]) {
+    assert.equal(known(side), 1);
+    assert.ok(kinds(side.posted).indexOf("ikeSpis") < kinds(side.posted).indexOf("send"));
+  }
+  both.left.driver.wish({ do: "rekeyIke", tunnel: "east" });
+  await go(both, 120_000);
+  for (const side of [both.left, both.right]) assert.equal(known(side), 1);
+});
+
 test("a peer that does not confirm keeps the driver from being empty, until the core gives up", async () => {
   const both = await established();
   both.cut = true;
