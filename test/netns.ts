@@ -1,12 +1,12 @@
 /**
- * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any (a lock that the kernel releases with
+ * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any of a prefix (a lock that the kernel releases with
  * the process), so whatever is found at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
  */
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { must, until } from "./child.js";
 
-const PREFIX = "causeway-test-";
+const USUAL_PREFIX = "causeway-test-";
 
 export interface Namespaces {
   /** Creates a namespace with loopback up and forwarding on. */
@@ -21,10 +21,10 @@ export interface Namespaces {
   close(): Promise<void>;
 }
 
-export async function openNamespaces(): Promise<Namespaces> {
-  const release = await lock();
-  removeAll();
-  const full = (name: string): string => `${PREFIX}${process.pid}-${name}`;
+export async function openNamespaces(prefix = USUAL_PREFIX): Promise<Namespaces> {
+  const release = await lock(prefix);
+  removeAll(prefix);
+  const full = (name: string): string => `${prefix}${process.pid}-${name}`;
   const inside = (name: string, ...argv: string[]): string[] => ["ip", "netns", "exec", full(name), ...argv];
   const sysctl = async (name: string, settings: Readonly<Record<string, number>>): Promise<void> => {
     const script = Object.entries(settings).map(
@@ -32,7 +32,7 @@ export async function openNamespaces(): Promise<Namespaces> {
     );
     await must(inside(name, "sh", "-ec", script.join("\n")));
   };
-  const onExit = (): void => removeAll();
+  const onExit = (): void => removeAll(prefix);
   const onSignal = (): void => process.exit(130);
   process.on("exit", onExit);
   process.on("SIGINT", onSignal);
@@ -59,7 +59,7 @@ export async function openNamespaces(): Promise<Namespaces> {
       for (const { ns, dev } of [a, b]) await must(["ip", "-n", full(ns), "link", "set", dev, "up"]);
     },
     async close() {
-      removeAll();
+      removeAll(prefix);
       process.off("exit", onExit);
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
@@ -69,29 +69,29 @@ export async function openNamespaces(): Promise<Namespaces> {
 }
 
 /** Holds an abstract socket: nobody else can have it, and it is gone with the process. */
-async function lock(): Promise<() => Promise<void>> {
-  const server = await until("another interoperability run to end", 1200, tryLock);
+async function lock(prefix: string): Promise<() => Promise<void>> {
+  const server = await until("another interoperability run to end", 1200, () => tryLock(prefix));
   server.unref();
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-function tryLock(): Promise<ReturnType<typeof createServer> | undefined> {
+function tryLock(prefix: string): Promise<ReturnType<typeof createServer> | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", (error: NodeJS.ErrnoException) =>
       error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
     );
-    server.listen("\0causeway-test-namespaces", () => resolve(server));
+    server.listen(`\0${prefix}namespaces`, () => resolve(server));
   });
 }
 
 /** Removes every namespace of ours with the processes in it. Synchronous: it runs at exit. */
-function removeAll(): void {
+function removeAll(prefix: string): void {
   const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", timeout: 20_000 });
   const names = ip("netns", "list")
     .split("\n")
     .map((line) => line.split(" ")[0]!)
-    .filter((name) => name.startsWith(PREFIX));
+    .filter((name) => name.startsWith(prefix));
   for (const name of names) {
     for (const pid of ip("netns", "pids", name).split("\n").filter(Boolean)) kill(Number(pid));
     ip("netns", "delete", name);

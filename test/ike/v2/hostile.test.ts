@@ -15,61 +15,18 @@ import { isHalfOpen, type Phase } from "../../../ike/v2/state.js";
 import { decodeRawHeader } from "../../../ike/wire/header.js";
 import { decodeMessage, encodeMessage, payload } from "../../../ike/wire/message.js";
 import { type NotifyPayload, notification } from "../../../ike/wire/payloads/notify.js";
+import { spoiled, withLength } from "../../daemon/attack/spoil.js";
 import { ADDRESS_A, ADDRESS_B } from "../../sim/policies.js";
 import { type SeededRandom, seededRandom } from "../../sim/random.js";
 import { toyPublicValue, toySharedSecret } from "../../sim/toy-group.js";
 import { createPair, establishedPair, forge, ikeSa, type Pair, reportsOf, type Side, view } from "./pair.js";
 
-const LENGTH_OFFSET = 24;
 const RUNS = Number(process.env.HOSTILE_RUNS ?? 100_000);
 
 const EVIL = parseAddress("203.0.113.66");
 
 function pathFrom(address: Address, port = 500, local: Address = ADDRESS_B): Path {
   return { local: { address: local, port: 500 }, remote: { address, port } };
-}
-
-/** One of many ways to spoil a message; also none at all. */
-function mutated(original: Uint8Array, random: SeededRandom): Uint8Array {
-  const bytes = original.slice();
-  const flip = () => {
-    for (let i = random.between(1, 5); i > 0; i--) bytes[random.integer(bytes.length)]! ^= random.between(1, 255);
-    return bytes;
-  };
-  switch (random.integer(7)) {
-    case 0:
-      return bytes;
-    case 1:
-      return bytes.subarray(0, random.integer(bytes.length));
-    case 2: {
-      const shorter = bytes.slice(0, random.between(Math.min(28, bytes.length), bytes.length));
-      return withLength(shorter);
-    }
-    case 3: {
-      const longer = new Uint8Array(bytes.length + random.between(1, 300));
-      longer.set(bytes);
-      longer.set(random.octets(longer.length - bytes.length), bytes.length);
-      return random.chance(0.5) ? withLength(longer) : longer;
-    }
-    case 4: {
-      // The header alone is true.
-      const noise = random.octets(random.between(28, 400));
-      noise.set(bytes.subarray(0, Math.min(24, bytes.length)));
-      return withLength(noise);
-    }
-    case 5: {
-      // Behind the header.
-      if (bytes.length > 28) bytes[random.between(28, bytes.length - 1)]! ^= random.between(1, 255);
-      return bytes;
-    }
-    default:
-      return flip();
-  }
-}
-
-function withLength(bytes: Uint8Array): Uint8Array {
-  if (bytes.length >= 28) new DataView(bytes.buffer, bytes.byteOffset).setUint32(LENGTH_OFFSET, bytes.length);
-  return bytes;
 }
 
 /** Everything that both sides of a whole life have said: negotiation, a rekey of each kind, a probe, a delete. */
@@ -98,7 +55,7 @@ function attack(pair: Pair, side: Side, count: number, sources: readonly Uint8Ar
     }
   };
   for (let i = 0; i < count; i++) {
-    const bytes = random.chance(0.05) ? random.octets(random.between(0, 200)) : mutated(random.pick(sources), random);
+    const bytes = random.chance(0.05) ? random.octets(random.between(0, 200)) : spoiled(random.pick(sources), random);
     const address = random.pick([ADDRESS_A, ADDRESS_B, EVIL]);
     const local = side === pair.a ? ADDRESS_A : ADDRESS_B;
     feed({ kind: "datagram", path: pathFrom(address, random.pick([500, 4500, 0, 65535]), local), bytes });
@@ -180,7 +137,7 @@ test("an established endpoint gives back the very same state for whatever is not
   const own = pair.sent.map(({ bytes }) => bytes).filter((bytes) => decodeRawHeader(bytes).responderSpi !== 0n);
   const ctx = { now: pair.now, random: random.octets, policy: pair.b.policy };
   for (let i = 0; i < 20_000; i++) {
-    const bytes = mutated(random.pick(own), random);
+    const bytes = spoiled(random.pick(own), random);
     if (bytes.length >= 16 && bytes.subarray(8, 16).every((octet) => octet === 0)) continue; // a first request
     const { endpoint } = step(pair.b.endpoint, { kind: "datagram", path: pathFrom(EVIL), bytes }, ctx);
     assert.equal(endpoint, pair.b.endpoint);
