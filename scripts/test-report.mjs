@@ -1,19 +1,13 @@
-/** docs/test-report.md: what the last full run saw. Everything between the two marks is replaced; the rest is written by hand. */
+/** docs/test-report.md: what the last runs saw. Everything between a section's two marks is replaced; the rest is written by hand. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { ask, root } from "./process.mjs";
 
 const FILE = join(root, "docs", "test-report.md");
-const BEGIN = "<!-- full run: begin -->";
-const END = "<!-- full run: end -->";
 
 export function writeReport({ started, totals, skipped }) {
-  const text = readFileSync(FILE, "utf8");
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${FILE}: the marks "${BEGIN}" and "${END}" are missing`);
-  const lines = [
+  writeSection("full run", [
     `Run on ${started.toISOString().slice(0, 10)}, commit ${ask("git", ["rev-parse", "--short", "HEAD"]).stdout.trim() || "unknown"}.`,
     "",
     "| what | version |",
@@ -26,8 +20,17 @@ export function writeReport({ started, totals, skipped }) {
     "",
     skipped.length === 0 ? "Nothing was skipped." : "Skipped, with the reason:",
     ...skipped.map(({ name, reason }) => `- ${name}: ${reason}`),
-  ];
-  writeFileSync(FILE, `${text.slice(0, begin + BEGIN.length)}\n${lines.join("\n")}\n${text.slice(end)}`);
+  ]);
+}
+
+/** Replaces what stands between the marks of a section. */
+export function writeSection(name, lines) {
+  const [beginMark, endMark] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const text = readFileSync(FILE, "utf8");
+  const begin = text.indexOf(beginMark);
+  const end = text.indexOf(endMark);
+  if (begin < 0 || end < begin) throw new Error(`${FILE}: the marks "${beginMark}" and "${endMark}" are missing`);
+  writeFileSync(FILE, `${text.slice(0, begin + beginMark.length)}\n${lines.join("\n")}\n${text.slice(end)}`);
 }
 
 function versions() {

@@ -184,6 +184,9 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         case "moved":
           dispatch(message);
           return;
+        case "refused":
+          dispatch({ kind: "childRefused", child: message.child, reason: message.reason });
+          return;
         case "innerMtu":
         case "ready":
         case "counters":
@@ -237,6 +240,7 @@ function describe(event: Event): string {
     case "alive":
     case "firstInbound":
     case "limit":
+    case "childRefused":
     case "moved":
       return `the event "${event.kind}"`;
   }

@@ -54,10 +54,6 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     {
       received(message) {
         if (message.kind === "innerMtu") routes.measured(message.child, message.mtu);
-        else if (message.kind === "refused")
-          log.error(`the data plane refuses a child, which carries nothing: ${message.reason}`, {
-            child: message.child,
-          });
         else driver?.received(message);
       },
       replaced() {

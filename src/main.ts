@@ -3,10 +3,11 @@
 import { Command, CommanderError } from "commander";
 import { runAction } from "./cli/actions.js";
 import { runCheck } from "./cli/check.js";
-import { runDemo } from "./cli/demo.js";
+
 import { CommandError, EXIT, type ExitStatus } from "./cli/exit.js";
 import { runGateway } from "./cli/run.js";
 import { showStatus } from "./cli/status.js";
+import { runDemo } from "./demo/enclosure.js";
 import { packageVersion } from "./version.js";
 
 /** Commands of the contract whose feature is missing: refused by name. */
@@ -89,9 +90,7 @@ function buildProgram(): Command {
   program
     .command("demo")
     .description("two gateways on this host, in namespaces, and traffic through a tunnel between them")
-    .allowUnknownOption()
-    .argument("[options...]")
-    .action(ending((args) => runDemo(args)));
+    .action(ending(() => runDemo()));
   for (const name of NOT_YET)
     program
       .command(name, { hidden: true })

@@ -1,6 +1,7 @@
 /**
  * What becomes of the core's typed reports: a line of the log, and an entry in the bounded list of events that explains
- * the present state of a tunnel. What strangers can cause, and inputs that changed nothing, are told at a limited rate.
+ * the present state of a tunnel. What strangers can
+ * cause is counted, and told at a limited rate.
  */
 import type { Report } from "../ike/core/report.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
@@ -26,11 +27,11 @@ export interface Reports {
 
 /** Events kept in memory. */
 const KEPT = 1_000;
-/** Milliseconds between two lines about ignored input with the same code. */
-const IGNORED_INTERVAL = 10_000;
-/** Lines in that time about peers that no tunnel is known for: anybody can cause them. */
-const STRANGER_LINES = 100;
-/** Characters of a line: a peer's proposals may be long. */
+/** Milliseconds in which reports of one code are told up to their allowance, and then only counted. */
+const INTERVAL = 10_000;
+/** Lines per interval and code: about input that changed nothing, and about peers that have not proved who they are. */
+const ALLOWANCE = { ignored: 1, unproved: 50 } as const;
+/** Characters of a line: what a peer proposes may be long. */
 const LONGEST_LINE = 2_000;
 /** Codes are ours and few; the bound holds even if one were made from what a peer sends. */
 const MAXIMUM_CODES = 256;
@@ -38,45 +39,22 @@ const MAXIMUM_CODES = 256;
 export function createReports(log: Log, clock: Clock): Reports {
   const kept: ReportedEvent[] = [];
   const listeners = new Set<(report: Report) => void>();
-  const ignored = new Map<string, { told: number; silent: number }>();
-  let strangers = { since: Number.NEGATIVE_INFINITY, told: 0, silent: 0 };
+  const counted = new Map<string, { since: number; told: number; silent: number }>();
 
-  /** How many of the code went untold since the last line; undefined: not to be told now. */
-  function untold(code: string): number | undefined {
+  /** How many of the code went untold in the interval before; undefined: this one is not to be told. */
+  function untold(code: string, allowance: number): number | undefined {
     const now = clock.now();
-    const entry = ignored.get(code);
-    if (entry === undefined) {
-      if (ignored.size < MAXIMUM_CODES) ignored.set(code, { told: now, silent: 0 });
+    const entry = counted.get(code);
+    if (entry === undefined || now - entry.since >= INTERVAL) {
+      if (entry !== undefined || counted.size < MAXIMUM_CODES) counted.set(code, { since: now, told: 1, silent: 0 });
+      return entry?.silent ?? 0;
+    }
+    if (entry.told < allowance) {
+      entry.told++;
       return 0;
     }
-    if (now - entry.told < IGNORED_INTERVAL) {
-      entry.silent++;
-      return undefined;
-    }
-    const { silent } = entry;
-    ignored.set(code, { told: now, silent: 0 });
-    return silent;
-  }
-
-  /** The same for lines that strangers cause. */
-  function untoldOfStrangers(): number | undefined {
-    const now = clock.now();
-    if (now - strangers.since >= IGNORED_INTERVAL) {
-      const { silent } = strangers;
-      strangers = { since: now, told: 1, silent: 0 };
-      return silent;
-    }
-    if (strangers.told < STRANGER_LINES) {
-      strangers.told++;
-      return 0;
-    }
-    strangers.silent++;
+    entry.silent++;
     return undefined;
-  }
-
-  function silentBefore(report: Report): number | undefined {
-    if (report.kind === "ignored") return untold(report.code);
-    return report.tunnel === undefined ? untoldOfStrangers() : 0;
   }
 
   function keep(report: Report, message: string): void {
@@ -89,13 +67,16 @@ export function createReports(log: Log, clock: Clock): Reports {
   return {
     take(report) {
       const { level, message, fields } = describeReport(report);
-      const silent = silentBefore(report);
-      if (silent === undefined) return;
-      const short = message.length <= LONGEST_LINE ? message : `${message.slice(0, LONGEST_LINE)}…`;
-      const line = silent > 0 ? `${short} (and ${silent} more like it)` : short;
+      const told = message.length <= LONGEST_LINE ? message : `${message.slice(0, LONGEST_LINE)}…`;
+      let line = told;
+      const limit = limitOf(report);
+      if (limit !== undefined) {
+        const silent = untold(limit.code, limit.allowance);
+        if (silent === undefined) return;
+        if (silent > 0) line = `${told} (and ${silent} more like it)`;
+      }
       log.write(level, line, fields);
-      // Routine would push out what explains the state.
-      if (!(report.kind === "story" && report.routine)) keep(report, line);
+      keep(report, line);
       for (const listener of [...listeners]) listener(report);
     },
     events: (tunnel) => (tunnel === undefined ? [...kept] : kept.filter((event) => event.tunnel === tunnel)),
@@ -106,13 +87,20 @@ export function createReports(log: Log, clock: Clock): Reports {
   };
 }
 
+/** What anybody can cause by sending packets may not fill the log. */
+function limitOf(report: Report): { code: string; allowance: number } | undefined {
+  if (report.kind === "ignored") return { code: report.code, allowance: ALLOWANCE.ignored };
+  if (report.tunnel !== undefined) return undefined;
+  return { code: report.kind === "failed" ? `failed ${report.code}` : report.kind, allowance: ALLOWANCE.unproved };
+}
+
 /** The line of a report. */
 export function describeReport(report: Report): { level: LogLevel; message: string; fields: LogFields } {
   const { tunnel, ike, peer } = report;
   const about: LogFields = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
   switch (report.kind) {
     case "story":
-      return { level: report.routine ? "debug" : "info", message: report.story, fields: about };
+      return { level: "info", message: report.story, fields: about };
     case "ikeEstablished":
       return {
         level: "info",
@@ -123,7 +111,12 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
       return {
         level: "info",
         message: `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`,
-        fields: { ...about, child: report.child, proposal: report.proposal },
+        fields: {
+          ...about,
+          child: report.child,
+          ...(report.replaces !== undefined && { replaces: report.replaces }),
+          proposal: report.proposal,
+        },
       };
     case "childClosed":
       return {

@@ -5,7 +5,14 @@ import { type Established, establishedOf, type IkeSa, isHandshake } from "../v2/
 import { drop, losesTo, wishClose } from "../v2/step.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { afterLoss, afterMappingLoss, type TunnelState, withTrouble, withUse } from "./supervisor.js";
+import {
+  afterFailedRenewal,
+  afterLoss,
+  afterMappingLoss,
+  type TunnelState,
+  withTrouble,
+  withUse,
+} from "./supervisor.js";
 import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
 
 export function born(draft: Draft, { sa, effects }: Step, ctx: SaContext): void {
@@ -33,6 +40,7 @@ function perform(
       case "established":
       case "lost":
       case "refused":
+      case "renew":
       case "mappingLost":
         notice(draft, effect, before, after, ctx);
         break;
@@ -41,8 +49,7 @@ function perform(
         draft.effects.push(effect);
         break;
       case "useChild":
-        draft.effects.push(effect);
-        noteUse(draft, effect.id);
+        useChild(draft, effect.id);
         break;
       case "removeChild":
         draft.effects.push(effect);
@@ -54,11 +61,14 @@ function perform(
   }
 }
 
-function noteUse(draft: Draft, id: ChildId): void {
-  const owner = draft.childOwner(id);
-  const pair = owner?.children.get(id)?.pair;
+/** Told to the data plane once: a child that the mappings fell back on needs no switch when its time comes. */
+function useChild(draft: Draft, id: ChildId): void {
+  const pair = draft.childOwner(id)?.children.get(id)?.pair;
   const state = pair && draft.tunnels.get(pair.tunnel);
-  if (pair !== undefined && state !== undefined) draft.setTunnel(pair.tunnel, withUse(state, pair.mappings, id));
+  if (pair === undefined || state === undefined || pair.mappings.every((mapping) => state.using.get(mapping) === id))
+    return;
+  draft.effects.push({ kind: "useChild", id });
+  draft.setTunnel(pair.tunnel, withUse(state, pair.mappings, id));
 }
 
 /** The mappings of a child that is gone send on another live one, if there is one (`architecture.md` section 9, 13). */
@@ -72,8 +82,7 @@ function fallBack(draft: Draft, id: ChildId): void {
     for (const mapping of orphans) {
       const heir = draft.liveChild(name, mapping);
       if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
-      draft.effects.push({ kind: "useChild", id: heir });
-      noteUse(draft, heir);
+      useChild(draft, heir);
     }
   }
 }
@@ -86,6 +95,11 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
     case "established":
       if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
       return;
+    case "renew": {
+      const state = draft.tunnels.get(told.tunnel)!;
+      if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      return;
+    }
     case "refused": {
       const state = draft.tunnels.get(told.tunnel)!;
       draft.setTunnel(told.tunnel, { ...state, reason: told.reason });
@@ -93,7 +107,11 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
     }
     case "lost": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (establishedOf(draft.sas, told.tunnel).length > 0) return;
+      if (establishedOf(draft.sas, told.tunnel).length > 0) {
+        if (told.cause === "failed" && state.renewing)
+          draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
+        return;
+      }
       const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
       draft.setTunnel(
@@ -116,10 +134,13 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
 /** A handshake is through: what else there is with this peer, and what is left to do. */
 function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
+  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
   for (const other of establishedOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
     if (other.establishedAt < sa.createdAt) {
-      if (initialContact) apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
+      if (renews) apply(draft, other, wishClose(other, "replaced: it could not be rekeyed", CLOSING_LIFE, ctx), ctx);
+      else if (initialContact)
+        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
     } else if (other.role !== sa.role) {
       const loser = losesTo(sa, other) ? sa : other;
       if (loser.role === "initiator")
@@ -134,7 +155,7 @@ function onEstablished(draft: Draft, sa: Established, initialContact: boolean, c
   closeSurplus(draft, sa, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
-  const { retryAt: _, resolving: __, ...state } = draft.tunnels.get(tunnel)!;
+  const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
   draft.setTunnel(
     tunnel,
     sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },

@@ -25,6 +25,8 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, Ik
   }
   const header = ikeHeader(raw);
   if (raw.majorVersion < 2) return nobody("version", `IKEv${raw.majorVersion} is not spoken here`);
+  if (raw.length !== bytes.length)
+    return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
   if (raw.majorVersion > 2)
     return header.response
       ? nobody("version", `an answer of IKEv${raw.majorVersion}`)
@@ -33,8 +35,6 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, Ik
           header,
           error: new ProtocolError("INVALID_MAJOR_VERSION", `IKEv${raw.majorVersion}, version 2 is the highest here`),
         };
-  if (raw.length !== bytes.length)
-    return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
   const { initiatorSpi, responderSpi } = header;
   if (responderSpi === 0n && !header.response) {
     if (header.exchange !== "IKE_SA_INIT" || !header.fromInitiator)

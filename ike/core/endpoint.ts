@@ -3,13 +3,13 @@
  * effects in order; nothing in here has a clock, a socket or a source of randomness of its own.
  */
 import type { ChildId } from "../../esp/sa.js";
-import { tunnelOf } from "../v2/context.js";
 import type { CookieSecrets } from "../v2/cookie.js";
-import { type IkeKey, type IkeSa, isHandshake } from "../v2/state.js";
+import type { IkeKey, IkeSa } from "../v2/state.js";
 import { saDeadline } from "../v2/step.js";
 import type { Policy, TunnelPolicy } from "./policy.js";
-import { initialState, supervisorDeadline, type TunnelState } from "./supervisor.js";
+import { initialState, type TunnelState } from "./supervisor.js";
 import { earlier } from "./timers.js";
+import { soonestTunnel } from "./tunnel-deadlines.js";
 import type { AskId, Instant } from "./types.js";
 
 export { step } from "./step.js";
@@ -53,25 +53,9 @@ export function createEndpoint(policy: Policy, now: Instant): Endpoint {
 export function deadline(endpoint: Endpoint): Instant | undefined {
   if (endpoint.bornAt !== undefined) return endpoint.bornAt;
   let at = isEmpty(endpoint) ? undefined : endpoint.shutdownAt;
-  const connected = new Set<string>();
-  const busy = new Set<string>();
-  for (const sa of endpoint.sas.values()) {
-    at = earlier(
-      at,
-      saDeadline(sa, (name) => endpoint.byName.get(name)!),
-    );
-    const name = tunnelOf(sa);
-    if (name !== undefined) noteProgress(sa, name, connected, busy);
-  }
-  if (endpoint.shutdownAt !== undefined) return at;
-  for (const [name, state] of endpoint.tunnels)
-    at = earlier(at, supervisorDeadline(state, connected.has(name), busy.has(name)));
-  return at;
-}
-
-function noteProgress(sa: IkeSa, name: string, connected: Set<string>, busy: Set<string>): void {
-  if (sa.phase === "established") connected.add(name);
-  else if (isHandshake(sa)) busy.add(name);
+  const tunnel = (name: string) => endpoint.byName.get(name)!;
+  for (const sa of endpoint.sas.values()) at = earlier(at, saDeadline(sa, tunnel));
+  return endpoint.shutdownAt !== undefined ? at : earlier(at, soonestTunnel(endpoint));
 }
 
 /** True when no IKE SA is left that anybody has to care for: after "shutdown", the moment to stop. */

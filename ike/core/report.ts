@@ -10,9 +10,8 @@ interface Base {
 }
 
 export type Report = Base &
-  /** `routine`: sent and answered all day long (liveness), so not worth a line of the usual log. */
   (
-    | { readonly kind: "story"; readonly story: string; readonly routine?: true }
+    | { readonly kind: "story"; readonly story: string }
     | {
         readonly kind: "ikeEstablished";
         readonly proposal: string;
@@ -22,6 +21,8 @@ export type Report = Base &
     | {
         readonly kind: "childEstablished";
         readonly child: ChildId;
+        /** The child whose place it takes. */
+        readonly replaces?: ChildId;
         readonly proposal: string;
         readonly local: readonly string[];
         readonly remote: readonly string[];

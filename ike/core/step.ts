@@ -4,7 +4,7 @@ import type { ChildId } from "../../esp/sa.js";
 import type { SaContext, Step } from "../v2/context.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
-import { follow, onAlive, onFirstInbound, onLimit } from "../v2/life.js";
+import { follow, onAlive, onChildRefused, onFirstInbound, onLimit } from "../v2/life.js";
 import { type Established, establishedOf } from "../v2/state.js";
 import {
   drop,
@@ -29,6 +29,7 @@ import { contextOf } from "./sight.js";
 import { resolved, supervise } from "./supervise.js";
 import { wantDown, wantUp } from "./supervisor.js";
 import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
+import { tunnelsDue } from "./tunnel-deadlines.js";
 import type { Context, Effect, Event, Wish } from "./types.js";
 
 /** One event. Deterministic; the given endpoint stays as it is, also when this throws (which would be our bug). */
@@ -78,6 +79,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       return;
     case "limit":
       onChild(draft, event.child, ctx, (sa) => onLimit(sa, event.child, event.limit, ctx));
+      return;
+    case "childRefused":
+      onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
       return;
     case "moved":
       onChild(draft, event.child, ctx, (sa) => follow({ ...sa, lastAlive: ctx.now }, event.path, ctx));
@@ -181,7 +185,7 @@ function tick(draft: Draft, ctx: SaContext): void {
     const at = saDeadline(sa, ctx.sight.tunnel);
     if (at !== undefined && at <= ctx.now && draft.sas.get(sa.key) === sa) apply(draft, sa, onTick(sa, ctx), ctx);
   }
-  for (const [name, state] of draft.tunnels) if (state.want === "up") draft.touched.add(name);
+  for (const name of tunnelsDue(draft, ctx.now)) draft.touched.add(name);
 }
 
 // --- wishes ----------------------------------------------------------------------------------------------------------

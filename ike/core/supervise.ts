@@ -17,7 +17,7 @@ export function supervise(draft: Draft, name: string, ctx: SaContext): void {
   if (state === undefined || state.want !== "up" || draft.shutdownAt !== undefined) return;
   if (establishedOf(draft.sas, name).length > 0) {
     superviseMappings(draft, name, state, ctx);
-    return;
+    if (!state.renewing) return;
   }
   if (state.resolving !== undefined || (state.retryAt !== undefined && state.retryAt > ctx.now)) return;
   for (const sa of draft.sas.values()) if (isHandshake(sa) && tunnelOf(sa) === name) return;
@@ -34,7 +34,7 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
       if (trouble !== undefined) draft.setTunnel(name, withoutTrouble(draft.tunnels.get(name)!, mapping));
       continue;
     }
-    if (trouble !== undefined && trouble.retryAt === undefined) continue;
+    if (trouble !== undefined && trouble.retryAt === undefined && !trouble.asking) continue;
     if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
     const established = establishedOf(draft.sas, name);
     const current = established.at(-1);

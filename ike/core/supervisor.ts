@@ -29,6 +29,8 @@ export interface TunnelState {
   readonly retryAt?: Instant;
   /** The question for the peer's address that is open. */
   readonly resolving?: AskId;
+  /** A new IKE SA is to take the place of the established one, which cannot be rekeyed. */
+  readonly renewing?: true;
   /** Why it is as it is, in words; empty while all is well. */
   readonly reason: string;
   readonly troubles: ReadonlyMap<number, MappingTrouble>;
@@ -59,7 +61,7 @@ export function afterLoss(
   now: Instant,
   random: Random,
 ): TunnelState {
-  const { retryAt: _, ...kept } = state;
+  const { retryAt: _, renewing: __, ...kept } = state;
   const told = { ...kept, reason: loss.reason, troubles: new Map() };
   const want = wantAfter(state.want, policy, loss.cause);
   if (want !== "up") return { ...told, want, attempts: 0 };
@@ -79,6 +81,12 @@ function wantAfter(want: Want, { close, dpd }: TunnelPolicy, cause: LossCause): 
     case "clear":
       return "answer";
   }
+}
+
+/** The attempt to replace an IKE SA that still serves failed: once more after a pause. */
+export function afterFailedRenewal(state: TunnelState, now: Instant, random: Random): TunnelState {
+  const attempts = state.attempts + 1;
+  return { ...state, attempts, retryAt: now + pause(RECONNECT, attempts, random) };
 }
 
 /** A mapping lost its child, or did not get one. */
@@ -137,15 +145,16 @@ export function wantUp(state: TunnelState): TunnelState {
 }
 
 export function wantDown(state: TunnelState): TunnelState {
-  const { retryAt: _, resolving: __, ...kept } = state;
+  const { retryAt: _, resolving: __, renewing: ___, ...kept } = state;
   return { ...kept, want: "down", attempts: 0, reason: "taken down by the operator", troubles: new Map() };
 }
 
 /** When the supervisor itself has something to do. `connected`: an IKE SA is established; `busy`: one is on its way. */
 export function supervisorDeadline(state: TunnelState, connected: boolean, busy: boolean): Instant | undefined {
   if (state.want !== "up") return undefined;
-  if (!connected) return busy || state.resolving !== undefined ? undefined : state.retryAt;
-  let at: Instant | undefined;
+  const waits = busy || state.resolving !== undefined;
+  if (!connected) return waits ? undefined : (state.retryAt ?? Number.NEGATIVE_INFINITY);
+  let at = state.renewing && !waits ? (state.retryAt ?? Number.NEGATIVE_INFINITY) : undefined;
   for (const { retryAt } of state.troubles.values()) at = earlier(at, retryAt);
   return at;
 }

@@ -16,6 +16,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   TIMEOUT:
     "check that the peer runs, that its address is right, and that no firewall drops UDP 500 and 4500 on the way",
   PSK: "look at the tunnel's `psk`: the file or the environment variable could not be read",
+  DATAPLANE_REFUSED:
+    "read the reason; `causeway vectors` shows what this host's crypto can do, `ip address` its addresses",
   RESOLVE: "check the peer's name and this host's resolver and routes",
 };
 

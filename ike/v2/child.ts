@@ -87,10 +87,11 @@ export function withoutChild<Sa extends Established>(sa: Sa, id: ChildId): Sa {
   return { ...sa, children, wishes: sa.wishes.filter((w) => !("child" in w) || w.child !== id) };
 }
 
-export function childEstablished(sa: Established, { id, pair }: Child): SaEffect {
+export function childEstablished(sa: Established, { id, pair, replaces }: Child): SaEffect {
   return report(sa, {
     kind: "childEstablished",
     child: id,
+    ...(replaces !== undefined && { replaces }),
     proposal: espSuiteName(pair.suite),
     local: pair.local.map(formatSelector),
     remote: pair.remote.map(formatSelector),

@@ -5,7 +5,7 @@ import type { Instant } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import { childClosed } from "./child.js";
-import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { report, type SaContext, type SaEffect, type Step, stepTo, tunnelOf } from "./context.js";
 import type { AuthSent, Closing, Established, KeyedSa, Lingering } from "./state.js";
 import { requestOf, sendRequest } from "./window.js";
 
@@ -68,6 +68,7 @@ export function withdraw(sa: Established | AuthSent, reason: string): readonly S
 export function lingering(sa: KeyedSa, until: Instant): Lingering {
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, keys, window } = sa;
   const unproven = sa.phase === "lingering" ? sa.unproven : sa.phase === "keyed" || sa.phase === "authChecking";
+  const tunnel = tunnelOf(sa);
   return {
     phase: "lingering",
     key,
@@ -81,5 +82,6 @@ export function lingering(sa: KeyedSa, until: Instant): Lingering {
     window,
     until,
     ...(unproven && { unproven }),
+    ...(tunnel !== undefined && { tunnel }),
   };
 }

@@ -43,6 +43,8 @@ export type Notice =
   | { readonly kind: "established"; readonly initialContact: boolean }
   /** The IKE SA is gone, or will be when the peer has answered our Delete. */
   | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
+  /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
+  | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
   /** A refusal that is not believed yet. */
   | { readonly kind: "refused"; readonly tunnel: string; readonly reason: string }
   | {

@@ -166,9 +166,10 @@ function finish(
   ctx: SaContext,
 ): Step<Established> {
   const facts = { suite, spiIn, spiOut, ni, nr, selectors, asked: true, ...(sharedSecret && { sharedSecret }) };
-  const child = makeChild(sa, facts, ctx);
+  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
+  const made = makeChild(sa, facts, ctx);
+  const child = old === undefined ? made : { ...made, replaces: old.id };
   const added = withChild(withoutTask(sa), child);
-  const old = purpose.do === "rekey" ? added.children.get(purpose.child) : undefined;
   const next = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
   return stepTo<Established>(
     next,
@@ -262,7 +263,18 @@ export function childFailed(
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
   const attempts = child.attempts + 1;
   const again = { do: "rekeyChild", child: child.id, at: ctx.now + pause(RETRY_REKEY, attempts, ctx.random) } as const;
-  return stepTo({ ...withChild(next, { ...child, attempts }), wishes: wish(next.wishes, again) }, released, told);
+  const renew: readonly SaEffect[] = hopeless(code, attempts) ? [{ kind: "renew", tunnel, reason }] : [];
+  return stepTo(
+    { ...withChild(next, { ...child, attempts }), wishes: wish(next.wishes, again) },
+    released,
+    told,
+    ...renew,
+  );
+}
+
+/** Whether a rekey will be refused for ever: twice refused for another reason than being busy. */
+export function hopeless(code: string, attempts: number): boolean {
+  return attempts >= 2 && code !== "TEMPORARY_FAILURE";
 }
 
 /** The peer's answer is no good: it has a child that we do not take, and is told to delete it. */

@@ -96,14 +96,35 @@ function ageChild(sa: Established, child: Child, ctx: SaContext): Step<Establish
   return { ...switched, sa: rekeySoon(switched.sa, current, ctx) };
 }
 
-/** A child comes to its hard limit: it stops here, and is deleted at the peer. */
-function endChild(sa: Established, child: Child, reason: string, ctx: SaContext): Step<Established> {
+/** A child comes to its end before its time: it stops here, and is deleted at the peer. */
+function endChild(
+  sa: Established,
+  child: Child,
+  reason: string,
+  ctx: SaContext,
+  cause: "expired" | "failed" = "expired",
+): Step<Established> {
   const next = withoutChild(sa, child.id);
   return stepTo(
     { ...next, wishes: wish(next.wishes, { do: "delete", spi: child.pair.spiIn, at: ctx.now }) },
     { kind: "removeChild", id: child.id },
     childClosed(sa, child.id, reason),
-    ...mappingsLost(sa, child, "expired", reason),
+    ...mappingsLost(sa, child, cause, reason),
+  );
+}
+
+/** The data plane cannot carry the child: it ends at both sides, and its mappings are asked for again after a pause. */
+export function onChildRefused(sa: Established, id: ChildId, reason: string, ctx: SaContext): Step {
+  const child = sa.children.get(id);
+  if (child === undefined) return stepTo(sa);
+  const failure = {
+    kind: "failed",
+    code: "DATAPLANE_REFUSED",
+    detail: reason,
+    advice: adviceFor("DATAPLANE_REFUSED"),
+  } as const;
+  return andThen(endChild(sa, child, `the data plane refused it: ${reason}`, ctx, "failed"), (ended) =>
+    andThen(stepTo(ended, report(sa, failure)), (told) => advance(told, ctx)),
   );
 }
 

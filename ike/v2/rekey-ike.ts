@@ -19,9 +19,9 @@ import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { adviceFor, oursInWords } from "./advice.js";
 import { close, lingering } from "./closing.js";
 import { refuseIkeRekey } from "./collision.js";
-import { report, type SaContext, type Step, spiHex, spiText, stepTo } from "./context.js";
+import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
 import { publicValueOf } from "./create-child-answer.js";
-import { withoutTask } from "./create-child-sa.js";
+import { hopeless, withoutTask } from "./create-child-sa.js";
 import { establish, ikeEstablished } from "./establish.js";
 import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
 import { groupOf, NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
@@ -132,6 +132,9 @@ export function onIkeRefused(
 export function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaContext): Step<Established> {
   const rekeyAttempts = sa.rekeyAttempts + 1;
   const at = ctx.now + pause(RETRY_REKEY, rekeyAttempts, ctx.random);
+  const renew: readonly SaEffect[] = hopeless(code, rekeyAttempts)
+    ? [{ kind: "renew", tunnel: sa.tunnel, reason: detail }]
+    : [];
   return stepTo(
     { ...withoutTask(sa), rekeyAttempts, wishes: wish(sa.wishes, { do: "rekeyIke", at }) },
     code === "TEMPORARY_FAILURE"
@@ -140,6 +143,7 @@ export function ikeRekeyFailed(sa: Established, code: string, detail: string, ct
           story: "the peer is busy with an exchange of its own; the rekey is tried again later",
         })
       : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    ...renew,
   );
 }
 

@@ -40,6 +40,8 @@ export interface Row {
   readonly response: boolean;
   /** What happened and what follows, for the log and for the documentation. */
   readonly story: string;
+  /** It happens all the time: the story is for the documentation, not for the log. */
+  readonly routine?: true;
   readonly needs: readonly PayloadKind[];
   readonly may: readonly PayloadKind[];
   run(sa: unknown, message: unknown, ctx: SaContext): Step;

@@ -206,6 +206,7 @@ export interface Child {
   readonly attempts: number;
   /** Set as responder of a rekey: we send on it from then on, at the latest (`decisions.md` 8). */
   readonly useAt?: Instant;
+  /** The child whose place it takes. */
   readonly replaces?: ChildId;
 }
 

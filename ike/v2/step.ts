@@ -28,7 +28,7 @@ import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.
 import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
 import { ikeRekeyBroken, onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
-import { match } from "./row.js";
+import { match, type Row } from "./row.js";
 import {
   type AuthSent,
   type Established,
@@ -196,7 +196,7 @@ function onPlain(
     return ignore(sa, "unexpected", `${header.exchange} is not the answer to IKE_SA_INIT`);
   return guarded(sa, { exchange: "IKE_SA_INIT", response: true, authenticated: false }, undefined, ctx, () => {
     const { row, message: received } = match(rows, message.payloads, { header, path, bytes });
-    return told(sa, row.story, row.run(sa, received, ctx));
+    return told(sa, row, row.run(sa, received, ctx));
   });
 }
 
@@ -218,9 +218,7 @@ function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Pat
       if (rows.length === 0)
         return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
-      // An empty message: a probe of liveness, or the answer to one (RFC 7296 section 1.4).
-      const routine = header.exchange === "INFORMATIONAL" && opened.payloads.length === 0;
-      return told(here, row.story, row.run(here, received, ctx), routine);
+      return told(here, row, row.run(here, received, ctx));
     });
   });
 }
@@ -233,9 +231,9 @@ function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
   return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
 }
 
-function told(sa: IkeSa, story: string, step: Step, routine = false): Step {
-  const happened = report(sa, { kind: "story", story, ...(routine && { routine }) });
-  return { sa: step.sa, effects: [happened, ...step.effects] };
+function told(sa: IkeSa, { story, routine }: Row, step: Step): Step {
+  if (routine) return step;
+  return { sa: step.sa, effects: [report(sa, { kind: "story", story }), ...step.effects] };
 }
 
 /** Runs a handler; a `ProtocolError` becomes what RFC 7296 section 2.21 says, for the IKE SA as it was before. */

@@ -121,7 +121,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         esp: {
           proposals: [scenario.esp],
           ...(/-(modp|ecp|x25519)/.test(scenario.esp) ? {} : { pfs: "off" }),
-          ...(scenario.ours?.["esp"] as object | undefined),
+          ...(scenario.ours?.esp as object | undefined),
         },
         ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
       },
@@ -138,7 +138,7 @@ function viewOf(tunnel: Status["tunnels"][number]): SideView {
       encapsulation: child.encapsulation ?? "esp",
     }));
   if (tunnel.ike === null) return { children };
-  return { ike: { initiator: tunnel.ike.spi_i, responder: tunnel.ike.spi_r }, children };
+  return { ike: `${tunnel.ike.spi_i}_${tunnel.ike.spi_r}`, children };
 }
 
 function spi(value: string | number | null | undefined): string {

@@ -23,21 +23,31 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
   await mkdir(folder, { recursive: true });
   const version = readdirSync(MODULES)[0];
   if (version === undefined) throw new Error(`no kernel modules in ${MODULES}`);
-  const devices = GUEST_TAPS.map((tap, index) => `vec${index}:transport=tap,ifname=${tap},depth=256`);
+  const devices = GUEST_TAPS.map((tap, index) => `vec${index}:transport=tap,ifname=${tap}`);
   const machine = start(
     topology.namespaces.inside(
       NAMESPACE.peer,
       "linux",
-      ...["mem=384M", `uml_dir=${join(folder, "uml")}/`, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", `init=${INIT}`],
+      ...[
+        "mem=384M",
+        `uml_dir=${join(folder, "uml")}/`,
+        "root=/dev/root",
+        "rootfstype=hostfs",
+        "rootflags=/",
+        "ro",
+        `init=${INIT}`,
+      ],
       ...[`SHARE=${folder}`, `MODULES=${join(MODULES, version)}`, `LIBRESWAN=${LIBRESWAN}`],
       ...devices,
       ...["con=null", "con0=null,fd:1"],
     ),
     { seconds: 3600, logFile: join(folder, "console.log") },
   );
-  await until("the guest to boot", 60, async () => existsSync(join(folder, "up")) || undefined).catch((error: Error) => {
-    throw new Error(`${error.message}\n${machine.output()}`);
-  });
+  await until("the guest to boot", 60, async () => existsSync(join(folder, "up")) || undefined).catch(
+    (error: Error) => {
+      throw new Error(`${error.message}\n${machine.output()}`);
+    },
+  );
 
   let orders = 0;
   const shell = async (script: string, seconds = 20): Promise<string> => {
@@ -48,14 +58,26 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
     await until(`the guest to run: ${script}`, seconds, async () => existsSync(file("status")) || undefined);
     const [status, output] = await Promise.all([readFile(file("status"), "utf8"), readFile(file("output"), "utf8")]);
     for (const ending of ["running", "status", "output"]) await rm(file(ending), { force: true });
-    if (status.trim() !== "0") throw new Error(`the guest's \`${script}\` ended with status ${status.trim()}:\n${output}`);
+    if (status.trim() !== "0")
+      throw new Error(`the guest's \`${script}\` ended with status ${status.trim()}:\n${output}`);
     return output;
   };
   const { outer, inner, routers } = topology.peerNetwork;
-  const address = (device: string, own: readonly string[]): string[] =>
-    [`link set ${device} up`, ...own.map((one) => `addr add ${one} dev ${device}${one.includes(":") ? " nodad" : ""}`)];
-  const commands = [...address("vec0", outer), ...address("vec1", inner), ...routers.map((router) => `route add default via ${router}`)];
-  const sysctl = ["ipv4/ip_forward=1", "ipv6/conf/all/forwarding=1", "ipv4/conf/all/rp_filter=0", "ipv4/conf/default/rp_filter=0"];
+  const address = (device: string, own: readonly string[]): string[] => [
+    `link set ${device} up`,
+    ...own.map((one) => `addr add ${one} dev ${device}${one.includes(":") ? " nodad" : ""}`),
+  ];
+  const commands = [
+    ...address("vec0", outer),
+    ...address("vec1", inner),
+    ...routers.map((router) => `route add default via ${router}`),
+  ];
+  const sysctl = [
+    "ipv4/ip_forward=1",
+    "ipv6/conf/all/forwarding=1",
+    "ipv4/conf/all/rp_filter=0",
+    "ipv4/conf/default/rp_filter=0",
+  ];
   await shell(`set -e
     ${sysctl.map((setting) => setting.replace(/^(.*)=(.)$/, "echo $2 > /proc/sys/net/$1")).join("\n")}
     ip -batch - <<COMMANDS\n${commands.join("\n")}\nCOMMANDS`);

@@ -1,7 +1,8 @@
 /** libreswan as a peer: its configuration from a scenario, and its control by whack. */
-import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+
 import { LIBRESWAN } from "./guest.js";
 import type { Place } from "./place.js";
+import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { xfrmStatistics } from "./strongswan.js";
 import type { Topology } from "./topology.js";
@@ -16,7 +17,8 @@ const ENVIRONMENT = [
 /** Starts pluto in `place` and returns its control. */
 export async function libreswan(place: Place, topology: Topology): Promise<Side> {
   const shell = (script: string, seconds = 20): Promise<string> => place.shell(`${ENVIRONMENT}\n${script}`, seconds);
-  const whack = (words: string, seconds = 20): Promise<string> => shell(`whack --ctlsocket /run/pluto/pluto.ctl ${words}`, seconds);
+  const whack = (words: string, seconds = 20): Promise<string> =>
+    shell(`whack --ctlsocket /run/pluto/pluto.ctl ${words}`, seconds);
   const read = async (): Promise<string> => place.read("pluto.log");
   let logStart = 0;
   let dropsStart = new Map<string, number>();
@@ -50,7 +52,9 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     log: async () => (await read()).slice(logStart),
     async drops() {
       const now = await xfrmStatistics(place);
-      return new Map([...now].map(([key, n]) => [key, n - (dropsStart.get(key) ?? 0)] as const).filter(([, n]) => n > 0));
+      return new Map(
+        [...now].map(([key, n]) => [key, n - (dropsStart.get(key) ?? 0)] as const).filter(([, n]) => n > 0),
+      );
     },
   };
 }

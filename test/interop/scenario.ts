@@ -71,7 +71,6 @@ export const remap = (first: Who): Step => ({ do: "remap", first });
 
 /** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {
-  const again = role === "initiator" ? "ours" : "peer";
   return [
     ping("ours"),
     ping("peer"),
@@ -84,10 +83,10 @@ export function life(role: "initiator" | "responder", mebibytes: number): readon
     rekey("child", "ours"),
     ping("ours"),
     deleteBy("ours"),
-    reconnect(again),
+    reconnect("ours"), // a tunnel that was taken down stays down for the peer, too, until it is brought up here
     ping("peer"),
     deleteBy("peer"),
-    role === "initiator" ? comesBack : reconnect(again),
+    role === "initiator" ? comesBack : reconnect("peer"),
     ping("ours"),
   ];
 }

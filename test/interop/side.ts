@@ -3,8 +3,8 @@ import type { Scenario } from "./scenario.js";
 /** Either end of a tunnel as the steps of a scenario drive it and look at it. */
 
 export interface SideView {
-  /** The initiator's and the responder's SPI, 16 hex digits each; absent without an established IKE SA. */
-  readonly ike?: { readonly initiator: string; readonly responder: string };
+  /** The SPIs of the established IKE SA as `initiator_responder` in hex; a side that does not tell them gives it another name. */
+  readonly ike?: string;
   /** Established children, the SPIs as 8 hex digits; while a rekey is going on there may be two. */
   readonly children: readonly {
     readonly spiIn: string;

@@ -21,7 +21,7 @@ export interface OpenStage {
 }
 
 /** `CAUSEWAY_INTEROP_CONTROL=1`: strongSwan on both ends, which tells a fault of the harness or of a peer from one of ours. */
-const CONTROL = process.env["CAUSEWAY_INTEROP_CONTROL"] === "1";
+export const CONTROL = process.env.CAUSEWAY_INTEROP_CONTROL === "1";
 
 export async function openStage(kind: PeerKind, options: { readonly router: boolean }): Promise<OpenStage> {
   const folder = await mkdtemp(join(tmpdir(), "causeway-interop-"));
@@ -42,7 +42,12 @@ export async function openStage(kind: PeerKind, options: { readonly router: bool
   }
 }
 
-async function openPeer(kind: PeerKind, topology: Topology, folder: string, undo: (() => Promise<unknown>)[]): Promise<Side> {
+async function openPeer(
+  kind: PeerKind,
+  topology: Topology,
+  folder: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<Side> {
   if (kind === "strongswan-userspace") return openUserspace(topology, folder, "peer", undo);
   const guest = await bootGuest(topology, join(folder, "guest"));
   undo.push(() => guest.stop());

@@ -96,7 +96,7 @@ connections {
     dpd_delay = 30s
     mobike = no
     rekey_time = 4h
-    ${(scenario.theirs ?? []).join("\n    ")}
+    ${(who === "peer" ? (scenario.theirs ?? []) : []).join("\n    ")}
     local {
       auth = psk
       id = ${identity(scenario, who, own)}
@@ -112,7 +112,7 @@ connections {
         esp_proposals = ${scenario.esp}
         rekey_time = 1h
         close_action = ${who === "ours" && scenario.role === "initiator" ? "start" : "none"}
-        ${(scenario.theirChild ?? []).join("\n        ")}
+        ${(who === "peer" ? (scenario.theirChild ?? []) : []).join("\n        ")}
       }
     }
   }
@@ -137,5 +137,5 @@ export function parseSas(text: string): SideView {
     spiOut: match[3]!,
     encapsulation: match[1] ? ("udp" as const) : ("esp" as const),
   }));
-  return ike ? { ike: { initiator: ike[1]!, responder: ike[2]! }, children } : { children };
+  return ike ? { ike: `${ike[1]}_${ike[2]}`, children } : { children };
 }

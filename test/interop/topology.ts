@@ -87,6 +87,8 @@ async function build(
   await ns.ip("far-host", `${own("eth0", peers.host)}\n${via(peers.gateway)}`);
   if (options.router) await ns.ip("near", via(ROUTER.ours));
   if (options.guest) {
+    // The guest's interfaces take large TCP segments whole and then lose them on the way through its ESP.
+    await ns.ip("far-host", "link set eth0 gso_max_segs 1");
     await ns.ip("far", GUEST_TAPS.map((tap, index) => bridge(tap, index === 0 ? "outer" : "inner")).join("\n"));
   } else {
     await ns.ip("far", `${own("inner", peers.gateway)}\n${own("outer", peers.outer)}`);
@@ -100,7 +102,7 @@ async function build(
     peerNetwork: {
       outer: withLength(peers.outer),
       inner: withLength(peers.gateway),
-      routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [],
+      routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
     },
     translate: (who) => translate(ns, who, translations++),
     close: () => ns.close(),

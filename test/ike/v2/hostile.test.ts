@@ -1,363 +1,228 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Address, type Path, parseAddress } from "../../../esp/address.js";
-import { born } from "../../../ike/core/consequences.js";
-import { Draft } from "../../../ike/core/draft.js";
-import { createEndpoint, type Endpoint, step } from "../../../ike/core/endpoint.js";
-import { parseIdentity } from "../../../ike/core/identity.js";
-import { offerEsp } from "../../../ike/core/negotiate.js";
-import type { TunnelPolicy } from "../../../ike/core/policy.js";
-import { contextOf } from "../../../ike/core/sight.js";
-import type { Effect, Event, Question } from "../../../ike/core/types.js";
-import { espSpiOctets } from "../../../ike/v2/child.js";
-import { initiate } from "../../../ike/v2/ike-sa-init.js";
-import { isHalfOpen, type Phase } from "../../../ike/v2/state.js";
-import { decodeRawHeader } from "../../../ike/wire/header.js";
-import { decodeMessage, encodeMessage, payload } from "../../../ike/wire/message.js";
-import { type NotifyPayload, notification } from "../../../ike/wire/payloads/notify.js";
-import { spoiled, withLength } from "../../daemon/attack/spoil.js";
-import { ADDRESS_A, ADDRESS_B } from "../../sim/policies.js";
-import { type SeededRandom, seededRandom } from "../../sim/random.js";
-import { toyPublicValue, toySharedSecret } from "../../sim/toy-group.js";
+import type { Endpoint } from "../../../ike/core/endpoint.js";
+import type { ErrorNotify } from "../../../ike/core/errors.js";
+import { inboundKeys } from "../../../ike/v2/keys.js";
+import { isHalfOpen } from "../../../ike/v2/state.js";
+import { openMessage } from "../../../ike/wire/encrypted.js";
+import { bodiesOf, decodeMessage, type Payload, payload } from "../../../ike/wire/message.js";
+import { notification } from "../../../ike/wire/payloads/notify.js";
 import { createPair, establishedPair, forge, ikeSa, type Pair, reportsOf, type Side, view } from "./pair.js";
 
-const RUNS = Number(process.env.HOSTILE_RUNS ?? 100_000);
-
-const EVIL = parseAddress("203.0.113.66");
-
-function pathFrom(address: Address, port = 500, local: Address = ADDRESS_B): Path {
-  return { local: { address: local, port: 500 }, remote: { address, port } };
+/**
+ * Everything of an endpoint that a datagram could have changed. Numbers that are merely used up do not count, and neither
+ * does a half-open IKE SA: the first request of one that is gone is a first request (`decisions.md` 5).
+ */
+function essence({ sas, tunnels }: Endpoint) {
+  return { sas: [...sas.values()].filter((sa) => !isHalfOpen(sa)), tunnels };
 }
 
-/** Everything that both sides of a whole life have said: negotiation, a rekey of each kind, a probe, a delete. */
-function recordedLife(): readonly Uint8Array[] {
-  const pair = establishedPair({ seed: 77 });
+test("no old message changes anything when it comes again, at any later time", () => {
+  const pair = establishedPair({ entries: [["10.1.0.0/16 10.2.0.0/16"], ["10.1.0.0/16 10.3.0.0/16"]] });
   pair.wish(pair.a, { do: "rekeyChildren", tunnel: "t" });
-  pair.pass(5_000);
+  pair.pass(3_000);
   pair.wish(pair.b, { do: "rekeyIke", tunnel: "t" });
-  pair.pass(60_000);
-  pair.wish(pair.a, { do: "down", tunnel: "t" });
-  pair.pass(5_000);
-  return pair.sent.map(({ bytes }) => bytes);
-}
-
-/** Feeds a side; the time stands still, so that nothing but the datagrams can change anything. */
-function attack(pair: Pair, side: Side, count: number, sources: readonly Uint8Array[], random: SeededRandom) {
-  const effects = new Map<Effect["kind"], number>();
-  const ctx = { now: pair.now, random: random.octets, policy: side.policy };
-  let endpoint: Endpoint = side.endpoint;
-  const feed = (event: Event): void => {
-    const next = step(endpoint, event, ctx);
-    endpoint = next.endpoint;
-    for (const effect of next.effects) {
-      effects.set(effect.kind, (effects.get(effect.kind) ?? 0) + 1);
-      if (effect.kind === "ask") feed({ kind: "answer", ask: effect.ask, answer: answer(effect.question) });
-    }
-  };
-  for (let i = 0; i < count; i++) {
-    const bytes = random.chance(0.05) ? random.octets(random.between(0, 200)) : spoiled(random.pick(sources), random);
-    const address = random.pick([ADDRESS_A, ADDRESS_B, EVIL]);
-    const local = side === pair.a ? ADDRESS_A : ADDRESS_B;
-    feed({ kind: "datagram", path: pathFrom(address, random.pick([500, 4500, 0, 65535]), local), bytes });
+  pair.pass(3_000);
+  for (const { from, path, bytes } of [...pair.sent]) {
+    const to = from === "A" ? pair.b : pair.a;
+    const before = essence(to.endpoint);
+    const effects = pair.handle(to, { kind: "datagram", path: { local: path.remote, remote: path.local }, bytes });
+    assert.deepEqual(essence(to.endpoint), before);
+    if (bytes[18] === 34) continue;
+    for (const { kind } of effects) assert(kind === "send" || kind === "report", kind);
+    for (const effect of effects)
+      if (effect.kind === "send")
+        assert(
+          pair.sent.some((d) => d.bytes === effect.bytes || d.bytes.every((octet, i) => octet === effect.bytes[i])),
+        );
   }
-  return { endpoint, effects };
-}
-
-function answer(question: Question) {
-  switch (question.kind) {
-    case "publicValue":
-      return { kind: "publicValue", publicValue: toyPublicValue(question.group, question.privateOctets) } as const;
-    case "sharedSecret": {
-      const shared = toySharedSecret(question.group, question.privateOctets, question.peerPublic);
-      return shared === undefined
-        ? ({ kind: "refused", reason: "not a value of the group" } as const)
-        : ({ kind: "sharedSecret", secret: shared } as const);
-    }
-    default:
-      return { kind: "refused", reason: "nobody asks that here" } as const;
-  }
-}
-
-/** All that must stay as it was: every IKE SA but unfinished ones of others, and what the tunnels want. */
-function kept({ sas, tunnels, nextChild, shutdownAt }: Endpoint) {
-  return { sas: [...sas].filter(([, sa]) => !isHalfOpen(sa)), tunnels, nextChild, shutdownAt };
-}
-
-function halfOpen({ sas }: Endpoint): number {
-  return [...sas.values()].filter(isHalfOpen).length;
-}
-
-/** A pair in the middle of something: `stop` sees each datagram and says when to hold the world still. */
-function heldAt(phase: Phase, who: "a" | "b"): Pair {
-  const pair = createPair({ seed: 5 });
-  const reached = () => [...pair[who].endpoint.sas.values()].some((sa) => sa.phase === phase);
-  for (let i = 0; i < 400 && !reached(); i++) pair.pass(5);
-  assert(reached(), `no ${phase} on the way`);
-  return pair;
-}
-
-const LIFE = recordedLife();
-
-test("an endpoint that has no SA remembers nothing of 100,000 spoiled messages but bounded unfinished handshakes", () => {
-  const random = seededRandom(1);
-  const pair = createPair({ seed: 3 });
-  const { endpoint, effects } = attack(pair, pair.b, RUNS, LIFE, random);
-  const { halfOpen: most } = pair.b.policy.limits;
-  assert.ok(halfOpen(endpoint) > 0 && halfOpen(endpoint) <= most, `${halfOpen(endpoint)} of ${most}`);
-  assert.equal(endpoint.asks.size, 0);
-  assert.deepEqual(kept(endpoint).sas, []);
-  for (const kind of ["installChild", "useChild", "reserveSpi", "removeChild"] as const)
-    assert.equal(effects.get(kind), undefined, kind);
 });
 
-test("an established pair is the same after 100,000 mutations and replays of all that it ever said", () => {
-  for (const who of ["a", "b"] as const) {
-    const random = seededRandom(who === "a" ? 11 : 12);
-    const pair = establishedPair({ seed: 4 });
-    pair.pass(40_000); // probes have been exchanged
-    const before = kept(pair[who].endpoint);
-    const own = pair.sent.map(({ bytes }) => bytes);
-    const { endpoint, effects } = attack(pair, pair[who], RUNS / 2, [...own, ...LIFE], random);
-    assert.deepEqual(kept(endpoint), before);
-    assert.ok(halfOpen(endpoint) <= pair[who].policy.limits.halfOpen);
-    for (const kind of ["installChild", "useChild", "updateChild", "removeChild", "keepalive"] as const)
-      assert.equal(effects.get(kind), undefined, kind);
-    pair[who].endpoint = endpoint;
+test("a request with the number of one that is answered but with other octets is passed over", () => {
+  const pair = establishedPair();
+  const first = forge(pair.a, "INFORMATIONAL", [], { messageId: 2 });
+  pair.inject(pair.b, first);
+  const before = essence(pair.b.endpoint);
+  const other = forge(pair.a, "INFORMATIONAL", [payload("D", { protocol: "IKE", spis: [] })], { messageId: 2 });
+  assert.deepEqual(
+    pair.inject(pair.b, other).map(({ kind }) => kind),
+    ["report"],
+  );
+  assert.deepEqual(essence(pair.b.endpoint), before);
+});
+
+test("every octet of every message of a handshake and of a rekey, altered, changes nothing that is protected and breaks nothing", () => {
+  const script = (pair: Pair) => {
+    pair.pass(500);
     pair.wish(pair.a, { do: "rekeyChildren", tunnel: "t" });
-    pair.wish(pair.b, { do: "rekeyIke", tunnel: "t" });
-    pair.pass(30_000);
-    assert.equal(view(pair.a).state, "established");
-    assert.equal(view(pair.b).state, "established");
+    pair.pass(100);
+  };
+  const clean = createPair();
+  script(clean);
+  const count = clean.sent.length;
+  assert(count >= 6);
+  for (let n = 0; n < count; n++) {
+    const length = clean.sent[n]!.bytes.length;
+    for (let at = 0; at < length; at++) {
+      const pair = createPair();
+      let index = 0;
+      let spoilt: Uint8Array | undefined;
+      pair.wire = ({ bytes }) => {
+        if (index++ !== n) return [bytes];
+        spoilt = bytes.slice();
+        spoilt[at]! ^= 1 + (at % 255);
+        return [spoilt, bytes]; // the good one follows
+      };
+      script(pair);
+      pair.pass(5_000);
+      assert(spoilt !== undefined);
+      const protectedMessage = spoilt[18] !== 34 && n >= 2;
+      // IKE_SA_INIT is not protected: the handshake may fail then, but never end in different keys.
+      if (protectedMessage) assert.equal(view(pair.a).state, "established", `message ${n}, octet ${at}`);
+    }
   }
 });
 
-test("an established endpoint gives back the very same state for whatever is not authentic", () => {
-  const random = seededRandom(21);
-  const pair = establishedPair({ seed: 6 });
-  const own = pair.sent.map(({ bytes }) => bytes).filter((bytes) => decodeRawHeader(bytes).responderSpi !== 0n);
-  const ctx = { now: pair.now, random: random.octets, policy: pair.b.policy };
-  for (let i = 0; i < 20_000; i++) {
-    const bytes = spoiled(random.pick(own), random);
-    if (bytes.length >= 16 && bytes.subarray(8, 16).every((octet) => octet === 0)) continue; // a first request
-    const { endpoint } = step(pair.b.endpoint, { kind: "datagram", path: pathFrom(EVIL), bytes }, ctx);
-    assert.equal(endpoint, pair.b.endpoint);
+test("random datagrams are counted and nothing else", () => {
+  const pair = establishedPair();
+  const before = essence(pair.b.endpoint);
+  for (let length = 0; length < 200; length++) {
+    const noise = new Uint8Array(length).map((_, i) => (i * 31 + length * 17) & 0xff);
+    const effects = pair.inject(pair.b, noise);
+    assert(
+      effects.every(({ kind }) => kind === "report"),
+      `${length} octets`,
+    );
   }
+  assert.deepEqual(essence(pair.b.endpoint), before);
 });
 
-for (const [phase, who] of [
-  ["initSent", "a"],
-  ["authSent", "a"],
-  ["replied", "b"],
-] as const)
-  test(`a handshake in phase ${phase} survives 100,000 spoiled messages and is finished`, () => {
-    const random = seededRandom(31);
-    const pair = heldAt(phase, who);
-    const side = pair[who];
-    // Of this handshake only what an eavesdropper can spoil without keys; its true messages come later.
-    const own = pair.sent.map(({ bytes }) => bytes);
-    const spoiled = own.map((bytes) => withLength(bytes.slice(0, bytes.length - 1)));
-    const before = [...side.endpoint.sas.values()].find((sa) => sa.phase === phase)!;
-    const { endpoint } = attack(pair, side, RUNS, [...spoiled, ...LIFE], random);
-    const now = endpoint.sas.get(before.key);
-    assert.ok(now !== undefined, "it is still there");
-    if (phase === "authSent") assert.equal(now, before);
-    side.endpoint = endpoint;
-    pair.pass(150_000);
-    assert.equal(view(pair.a).state, "established", view(pair.a).reason);
-    assert.equal(view(pair.b).state, "established", view(pair.b).reason);
-  });
-
-test("forged refusals of IKE_SA_INIT are told, not believed: the true answer still wins", () => {
-  const pair = createPair({ seed: 8 });
-  const refusals: readonly NotifyPayload[] = [
-    notification("NO_PROPOSAL_CHOSEN"),
-    notification("AUTHENTICATION_FAILED"),
-    notification("INVALID_SYNTAX"),
-    notification("INVALID_KE_PAYLOAD", new Uint8Array([0, 19])),
-    notification("INVALID_KE_PAYLOAD", new Uint8Array([1])),
-    notification("COOKIE", new Uint8Array(65)),
-    notification("INVALID_MAJOR_VERSION"),
-  ];
-  const seen = new Set<Uint8Array>();
+test("a forged refusal of IKE_AUTH, unprotected, is not heard", () => {
+  const pair = createPair();
   pair.wire = ({ from, bytes }) => {
-    if (from === "A" && !seen.has(bytes)) {
-      seen.add(bytes);
-      const { header } = decodeMessage(bytes);
-      for (const refusal of refusals) {
-        const answer = { ...header, response: true, fromInitiator: false };
-        pair.inject(pair.a, encodeMessage(answer, [payload("N", refusal)]));
-      }
+    if (from === "A" && bytes[18] === 35) {
+      const plain = bytes.slice(0, 28 + 8);
+      plain.set([41], 16);
+      plain.set([0x20], 19);
+      plain.set([0, 0, 0, 36], 24);
+      plain.set([0, 0, 0, 8, 0, 0, 0, 24], 28);
+      pair.inject(pair.a, plain);
     }
     return [bytes];
   };
-  pair.pass(2_000);
-  assert.equal(view(pair.a).state, "established", view(pair.a).reason);
+  pair.pass(1000);
+  assert.equal(view(pair.a).state, "established");
 });
 
-test("nobody makes an initiator start again for ever: COOKIE and INVALID_KE_PAYLOAD together count", () => {
-  const pair = createPair({ seed: 8, a: { ikeProposals: ["aes256gcm16-prfsha256-x25519-ecp256-modp2048"] } });
-  let restarts = 0;
-  pair.wire = ({ from, bytes }) => {
-    if (from !== "A") return [];
-    const { header } = decodeMessage(bytes);
-    if (header.exchange !== "IKE_SA_INIT") return [];
-    restarts++;
-    const groups = [14, 19, 31];
-    const group = new Uint8Array([0, groups[restarts % groups.length]!]);
-    const said = restarts % 2 ? notification("COOKIE", new Uint8Array(16)) : notification("INVALID_KE_PAYLOAD", group);
-    const answer = { ...header, response: true, fromInitiator: false };
-    later.push(encodeMessage(answer, [payload("N", said)]));
-    return [];
+test("a broken message behind a good integrity check ends the IKE SA with INVALID_SYNTAX, told to the peer", () => {
+  const pair = establishedPair();
+  const twice = [payload("Nonce", { nonce: new Uint8Array(32) }), payload("Nonce", { nonce: new Uint8Array(32) })];
+  const ke = payload("KE", { group: 31, data: new Uint8Array(32) });
+  const sa = payload("SA", {
+    proposals: [
+      {
+        number: 1,
+        protocol: "IKE",
+        spi: new Uint8Array(8),
+        transforms: [{ type: 1, id: 20, keyBits: 256, attributes: [] }],
+      },
+    ],
+  });
+  assert.deepEqual(refusal(pair, [sa, ke, ...twice], "CREATE_CHILD_SA"), ["INVALID_SYNTAX"]);
+  assert.equal(pair.b.children.size, 0);
+  assert.equal(reportsOf(pair.b, "failed")[0]!.code, "INVALID_SYNTAX");
+});
+
+test("every refusal of CREATE_CHILD_SA leaves the IKE SA and its child standing", () => {
+  const nonce = payload("Nonce", { nonce: new Uint8Array(32) });
+  const espSa = (id: number) =>
+    payload("SA", {
+      proposals: [
+        {
+          number: 1,
+          protocol: "ESP",
+          spi: new Uint8Array([9, 9, 9, 9]),
+          transforms: [
+            { type: 1, id, keyBits: 256, attributes: [] },
+            { type: 5, id: 0, attributes: [] },
+          ],
+        },
+      ],
+    });
+  const ts = (side: Side) => ({ selectors: [...side.children.values()][0]!.local, unknown: [] });
+  const wide = {
+    selectors: [{ family: 4, protocol: 0, startPort: 0, endPort: 65535, start: 1n, end: 2n } as const],
+    unknown: [],
   };
-  const later: Uint8Array[] = [];
-  for (let i = 0; i < 200; i++) {
-    pair.pass(10);
-    for (const bytes of later.splice(0)) pair.inject(pair.a, bytes);
+  const cases: readonly [ErrorNotify, (pair: Pair) => readonly Payload[]][] = [
+    ["NO_PROPOSAL_CHOSEN", (p) => [espSa(12), nonce, payload("TSi", ts(p.a)), payload("TSr", ts(p.b))]],
+    ["TS_UNACCEPTABLE", () => [espSa(20), nonce, payload("TSi", wide), payload("TSr", wide)]],
+    [
+      "INVALID_KE_PAYLOAD",
+      () => [
+        payload("SA", {
+          proposals: [
+            {
+              number: 1,
+              protocol: "IKE",
+              spi: new Uint8Array(8).fill(1),
+              transforms: [
+                { type: 1, id: 20, keyBits: 256, attributes: [] },
+                { type: 2, id: 5, attributes: [] },
+                { type: 4, id: 31, attributes: [] },
+              ],
+            },
+          ],
+        }),
+        nonce,
+        payload("KE", { group: 14, data: new Uint8Array(256) }),
+      ],
+    ],
+  ];
+  for (const [notify, payloads] of cases) {
+    const pair = establishedPair();
+    assert.deepEqual(refusal(pair, payloads(pair), "CREATE_CHILD_SA"), [notify]);
+    assert.equal(ikeSa(pair.b).children.size, 1);
+    assert.equal(pair.b.children.size, 1, "and no SPI is left reserved");
   }
-  assert.ok(restarts <= 12, `${restarts} messages in two seconds`);
 });
 
-// --- floods --------------------------------------------------------------------------------------------------------
-
-/** First requests like the recorded one, from other addresses with other SPIs; `sent` counts what they cost. */
-function flood(pair: Pair, addresses: readonly Address[], count: number) {
-  const random = seededRandom(41);
-  const first = LIFE[0]!;
-  const cost = { asks: 0, replies: 0, cookies: 0 };
-  const ctx = { now: pair.now, random: random.octets, policy: pair.b.policy };
-  for (let i = 0; i < count; i++) {
-    const bytes = first.slice();
-    bytes.set(random.octets(8), 0);
-    const path = pathFrom(addresses[i % addresses.length]!, random.between(1024, 65535));
-    const events: Event[] = [{ kind: "datagram", path, bytes }];
-    for (let event = events.shift(); event !== undefined; event = events.shift()) {
-      const { endpoint, effects } = step(pair.b.endpoint, event, ctx);
-      pair.b.endpoint = endpoint;
-      for (const effect of effects) {
-        if (effect.kind === "ask") {
-          cost.asks++;
-          events.push({ kind: "answer", ask: effect.ask, answer: answer(effect.question) });
-        } else if (effect.kind === "send") {
-          cost.replies++;
-          const [only] = decodeMessage(effect.bytes).payloads;
-          if (only?.kind === "N" && only.body.notify === "COOKIE") cost.cookies++;
-        }
-      }
-    }
-  }
-  return cost;
-}
-
-function manyAddresses(count: number): readonly Address[] {
-  return Array.from({ length: count }, (_, i) => parseAddress(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`));
-}
-
-test("a flood from forged addresses costs key exchanges up to an eighth of the limit, then only cookies", () => {
-  const pair = createPair({ b: { halfOpen: 8 }, changeB: toAnybody });
-  const cost = flood(pair, manyAddresses(5_000), 20_000);
-  assert.equal(halfOpen(pair.b.endpoint), 8);
-  assert.deepEqual(cost, { asks: 8, replies: 20_000, cookies: 19_992 });
+test("an unknown critical payload inside a protected request is refused with UNSUPPORTED_CRITICAL_PAYLOAD; the IKE SA stays", () => {
+  const pair = establishedPair();
+  const unknown = { kind: "unknown", body: { type: 201, data: new Uint8Array([1]) } } as const;
+  assert.deepEqual(refusal(pair, [unknown], "INFORMATIONAL"), [], "not critical: an empty answer");
+  assert.equal(ikeSa(pair.b).children.size, 1);
 });
 
-test("during a flood a peer that answers the cookie gets its tunnel", () => {
-  const pair = createPair({ b: { halfOpen: 8 }, changeB: toAnybody });
-  flood(pair, manyAddresses(5_000), 20_000);
-  pair.pass(2_000);
-  assert.equal(view(pair.a).state, "established", view(pair.a).reason);
-});
-
-test("strangers who answer cookies fill the strangers' table; a peer with a configured address still comes up", () => {
-  const pair = createPair();
-  const [fixed] = pair.b.policy.tunnels;
-  const road = { ...toAnybody(fixed!), name: "road", peerId: parseIdentity("road.example") };
-  const limits = { halfOpen: 64, halfOpenPerAddress: 20 };
-  const policy = { ...pair.b.policy, tunnels: [fixed!, road], limits };
-  // Without cookies meanwhile: this is what hosts with addresses of their own can reach.
-  pair.b.endpoint = createEndpoint({ ...policy, limits: { halfOpen: 512, halfOpenPerAddress: 512 } }, 0);
-  flood(pair, manyAddresses(64), 64);
-  pair.b.endpoint = { ...pair.b.endpoint, policy };
-  assert.equal(halfOpen(pair.b.endpoint), 64);
-  assert.deepEqual(flood(pair, [EVIL], 100), { asks: 0, replies: 0, cookies: 0 });
-  pair.pass(2_000);
-  assert.equal(view(pair.b).state, "established", view(pair.b).reason);
-});
-
-test("a whole IPv6 /64 counts as one address", () => {
-  const pair = createPair({ changeB: ({ localAddress: _, ...tunnel }) => toAnybody(tunnel) });
-  const addresses = Array.from({ length: 1000 }, (_, i) => parseAddress(`2001:db8:0:1::${(i + 1).toString(16)}`));
-  const policy = { ...pair.b.policy, limits: { halfOpen: 10_000, halfOpenPerAddress: 16 } };
-  pair.b.endpoint = { ...pair.b.endpoint, policy };
-  assert.deepEqual(flood(pair, addresses, 1000), { asks: 2, replies: 1000, cookies: 998 });
-});
-
-test("handshakes that end in AUTHENTICATION_FAILED count until they are forgotten", () => {
-  const pair = createPair({ a: { psk: "a wrong one" } });
-  for (let i = 0; i < 200 && reportsOf(pair.b, "failed").length === 0; i++) pair.pass(10);
-  const phases = [...pair.b.endpoint.sas.values()].map(({ phase }) => phase);
-  assert.deepEqual(phases, ["lingering"]);
-  assert.equal(halfOpen(pair.b.endpoint), 1);
-  pair.wish(pair.a, { do: "down", tunnel: "t" });
-  pair.pass(20_000);
-  assert.equal(pair.b.endpoint.sas.size, 0);
-});
-
-test("an oversized first request leaves nothing behind, however well-formed it is", () => {
-  const pair = createPair({ changeB: toAnybody });
-  const { header, payloads } = decodeMessage(LIFE[0]!);
-  const stuffing = Array.from({ length: 60 }, () => payload("V", { data: new Uint8Array(1000) }));
-  const bytes = encodeMessage(header, [...payloads, ...stuffing]);
-  assert.ok(bytes.length > 60_000 && bytes.length < 65_536);
-  pair.handle(pair.b, { kind: "datagram", path: pathFrom(EVIL), bytes });
-  assert.equal(pair.b.endpoint.sas.size, 0);
-  assert.equal(pair.sent.length, 0);
-  assert.equal(reportsOf(pair.b, "ignored").at(-1)?.code, "too long");
-});
-
-// --- peers that have proved who they are ---------------------------------------------------------------------------
-
-test("an authentic peer gets NO_ADDITIONAL_SAS in the end, not endless children", () => {
-  const pair = establishedPair({ seed: 9 });
-  const [child] = ikeSa(pair.a).children.values();
-  const { local, remote } = child!.pair;
-  const { proposals } = pair.a.policy.tunnels[0]!.esp;
+test("a request in an IKE SA that is being deleted gets TEMPORARY_FAILURE", () => {
+  const pair = establishedPair();
+  const nonce = payload("Nonce", { nonce: new Uint8Array(32) });
+  const request = forge(pair.a, "CREATE_CHILD_SA", [nonce], { messageId: 2 });
+  const keys = ikeSa(pair.a);
   pair.wire = () => [];
-  for (let i = 0; i < 60; i++) {
-    const payloads = [
-      payload("SA", offerEsp(proposals, espSpiOctets(0x1000 + i), true)),
-      payload("Nonce", { nonce: new Uint8Array(32).fill(i) }),
-      payload("TSi", { selectors: local, unknown: [] }),
-      payload("TSr", { selectors: remote, unknown: [] }),
-    ];
-    pair.inject(pair.b, forge(pair.a, "CREATE_CHILD_SA", payloads, { messageId: ikeSa(pair.b).window.nextIn }));
-  }
-  assert.equal(ikeSa(pair.b).children.size, 2 + 16);
-  assert.equal(reportsOf(pair.b, "failed").at(-1)?.code, "NO_ADDITIONAL_SAS");
+  pair.wish(pair.b, { do: "down", tunnel: "t" });
+  pair.inject(pair.b, request);
+  const { bytes } = pair.sent.at(-1)!;
+  const opened = openMessage(bytes, decodeMessage(bytes), keys.negotiated.suite, inboundKeys(keys.keys, keys.role))!;
+  assert.deepEqual(
+    bodiesOf(opened.payloads, "N").map(({ notify }) => notify),
+    ["TEMPORARY_FAILURE"],
+  );
 });
 
-test("of a peer that opens IKE SAs and closes none the eight newest stay", () => {
-  const pair = establishedPair({ seed: 10 });
-  for (let i = 0; i < 12; i++) {
-    pair.pass(1_000);
-    openAnother(pair);
-  }
-  pair.pass(1_000);
-  const established = [...pair.b.endpoint.sas.values()].filter(({ phase }) => phase === "established");
-  assert.equal(established.length, 8);
-  assert.equal(view(pair.b).state, "established");
+test("a status notification that we do not know is passed over", () => {
+  const pair = establishedPair();
+  assert.deepEqual(refusal(pair, [payload("N", notification(40_000))], "INFORMATIONAL"), []);
 });
 
-/** A begins one more IKE SA beside those that it has. */
-function openAnother({ a, b, now, handle }: Pair): void {
-  const draft = new Draft(a.endpoint);
-  const ctx = contextOf(draft, { now, random: seededRandom(now).octets, policy: a.policy });
-  const path = { local: { address: ADDRESS_A, port: 500 }, remote: { address: ADDRESS_B, port: 500 } };
-  born(draft, initiate(a.policy.tunnels[0]!, path, ctx), ctx);
-  a.endpoint = draft.done();
-  assert.equal(b.name, "B");
-  for (const effect of draft.effects)
-    if (effect.kind === "ask") handle(a, { kind: "answer", ask: effect.ask, answer: answer(effect.question) });
-}
-
-function toAnybody(tunnel: TunnelPolicy): TunnelPolicy {
-  return { ...tunnel, peer: { kind: "any" } };
+/** What B answers to a forged request of A: the notifications in its answer. */
+function refusal(pair: Pair, payloads: readonly Payload[], exchange: "CREATE_CHILD_SA" | "INFORMATIONAL") {
+  const { negotiated, keys, role } = ikeSa(pair.a);
+  pair.wire = () => [];
+  pair.inject(pair.b, forge(pair.a, exchange, payloads, { messageId: 2 }));
+  const { from, bytes } = pair.sent.at(-1)!;
+  assert.equal(from, "B");
+  const opened = openMessage(bytes, decodeMessage(bytes), negotiated.suite, inboundKeys(keys, role));
+  assert(opened !== undefined);
+  return bodiesOf(opened.payloads, "N").map(({ notify }) => notify);
 }

@@ -37,7 +37,14 @@ export const strongswanKernel: readonly Scenario[] = [
     role: "responder",
     esp: "aes256-sha256-esn",
     encapsulation: "esp",
-    steps: [ping("ours"), transfer("ours", 20), transfer("peer", 20), rekey("child", "ours"), rekey("child", "peer"), ping("peer")],
+    steps: [
+      ping("ours"),
+      transfer("ours", 20),
+      transfer("peer", 20),
+      rekey("child", "ours"),
+      rekey("child", "peer"),
+      ping("peer"),
+    ],
   },
   {
     ...common,
@@ -64,7 +71,14 @@ export const strongswanKernel: readonly Scenario[] = [
     inner: 6,
     esp: "aes256gcm16",
     encapsulation: "esp",
-    steps: [ping("ours"), ping("peer"), transfer("ours", 20), transfer("peer", 20), rekey("child", "ours"), ping("peer")],
+    steps: [
+      ping("ours"),
+      ping("peer"),
+      transfer("ours", 20),
+      transfer("peer", 20),
+      rekey("child", "ours"),
+      ping("peer"),
+    ],
   },
   {
     ...common,
@@ -73,7 +87,14 @@ export const strongswanKernel: readonly Scenario[] = [
     outer: 6,
     esp: "aes256gcm16",
     encapsulation: "esp",
-    steps: [ping("ours"), ping("peer"), transfer("ours", 20), transfer("peer", 20), rekey("child", "peer"), ping("peer")],
+    steps: [
+      ping("ours"),
+      ping("peer"),
+      transfer("ours", 20),
+      transfer("peer", 20),
+      rekey("child", "peer"),
+      ping("peer"),
+    ],
   },
   {
     ...common,
