@@ -35,7 +35,7 @@ export function halfOpenLoad(
 }
 
 function cookiesFrom(limit: number): number {
-  return Math.ceil(limit / COOKIE_SHARE);
+  return Math.floor(limit / COOKIE_SHARE);
 }
 
 /** Whoever has an IPv6 address has a whole /64 of them. */

@@ -51,7 +51,7 @@ export interface InitOffer {
   readonly restarts: number;
   readonly giveUpAt: Instant;
   /** An unauthenticated refusal: told to the operator, not believed until the timeout. */
-  readonly refusal?: string;
+  readonly refusal?: { readonly code: string; readonly detail: string };
 }
 
 export interface InitKeying extends Base {

@@ -74,7 +74,11 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
       return onEstablishedTick(sa, ctx);
     case "initSent":
       if (now >= sa.offer.giveUpAt)
-        return failed(sa, "TIMEOUT", sa.offer.refusal ?? "the peer does not answer IKE_SA_INIT");
+        return failed(
+          sa,
+          sa.offer.refusal?.code ?? "TIMEOUT",
+          sa.offer.refusal?.detail ?? "the peer does not answer IKE_SA_INIT",
+        );
       if (now < sa.request.nextAt) return stepTo(sa);
       return stepTo(
         { ...sa, request: sentAgain(sa.request, now) },

@@ -215,7 +215,7 @@ test("two daemons live a life, which the attacker records: negotiation, traffic,
 test("replays of everything that was ever sent are dropped and counted", { skip: SKIP }, async () => {
   const before = await Promise.all(BOTH.map(site));
   const { sent } = await survives("replay", 10);
-  assert.ok(sent > 90, `${sent} frames`);
+  assert.ok(sent >= 60, `${sent} frames`);
   const after = await Promise.all(BOTH.map(site));
   const count = (tunnels: typeof before) =>
     tunnels.reduce((sum, { counters: { drops } }) => sum + (drops.replayed ?? 0) + (drops.replayedOld ?? 0), 0);

@@ -62,7 +62,7 @@ export function onePolicy(options: SideOptions): Policy {
     },
     dpd: { timeoutSeconds: options.dpdSeconds ?? 60, action: options.dpdAction ?? "restart" },
   };
-  const halfOpen = 8 * (options.halfOpen ?? 64);
+  const halfOpen = 8 * (options.halfOpen ?? 64) + 7;
   return {
     tunnels: [tunnel],
     ports: { ike: 500, natT: 4500 },
