@@ -9,18 +9,10 @@
  * whatever happens. What this host knows about its mirrors and certificates is lent to it while it runs: npm's configuration,
  * apt's proxies, /etc/ssl/certs. Nothing of that is written into the repository.
  */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { installPackages } from "./peers.mjs";
 import { ask, find, isRoot, launch, must, root } from "./process.mjs";
 import { writeSection } from "./test-report.mjs";
@@ -30,7 +22,8 @@ const COMMANDS = {
   test: { argv: ["npm", "test"], seconds: 3600 },
 };
 const DEFAULT_MIRROR = "http://deb.debian.org/debian";
-const CLONE = "/root/causeway";
+/** Readable for everybody, as the tests of what an ordinary user can do need it. */
+const CLONE = "/srv/causeway";
 /** Settings of this host's environment that the commands need to reach npm's registry and Debian's mirror. */
 const LENT_ENVIRONMENT =
   /^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_(registry|cafile|proxy|https_proxy|noproxy|strict_ssl))$/i;
@@ -177,7 +170,7 @@ function report() {
       `(debootstrap, minbase) with Node.js ${process.versions.node}, npm ${npm} and iproute2, kernel ${release()}. Its last lines:`,
     "",
     "```",
-    ...lines.map((line) => line.replaceAll(/\u001b\[[\d;]*m/g, "").trimEnd()),
+    ...lines.map((line) => stripVTControlCharacters(line).trimEnd()),
     "```",
   ]);
 }

@@ -1,8 +1,9 @@
 /**
- * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any of a prefix (a lock that the kernel releases with
- * the process), so whatever is found at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
+ * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any (a lock that the kernel releases with
+ * the process), so what belongs to no living process at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
  */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { must, until } from "./child.js";
 
@@ -21,9 +22,11 @@ export interface Namespaces {
   close(): Promise<void>;
 }
 
+/** `prefix` in the place of "causeway-test-" makes a test independent of the others that are running. */
 export async function openNamespaces(prefix = USUAL_PREFIX): Promise<Namespaces> {
   const release = await lock(prefix);
-  removeAll(prefix);
+  remove(prefix, (pid) => !existsSync(`/proc/${pid}`));
+  const removeOwn = (): void => remove(prefix, (pid) => pid === process.pid);
   const full = (name: string): string => `${prefix}${process.pid}-${name}`;
   const inside = (name: string, ...argv: string[]): string[] => ["ip", "netns", "exec", full(name), ...argv];
   const sysctl = async (name: string, settings: Readonly<Record<string, number>>): Promise<void> => {
@@ -32,7 +35,7 @@ export async function openNamespaces(prefix = USUAL_PREFIX): Promise<Namespaces>
     );
     await must(inside(name, "sh", "-ec", script.join("\n")));
   };
-  const onExit = (): void => removeAll(prefix);
+  const onExit = removeOwn;
   const onSignal = (): void => process.exit(130);
   process.on("exit", onExit);
   process.on("SIGINT", onSignal);
@@ -59,7 +62,7 @@ export async function openNamespaces(prefix = USUAL_PREFIX): Promise<Namespaces>
       for (const { ns, dev } of [a, b]) await must(["ip", "-n", full(ns), "link", "set", dev, "up"]);
     },
     async close() {
-      removeAll(prefix);
+      removeOwn();
       process.off("exit", onExit);
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
@@ -85,13 +88,13 @@ function tryLock(prefix: string): Promise<ReturnType<typeof createServer> | unde
   });
 }
 
-/** Removes every namespace of ours with the processes in it. Synchronous: it runs at exit. */
-function removeAll(prefix: string): void {
+/** Removes the namespaces of the processes that `whose` picks, with what still runs in them. Synchronous: it runs at exit. */
+function remove(prefix: string, whose: (pid: number) => boolean): void {
   const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", timeout: 20_000 });
   const names = ip("netns", "list")
     .split("\n")
     .map((line) => line.split(" ")[0]!)
-    .filter((name) => name.startsWith(prefix));
+    .filter((name) => name.startsWith(prefix) && whose(Number.parseInt(name.slice(prefix.length), 10)));
   for (const name of names) {
     for (const pid of ip("netns", "pids", name).split("\n").filter(Boolean)) kill(Number(pid));
     ip("netns", "delete", name);

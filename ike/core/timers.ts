@@ -54,7 +54,7 @@ export function softLife(lifetimeSeconds: number, marginSeconds: number | undefi
 }
 
 /** From 0 up to, not including, 1. */
-export function fraction(random: Random): number {
+function fraction(random: Random): number {
   const [high, low] = random(2);
   return ((high! << 8) | low!) / 0x10000;
 }

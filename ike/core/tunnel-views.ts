@@ -27,7 +27,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
   );
   const children = childViews(policy, state, established, handshake, now);
   const up = children.filter(({ id }) => id !== undefined).length;
-  const word = stateWord(state, current, handshake, up, children.length);
+  const word = stateWord(policy, state, current, handshake, up, children.length);
   return {
     name: policy.name,
     state: word,
@@ -39,6 +39,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
 }
 
 function stateWord(
+  policy: TunnelPolicy,
   state: TunnelState,
   current: Established | undefined,
   handshake: IkeSa | undefined,
@@ -51,7 +52,7 @@ function stateWord(
     case "up":
       return "connecting";
     case "answer":
-      return state.reason === "" ? "passive" : "down";
+      return policy.start === "passive" || state.reason === "" ? "passive" : "down";
     case "traffic":
       return "waiting";
     case "down":
@@ -79,7 +80,7 @@ function reasonOf(
     case "waiting":
       return state.reason === "" ? "waits for traffic" : `${state.reason}; waits for traffic`;
     case "passive":
-      return "waits for the peer";
+      return state.reason === "" ? "waits for the peer" : `${state.reason}; waits for the peer`;
     case "down":
       return state.want === "answer" ? `${state.reason}; the peer may come back` : state.reason;
   }

@@ -68,7 +68,7 @@ function volumeLimits(octets: number): VolumeLimits {
 }
 
 /** RFC 7296 section 2.23, `decisions.md` 25: UDP where a NAT was seen, or where the configuration says so. */
-export function encapsulationOf({ nat }: Negotiated, policy: TunnelPolicy): Encapsulation {
+function encapsulationOf({ nat }: Negotiated, policy: TunnelPolicy): Encapsulation {
   return nat.here || nat.peer || policy.encapsulation === "udp" ? "udp" : "esp";
 }
 

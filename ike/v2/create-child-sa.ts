@@ -241,7 +241,7 @@ export function mappingsLost(
 }
 
 /** Our exchange came to nothing; the peer has nothing either. Tried again after a pause. */
-export function childFailed(
+function childFailed(
   sa: Established,
   { purpose, spiIn }: ChildOffer,
   code: string,

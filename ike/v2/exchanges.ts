@@ -75,9 +75,6 @@ export type Task =
     }
   | { readonly do: "probe"; readonly stage: "sent"; readonly request: Outstanding };
 
-/** A task whose request is on its way. */
-export type SentTask = Extract<Task, { stage: "sent" }>;
-
 /** What we decided about a child that the peer asks for; all but the keys. */
 export interface ChildPlan {
   readonly suite: EspSuite;

@@ -170,7 +170,7 @@ export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaCont
 }
 
 /** An answer that belongs to no IKE SA; the responder's SPI stays 0. */
-export function plainReply(header: Message["header"], payloads: readonly Payload[]): Uint8Array {
+function plainReply(header: Message["header"], payloads: readonly Payload[]): Uint8Array {
   return encodeMessage({ ...header, fromInitiator: false, response: true }, payloads);
 }
 

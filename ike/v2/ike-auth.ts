@@ -100,7 +100,7 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
     { kind: "useChild", id: child.id },
     childEstablished(next, child),
     ...lost.map((words) => report(next, { kind: "story", story: `the peer narrowed ${words}` })),
-    handshakeDone(notifies),
+    establishedNotice(notifies),
   );
 }
 
@@ -115,7 +115,7 @@ function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH" | "N">, ctx:
     ikeEstablished(established),
     { kind: "releaseSpi", spi: sa.child.spiIn },
     ...childRefused(established, refusal.notify, sa.child.mapping, ctx),
-    handshakeDone(message.notifies),
+    establishedNotice(message.notifies),
   );
 }
 
@@ -186,7 +186,7 @@ export function childRefused(
   ];
 }
 
-function handshakeDone(notifies: Received<"N">["notifies"]): SaEffect {
+function establishedNotice(notifies: Received<"N">["notifies"]): SaEffect {
   return { kind: "established", initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT") };
 }
 

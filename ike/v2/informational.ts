@@ -201,6 +201,15 @@ export const INFORMATIONAL_ROWS = [
   }),
   row({
     phase: "closing",
+    exchange: "IKE_AUTH",
+    response: true,
+    story: "the peer has finished a handshake that is not wanted any more; our Delete follows",
+    needs: [],
+    may: [],
+    run: onClosingResponse,
+  }),
+  row({
+    phase: "closing",
     exchange: "CREATE_CHILD_SA",
     response: true,
     story: "an exchange that is of no use any more has ended; our Delete follows",

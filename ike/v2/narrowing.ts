@@ -139,12 +139,12 @@ function better(a: readonly bigint[], b: readonly bigint[]): boolean {
   return i >= 0 && a[i]! > b[i]!;
 }
 
-/** Every non-empty intersection of one of ours with one of theirs. */
+/** Every non-empty intersection of one of ours with one of theirs; of a peer that sends hundreds, the first thousand. */
 function common(ours: readonly TrafficSelector[], theirs: readonly TrafficSelector[]): readonly TrafficSelector[] {
   const found: TrafficSelector[] = [];
   for (const mine of ours)
     for (const other of theirs) {
-      const both = intersect(mine, other);
+      const both = found.length < MOST_INTERSECTIONS ? intersect(mine, other) : undefined;
       if (both !== undefined) found.push(both);
     }
   return largest(found);
@@ -219,5 +219,7 @@ function list(selectors: readonly TrafficSelector[]): string {
   return selectors.length > 8 ? `${shown} and ${selectors.length - 8} more` : shown || "nothing that we understand";
 }
 
+/** What comparing them all with each other may cost. */
+const MOST_INTERSECTIONS = 1000;
 /** Number of TSs is one octet. */
 const MOST_SELECTORS = 255;

@@ -129,7 +129,7 @@ export function onIkeRefused(
   return ikeRekeyFailed(sa, code, `the peer refuses to rekey the IKE SA with ${code}; ${oursInWords(proposals)}`, ctx);
 }
 
-export function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaContext): Step<Established> {
+function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaContext): Step<Established> {
   const rekeyAttempts = sa.rekeyAttempts + 1;
   const at = ctx.now + pause(RETRY_REKEY, rekeyAttempts, ctx.random);
   const renew: readonly SaEffect[] = hopeless(code, rekeyAttempts)

@@ -5,21 +5,18 @@
 import { createPrf } from "../../crypto/backends.js";
 import { compare, equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
-import { ProtocolError } from "../core/errors.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { reactTo, type Situation } from "../core/react.js";
+import type { Situation } from "../core/react.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
-import { LINGER_LIFE } from "../core/timers.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
 import { openMessage } from "../wire/encrypted.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
-import { decodeMessage, type Message, payload } from "../wire/message.js";
-import { notification } from "../wire/payloads/notify.js";
+import { decodeMessage, type Message } from "../wire/message.js";
 import { adviceFor } from "./advice.js";
-import { close, lingering, sendDelete, withdraw } from "./closing.js";
-import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { close, withdraw } from "./closing.js";
+import { andThen, ignore, report, type SaContext, type Step, stepTo } from "./context.js";
 import { onAnsweringChild } from "./create-child-answer.js";
-import { abandonAnswered, onChildAnswer, withoutTask } from "./create-child-sa.js";
+import { onChildAnswer } from "./create-child-sa.js";
 import { rowsFor } from "./exchange-table.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
@@ -27,13 +24,15 @@ import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
 import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
 import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
-import { ikeRekeyBroken, onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
+import { guarded } from "./reactions.js";
+import { onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
 import { match, type Row } from "./row.js";
 import {
   type AuthSent,
   type Established,
   hasKeys,
   type IkeSa,
+  type In,
   type Keyed,
   type KeyedSa,
   type PeerRequest,
@@ -41,7 +40,7 @@ import {
   type SecretAwaited,
 } from "./state.js";
 import { advance } from "./tasks.js";
-import { AFTER_INIT_RESPONDER, sendReply, windowVerdict } from "./window.js";
+import { AFTER_INIT_RESPONDER, windowVerdict } from "./window.js";
 import { wish } from "./wishes.js";
 
 /** A message for this IKE SA: its SPIs are ours. */
@@ -73,12 +72,7 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "established":
       return onEstablishedTick(sa, ctx);
     case "initSent":
-      if (now >= sa.offer.giveUpAt)
-        return failed(
-          sa,
-          sa.offer.refusal?.code ?? "TIMEOUT",
-          sa.offer.refusal?.detail ?? "the peer does not answer IKE_SA_INIT",
-        );
+      if (now >= sa.offer.giveUpAt) return initTimeout(sa);
       if (now < sa.request.nextAt) return stepTo(sa);
       return stepTo(
         { ...sa, request: sentAgain(sa.request, now) },
@@ -187,13 +181,7 @@ function lowest({ negotiated: { ni, nr } }: Established): Uint8Array {
 // --- the stations ------------------------------------------------------------------------------------------------
 
 /** Before there are keys: the answer to our IKE_SA_INIT, by anybody. */
-function onPlain(
-  sa: Extract<IkeSa, { phase: "initSent" }>,
-  message: Message,
-  bytes: Uint8Array,
-  path: Path,
-  ctx: SaContext,
-): Step {
+function onPlain(sa: In<"initSent">, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
   const { header } = message;
   const rows = rowsFor(sa.phase, header.exchange, header.response);
   if (rows.length === 0 || header.fromInitiator || header.messageId !== 0)
@@ -238,93 +226,6 @@ function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
 function told(sa: IkeSa, { story, routine }: Row, step: Step): Step {
   if (routine) return step;
   return { sa: step.sa, effects: [report(sa, { kind: "story", story }), ...step.effects] };
-}
-
-/** Runs a handler; a `ProtocolError` becomes what RFC 7296 section 2.21 says, for the IKE SA as it was before. */
-function guarded(
-  sa: IkeSa,
-  situation: Situation,
-  request: PeerRequest | undefined,
-  ctx: SaContext,
-  run: () => Step,
-): Step {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return react(sa, error, situation, request, ctx);
-  }
-}
-
-/** Refusals that are part of a normal day: no failure for the operator. */
-const QUIET: ReadonlySet<string> = new Set(["TEMPORARY_FAILURE", "INVALID_KE_PAYLOAD"]);
-
-function react(
-  sa: IkeSa,
-  error: ProtocolError,
-  situation: Situation,
-  request: PeerRequest | undefined,
-  ctx: SaContext,
-): Step {
-  const { notify: code, detail } = error;
-  const reaction = reactTo(error, situation);
-  if (reaction.do === "drop" || !hasKeys(sa)) return ignore(sa, code, detail);
-  const failure = QUIET.has(code)
-    ? report(sa, { kind: "story", story: `refused for now with ${code}: ${detail}` })
-    : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) });
-  const reason = `${code}: ${detail}`;
-  switch (reaction.do) {
-    case "notify":
-    case "notifyAndClose": {
-      if (request === undefined) throw new Error(`${reaction.do} without a request`);
-      const { answering, ...idle } = { answering: undefined, ...sa };
-      const notifyPayload = payload("N", notification(reaction.notify, reaction.data));
-      const { sa: next, send } = sendReply(idle as KeyedSa, request, exchangeOf(situation), [notifyPayload], ctx);
-      if (reaction.do === "notify") {
-        const unused: readonly SaEffect[] =
-          answering?.do === "child" ? [{ kind: "releaseSpi", spi: answering.plan.spiIn }] : [];
-        return stepTo(next, ...unused, send, failure);
-      }
-      return stepTo(lingering(next, ctx.now + LINGER_LIFE), send, failure, ...endOf(sa, reason));
-    }
-    case "tellAndClose":
-      return tellAndClose(sa, error, failure, ctx);
-    case "abandonExchange":
-      return abandonExchange(sa, error, failure, ctx);
-  }
-}
-
-function exchangeOf({ exchange }: Situation): "IKE_SA_INIT" | "IKE_AUTH" | "CREATE_CHILD_SA" | "INFORMATIONAL" {
-  return exchange === "other" ? "INFORMATIONAL" : exchange;
-}
-
-/** What an IKE SA takes with it when it ends by an error. */
-function endOf(sa: KeyedSa, reason: string): readonly SaEffect[] {
-  if (sa.phase === "established")
-    return [
-      ...withdraw(sa, reason),
-      report(sa, { kind: "ikeClosed", reason }),
-      { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
-    ];
-  return sa.phase === "authChecking" ? [{ kind: "refused", tunnel: sa.tunnel, reason }] : [];
-}
-
-function tellAndClose(sa: KeyedSa, { notify, data, detail }: ProtocolError, failure: SaEffect, ctx: SaContext): Step {
-  if (sa.phase !== "authSent" && sa.phase !== "established") return stepTo(undefined, failure);
-  const reason = `${notify}: ${detail}`;
-  const answered: AuthSent | Established = sa.phase === "established" ? withoutTask(sa) : sa;
-  const closing = close(answered, reason, ctx, notification(notify, data));
-  // The response at fault has answered the request that was open.
-  const told = closing.sa.deleteSent ? closing : andThen(closing, ({ request: _, ...free }) => sendDelete(free, ctx));
-  return stepTo(told.sa, failure, ...told.effects, { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason });
-}
-
-function abandonExchange(sa: KeyedSa, error: ProtocolError, failure: SaEffect, ctx: SaContext): Step {
-  if (sa.phase !== "established") return tellAndClose(sa, error, failure, ctx);
-  const { notify, detail } = error;
-  if (sa.task?.do === "child") return abandonAnswered(sa, sa.task.offer, notify, detail, ctx);
-  if (sa.task?.do === "rekeyIke") return ikeRekeyBroken(sa, notify, detail, ctx);
-  return stepTo(withoutTask(sa), failure);
 }
 
 // --- answers to our asks -----------------------------------------------------------------------------------------
@@ -415,6 +316,13 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
     window,
   };
   return onDatagram(keyed, decodeMessage(parked.bytes), parked.bytes, parked.path, ctx);
+}
+
+/** What was told when it came is believed now; silence is told now. */
+function initTimeout(sa: In<"initSent">): Step<undefined> {
+  const { refusal } = sa.offer;
+  if (refusal !== undefined) return failed(sa, refusal.code, refusal.detail);
+  return failed(sa, "TIMEOUT", "the peer does not answer IKE_SA_INIT");
 }
 
 function authTimeout(sa: AuthSent): Step<undefined> {

@@ -40,7 +40,7 @@ export function hindrance(): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT"
       ? `${TUN} does not exist: load the kernel module (modprobe tun); in a container pass the device (--device ${TUN})`
-      : `${TUN} may not be opened: run the demo as root, or make the device readable and writable for everybody as most hosts have it`;
+      : `${TUN} is closed to this user, unlike on most hosts. Run the demo as root: sudo npm run demo`;
   }
   const probe = unshareSync(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
   return probe.status === 0
@@ -125,7 +125,7 @@ function refusal(said: string): string {
       "a chroot needs a mount point as its top folder (mount --bind FOLDER FOLDER)"
     );
   const closed = CLOSED_BY.find(({ file, value }) => setting(file) === value);
-  return `an ordinary user may not make namespaces here (${closed?.words ?? `"${said}"`}). Run it as root: sudo npm run demo`;
+  return `the kernel keeps namespaces from ordinary users (${closed?.words ?? `"${said}"`}). Run it as root: sudo npm run demo`;
 }
 
 /** Settings with which kernels and distributions keep user namespaces from ordinary users. */

@@ -1,5 +1,6 @@
 /** libreswan as a peer: its configuration from a scenario, and its control by whack. */
 
+import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
 import type { Place } from "./place.js";
 import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
@@ -20,6 +21,9 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
   const whack = (words: string, seconds = 20): Promise<string> =>
     shell(`whack --ctlsocket /run/pluto/pluto.ctl ${words}`, seconds);
   const read = async (): Promise<string> => place.read("pluto.log");
+  const established = async (): Promise<true | undefined> =>
+    /STATE_V2_ESTABLISHED_CHILD_SA/.test(await whack("--showstates")) || undefined;
+  let initiated = false;
   let logStart = 0;
   let dropsStart = new Map<string, number>();
 
@@ -35,6 +39,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
 
   return {
     async load(scenario) {
+      initiated = false;
       logStart = (await read()).length;
       dropsStart = await xfrmStatistics(place);
       await place.file("pluto.secrets", `: PSK "${scenario.wrongPsk ? WRONG_PSK : PSK}"\n`);
@@ -45,7 +50,12 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     async unload() {
       await whack("--delete --name site").catch(() => {}); // it may not have been loaded
     },
-    initiate: async () => void (await whack("--initiate --name site", 25)),
+    async initiate() {
+      // Once it has been told to initiate, it does so again by itself after a delete; a second child would be too many.
+      const revived = initiated && (await until("it to come back", 8, established).catch(() => undefined));
+      initiated = true;
+      if (!revived) await whack("--initiate --name site", 25);
+    },
     rekey: async (what) => void (await whack(`--rekey-${what === "ike" ? "ike" : "ipsec"} --name site`)),
     terminate: async () => void (await whack("--terminate --name site")),
     view: async () => parseStates(await whack("--showstates"), await shell("ip xfrm state")),
@@ -102,11 +112,17 @@ function proposal(text: string): string {
 }
 
 /**
- * The established states of `whack --showstates`. It names a child's SPIs but not the IKE SA's, and keeps a replaced child's
- * state for a while; the kernel's list says which children are really there and how ESP travels.
+ * The established states of `whack --showstates`. It tells a child's SPIs, outbound first, but not those of the IKE SA, which
+ * goes by the number of its state; how ESP travels is in the kernel's list.
  */
 export function parseStates(states: string, kernel: string): SideView {
-  void states;
-  void kernel;
-  return { children: [] };
+  const ike = [...states.matchAll(/#(\d+): "site"[^ ]* STATE_V2_ESTABLISHED_IKE_SA/g)].at(-1)?.[1];
+  const children = [...states.matchAll(/#(\d+): "site"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)]
+    .filter(([, state]) => new RegExp(`#${state}: "site"[^ ]* STATE_V2_ESTABLISHED_CHILD_SA`).test(states))
+    .map(([, , spiOut, spiIn]) => ({
+      spiIn: spiIn!.padStart(8, "0"),
+      spiOut: spiOut!.padStart(8, "0"),
+      encapsulation: kernel.includes("encap type espinudp") ? ("udp" as const) : ("esp" as const),
+    }));
+  return ike === undefined ? { children } : { ike: `#${ike}`, children };
 }

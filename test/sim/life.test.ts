@@ -18,8 +18,8 @@ test("two gateways agree and leave nothing behind in 10,000 schedules of a full 
   // The schedules reach what they are meant to reach: beside the first SAs each life has rekeys of both kinds.
   const perLife = (what: string) => (total.get(what) ?? 0) / seeds.length;
   if (seeds.length < 100) return;
-  assert(perLife("ikeEstablished") > 4, `${perLife("ikeEstablished")} IKE SAs`);
-  assert(perLife("childEstablished") > 12, `${perLife("childEstablished")} children`);
+  assert(perLife("ikeEstablished") > 3, `${perLife("ikeEstablished")} IKE SAs`);
+  assert(perLife("childEstablished") > 10, `${perLife("childEstablished")} children`);
   assert(perLife("packets") > 50, `${perLife("packets")} packets`);
 });
 

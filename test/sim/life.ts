@@ -43,7 +43,7 @@ export function runLife(seed: number, look: Pick<PairOptions, "careful" | "trace
   const { clock, network, a, b } = pair;
   const packets = keepSending(pair, random.fork());
   disturb(pair, random.fork());
-  clock.runUntil(random.between(200, 900) * SECOND);
+  clock.runUntil(random.between(200, 700) * SECOND);
 
   Object.assign(network.conditions, { loss: 0, duplicate: 0, forge: 0 });
   runUntilSound(clock, SETTLE, () => disagreement(pair), "both ends agree once the network is sound");
@@ -137,7 +137,7 @@ function disturb({ clock, network, nat, a, b }: Pair, random: SeededRandom): voi
     ...(random.chance(0.1) ? [() => random.pick(both).crash()] : []),
     ...(random.chance(0.1) ? [() => downAndUp(clock, random, random.pick(both))] : []),
   ];
-  for (let i = random.between(0, 6); i > 0; i--) clock.after(random.between(1, 600) * SECOND, random.pick(actions));
+  for (let i = random.between(0, 6); i > 0; i--) clock.after(random.between(1, 500) * SECOND, random.pick(actions));
 }
 
 function downAndUp(clock: Pair["clock"], random: SeededRandom, gateway: Gateway): void {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { concat } from "../../../crypto/bytes.js";
+import { seal } from "../../../crypto/seal.js";
 import type { Endpoint } from "../../../ike/core/endpoint.js";
 import type { ErrorNotify } from "../../../ike/core/errors.js";
-import { inboundKeys } from "../../../ike/v2/keys.js";
+import { inboundKeys, outboundKeys } from "../../../ike/v2/keys.js";
 import { isHalfOpen } from "../../../ike/v2/state.js";
 import { openMessage } from "../../../ike/wire/encrypted.js";
 import { bodiesOf, decodeMessage, type Payload, payload } from "../../../ike/wire/message.js";
@@ -187,12 +189,47 @@ test("every refusal of CREATE_CHILD_SA leaves the IKE SA and its child standing"
   }
 });
 
-test("an unknown critical payload inside a protected request is refused with UNSUPPORTED_CRITICAL_PAYLOAD; the IKE SA stays", () => {
-  const pair = establishedPair();
-  const unknown = { kind: "unknown", body: { type: 201, data: new Uint8Array([1]) } } as const;
-  assert.deepEqual(refusal(pair, [unknown], "INFORMATIONAL"), [], "not critical: an empty answer");
-  assert.equal(ikeSa(pair.b).children.size, 1);
+test("an unknown payload inside a protected request is refused when it is critical, and passed over when not; the IKE SA stays", () => {
+  for (const critical of [true, false]) {
+    const pair = establishedPair();
+    pair.inject(pair.b, rawRequest(pair.a, 201, new Uint8Array([0, critical ? 0x80 : 0, 0, 5, 1])));
+    assert.deepEqual(lastNotifies(pair), critical ? ["UNSUPPORTED_CRITICAL_PAYLOAD"] : []);
+    assert.equal(ikeSa(pair.b).children.size, 1);
+  }
 });
+
+test("octets behind a good integrity check that are no payloads end the IKE SA with INVALID_SYNTAX", () => {
+  const pair = establishedPair();
+  pair.inject(pair.b, rawRequest(pair.a, 41, new Uint8Array([0, 0, 0, 200, 1])));
+  assert.deepEqual(lastNotifies(pair), ["INVALID_SYNTAX"]);
+  assert.equal(pair.b.children.size, 0);
+});
+
+/** An INFORMATIONAL request of A with any octets inside its Encrypted payload. */
+function rawRequest(from: Side, firstPayload: number, inside: Uint8Array): Uint8Array {
+  const { initiatorSpi, responderSpi, keys, role, negotiated } = ikeSa(from);
+  const empty = forge(from, "INFORMATIONAL", [], { messageId: 2 });
+  const prefix = empty.slice(0, 32);
+  const body = empty.slice(32, 40);
+  const plain = concat(inside, new Uint8Array(1));
+  const view = new DataView(prefix.buffer);
+  view.setBigUint64(0, initiatorSpi);
+  view.setBigUint64(8, responderSpi);
+  view.setUint32(24, 32 + 8 + plain.length + 16);
+  view.setUint8(28, firstPayload);
+  view.setUint16(30, 4 + 8 + plain.length + 16);
+  return concat(prefix, seal(negotiated.suite, outboundKeys(keys, role), body, prefix, plain));
+}
+
+/** The notifications in B's last answer. */
+function lastNotifies(pair: Pair) {
+  const { negotiated, keys, role } = ikeSa(pair.a);
+  const { from, bytes } = pair.sent.at(-1)!;
+  assert.equal(from, "B");
+  const opened = openMessage(bytes, decodeMessage(bytes), negotiated.suite, inboundKeys(keys, role));
+  assert(opened !== undefined);
+  return bodiesOf(opened.payloads, "N").map(({ notify }) => notify);
+}
 
 test("a request in an IKE SA that is being deleted gets TEMPORARY_FAILURE", () => {
   const pair = establishedPair();
@@ -217,12 +254,7 @@ test("a status notification that we do not know is passed over", () => {
 
 /** What B answers to a forged request of A: the notifications in its answer. */
 function refusal(pair: Pair, payloads: readonly Payload[], exchange: "CREATE_CHILD_SA" | "INFORMATIONAL") {
-  const { negotiated, keys, role } = ikeSa(pair.a);
   pair.wire = () => [];
   pair.inject(pair.b, forge(pair.a, exchange, payloads, { messageId: 2 }));
-  const { from, bytes } = pair.sent.at(-1)!;
-  assert.equal(from, "B");
-  const opened = openMessage(bytes, decodeMessage(bytes), negotiated.suite, inboundKeys(keys, role));
-  assert(opened !== undefined);
-  return bodiesOf(opened.payloads, "N").map(({ notify }) => notify);
+  return lastNotifies(pair);
 }

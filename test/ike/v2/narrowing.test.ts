@@ -116,6 +116,18 @@ test("an answer outside of our offer is TS_UNACCEPTABLE", () => {
   unacceptable(() => checkAnswer(TWO, offer, label, ts("10.2.0.0/16")), /did not offer/);
 });
 
+test("hundreds of selectors on both sides come to terms, and to no more selectors than a payload holds", () => {
+  const hosts = Array.from({ length: 255 }, (_, i) => selectorFromRange(4, BigInt(4 * i), BigInt(4 * i + 1)));
+  const mappings = hosts.flatMap((peer) => hosts.slice(0, 4).map((local) => ({ local, peer })));
+  const policy = { mappings, entries: [{ first: 0, count: mappings.length }] };
+  const { selectors } = narrowAsResponder(policy, tsPayload(hosts), tsPayload(hosts));
+  assert.equal(selectors.remote.length, 255);
+  assert.equal(selectors.local.length, 4);
+  const all = tsPayload(Array.from({ length: 255 }, (_, i) => selectorFromRange(4, BigInt(i), BigInt(i + 700))));
+  const bounded = narrowAsResponder(policy, all, all).selectors;
+  assert(bounded.remote.length <= 255 && bounded.remote.length > 0);
+});
+
 test("whatever the peer asks for, the responder's choice lies inside of both sides' selectors, and the initiator accepts it", () => {
   const range = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 })).map(([a, b]) =>
     selectorFromRange(4, BigInt(Math.min(a, b)), BigInt(Math.max(a, b)), {
