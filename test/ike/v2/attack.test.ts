@@ -111,9 +111,15 @@ test("an endpoint that has no SA remembers nothing of 100,000 spoiled messages b
 });
 
 test("an established pair is the same after 100,000 mutations and replays of all that it ever said", () => {
-  for (const who of ["a", "b"] as const) {
+  for (const [who, encapsulation] of [
+    ["a", "auto"],
+    ["b", "auto"],
+    // B believes in a NAT in front of A, and would follow it: but nobody else.
+    ["b", "udp"],
+  ] as const) {
     const random = seededRandom(who === "a" ? 11 : 12);
-    const pair = establishedPair({ seed: 4 });
+    const pair = establishedPair({ seed: 4, a: { encapsulation } });
+    if (encapsulation === "udp") assert.equal(ikeSa(pair.b).negotiated.nat.peer, true);
     pair.pass(40_000); // probes have been exchanged
     const before = kept(pair[who].endpoint);
     const own = pair.sent.map(({ bytes }) => bytes);
