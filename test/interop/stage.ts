@@ -74,7 +74,12 @@ async function openUserspace(
   });
   undo.push(() => daemon.stop());
   await charonAnswers(place, "charon", daemon);
-  return strongSwan(place, "charon", topology, who, true);
+  let end: string | undefined;
+  daemon.ended.then(({ status }) => {
+    end = `charon ended by itself with status ${status}:\n${daemon.output()}`;
+  }, String);
+  const side = strongSwan(place, "charon", topology, who, true);
+  return { ...side, log: async () => `${await side.log()}\n${end ?? ""}` };
 }
 
 /** Waits until charon answers on its control socket. */
