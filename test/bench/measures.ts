@@ -13,6 +13,8 @@ export interface Figure {
   /** Which way is good. */
   readonly better: "higher" | "lower";
   readonly value: number;
+  /** What the reader has to know about this value. */
+  readonly note?: string;
 }
 
 export interface Measure {
@@ -120,9 +122,10 @@ function packetRate(programs: PacketPrograms, octets: number, seconds: number, f
     },
     async take(lane) {
       const from = (found.get(lane) ?? 10_000) / 1.6;
-      const rate = await highestRate((one) => programs.trial(lane, octets, one, seconds), from);
+      const { rate, sendersLimit } = await highestRate((one) => programs.trial(lane, octets, one, seconds), from);
       if (rate > 0) found.set(lane, rate);
-      return [{ row: `UDP ${octets} octets`, unit: "kpps", better: "higher", value: rate / 1000 }];
+      const note = sendersLimit ? { note: "the sender could do no more" } : {};
+      return [{ row: `UDP ${octets} octets`, unit: "kpps", better: "higher", value: rate / 1000, ...note }];
     },
   };
 }

@@ -12,6 +12,8 @@ const TOLERATED_LOSS = 0.005;
 const STEP = 1.6;
 const HALVINGS = 3;
 const LOWEST = 500;
+/** A sender that was asked for this many times what it ever sent has shown its own limit. */
+const BEYOND = 3;
 
 export interface Trial {
   readonly sent: number;
@@ -49,17 +51,24 @@ export async function packetPrograms(folder: string): Promise<PacketPrograms> {
   };
 }
 
+export interface HighestRate {
+  /** Received packets per second. */
+  readonly rate: number;
+  /** No trial lost too many: the sender could not do more, and the contender perhaps could. */
+  readonly sendersLimit: boolean;
+}
+
 /**
  * The highest rate of received packets per second among the trials that lost at most TOLERATED_LOSS. A rate is too high only
  * when it failed twice: other work on the machine fails a trial as well. `from`: where the ascent begins.
  */
-export async function highestRate(trial: (rate: number) => Promise<Trial>, from: number): Promise<number> {
+export async function highestRate(trial: (rate: number) => Promise<Trial>, from: number): Promise<HighestRate> {
   let best = 0;
   let offered = 0;
   const holds = async (rate: number): Promise<boolean> => {
     for (let attempt = 0; attempt < 2; attempt++) {
       const { sent, received, seconds } = await trial(rate);
-      offered = sent / seconds;
+      offered = Math.max(offered, sent / seconds);
       if (sent === 0 || received < sent * (1 - TOLERATED_LOSS)) continue;
       best = Math.max(best, received / seconds);
       return true;
@@ -69,14 +78,13 @@ export async function highestRate(trial: (rate: number) => Promise<Trial>, from:
   let rate = from;
   if (await holds(rate)) {
     do {
+      if (rate > offered * BEYOND) return { rate: best, sendersLimit: true };
       rate *= STEP;
-      // A sender that is at its own limit finds nothing by trying harder.
-      if (offered < (rate / STEP) * 0.8) return best;
     } while (await holds(rate));
   } else {
     do {
       rate /= STEP;
-      if (rate < LOWEST) return best;
+      if (rate < LOWEST) return { rate: best, sendersLimit: false };
     } while (!(await holds(rate)));
     rate *= STEP;
   }
@@ -87,5 +95,5 @@ export async function highestRate(trial: (rate: number) => Promise<Trial>, from:
     if (await holds(middle)) low = middle;
     else high = middle;
   }
-  return best;
+  return { rate: best, sendersLimit: false };
 }

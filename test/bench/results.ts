@@ -17,6 +17,8 @@ interface Row {
 
 export function createResults(contenders: readonly Contender[]): Results {
   const rows = new Map<string, Row>();
+  /** How often each was said. */
+  const notes = new Map<string, number>();
 
   /** Each round's own ratio: what disturbed the machine meanwhile disturbed both. */
   function ratio({ values }: Row, other: Contender): string {
@@ -31,6 +33,10 @@ export function createResults(contenders: readonly Contender[]): Results {
       for (const figure of figures) {
         const row = rows.get(figure.row) ?? { figure, values: new Map<Contender, number[]>() };
         rows.set(figure.row, row);
+        if (figure.note !== undefined) {
+          const note = `${figure.row}, ${contender.title}: ${figure.note}`;
+          notes.set(note, (notes.get(note) ?? 0) + 1);
+        }
         row.values.set(contender, [...(row.values.get(contender) ?? []), figure.value]);
       }
     },
@@ -47,7 +53,8 @@ export function createResults(contenders: readonly Contender[]): Results {
         const arrow = figure.better === "lower" ? " (less is better)" : "";
         return [`${figure.row.trim()}${arrow}`, figure.unit, ...cells, ...others.map((other) => ratio(row, other))];
       });
-      return aligned([titles, ...lines]);
+      const remarks = [...notes].map(([note, rounds]) => `${note} (in ${rounds} rounds)`);
+      return [aligned([titles, ...lines]), ...remarks].join("\n");
     },
   };
 }
