@@ -78,7 +78,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
 
 async function logs({ sides }: OpenStage): Promise<string> {
   const tail = async (title: string, text: Promise<string>): Promise<string> =>
-    `--- ${title} ---\n${(await text.catch(String)).trimEnd().split("\n").slice(-60).join("\n")}`;
+    `--- ${title} ---\n${(await text.catch(String)).trimEnd().split("\n").slice(-100).join("\n")}`;
   return `${await tail("our log", sides.ours.log())}\n${await tail("the peer's log", sides.peer.log())}`;
 }
 
