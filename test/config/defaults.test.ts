@@ -206,3 +206,14 @@ test("the MSS clamp is one for all tunnels", () => {
 `);
   assert.match(error!.message, /differ in mss_clamp are not supported yet/);
 });
+
+test("a weak algorithm is accepted with one warning per proposal that says what is weak and why", () => {
+  const found = warnings(oneTunnel("    ike: { proposals: [aes256-sha1-modp2048] }")).filter(({ path }) =>
+    path.startsWith("tunnels[0].ike"),
+  );
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    ["tunnels[0].ike.proposals[0]"],
+  );
+  assert.match(found[0]!.message, /^weak: sha1 is MUST- \(RFC 8247 section 2\.3\): .*; prfsha1 is MUST- /);
+});
