@@ -80,7 +80,7 @@ function buildProgram(): Command {
     .command("vectors")
     .description("run the published test vectors on this host's cryptography, and print the table")
     .option(
-      "--suite <folder>",
+      "--suite <path>",
       "a further folder of vectors; can be repeated",
       (folder, all: string[]) => [...all, folder],
       [],
