@@ -81,8 +81,8 @@ function buildProgram(): Command {
     .description("run the published test vectors on this host's cryptography, and print the table")
     .option(
       "--suite <path>",
-      "a further folder of vectors; can be repeated",
-      (folder, all: string[]) => [...all, folder],
+      "a further folder or file of vectors; can be repeated",
+      (path, all: string[]) => [...all, path],
       [],
     )
     .option("--json", "print JSON")
