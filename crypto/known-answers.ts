@@ -2,6 +2,7 @@
  * The known answers of start-up: one or more per row and key length. Each is also a case of `vectors/`, which a test
  * compares; they stand here as well because the product must not depend on finding that folder.
  */
+import { SYMMETRIC_ANSWERS } from "./known-answers-symmetric.js";
 import { runCase } from "./proof/run-case.js";
 import type { VectorCase } from "./proof/vector-file.js";
 import type { BackendName, TransformRow } from "./registry/row.js";
@@ -19,6 +20,7 @@ export function failureOf(row: TransformRow, backend: BackendName): string | und
 
 /** In the format of `vectors/`. */
 export const KNOWN_ANSWERS: readonly VectorCase[] = [
+  ...SYMMETRIC_ANSWERS,
   {
     kind: "cipher",
     row: "ENCR_AES_CBC",
