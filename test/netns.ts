@@ -1,13 +1,11 @@
 /**
- * Network namespaces for tests: `causeway-test-PID-NAME`. One process at a time has any (a lock that the kernel releases with
+ * Network namespaces for tests: `PREFIX-PID-NAME`. One process at a time has any of a prefix (a lock that the kernel releases with
  * the process), so what belongs to no living process at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { must, until } from "./child.js";
-
-const PREFIX = "causeway-test-";
 
 export interface Namespaces {
   /** Creates a namespace with loopback up and forwarding on. */
@@ -22,11 +20,12 @@ export interface Namespaces {
   close(): Promise<void>;
 }
 
-export async function openNamespaces(): Promise<Namespaces> {
-  const release = await lock();
-  remove((pid) => !existsSync(`/proc/${pid}`));
-  const removeOwn = (): void => remove((pid) => pid === process.pid);
-  const full = (name: string): string => `${PREFIX}${process.pid}-${name}`;
+/** `prefix`: the benchmark has its own, so that it may run beside the tests. */
+export async function openNamespaces(prefix = "causeway-test"): Promise<Namespaces> {
+  const release = await lock(prefix);
+  remove(prefix, (pid) => !existsSync(`/proc/${pid}`));
+  const removeOwn = (): void => remove(prefix, (pid) => pid === process.pid);
+  const full = (name: string): string => `${prefix}-${process.pid}-${name}`;
   const inside = (name: string, ...argv: string[]): string[] => ["ip", "netns", "exec", full(name), ...argv];
   const sysctl = async (name: string, settings: Readonly<Record<string, number>>): Promise<void> => {
     const script = Object.entries(settings).map(
@@ -71,29 +70,29 @@ export async function openNamespaces(): Promise<Namespaces> {
 }
 
 /** Holds an abstract socket: nobody else can have it, and it is gone with the process. */
-async function lock(): Promise<() => Promise<void>> {
-  const server = await until("another interoperability run to end", 1200, tryLock);
+async function lock(prefix: string): Promise<() => Promise<void>> {
+  const server = await until(`another run with namespaces ${prefix} to end`, 1200, () => tryLock(prefix));
   server.unref();
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-function tryLock(): Promise<ReturnType<typeof createServer> | undefined> {
+function tryLock(prefix: string): Promise<ReturnType<typeof createServer> | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", (error: NodeJS.ErrnoException) =>
       error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
     );
-    server.listen("\0causeway-test-namespaces", () => resolve(server));
+    server.listen(`\0${prefix}-namespaces`, () => resolve(server));
   });
 }
 
 /** Removes the namespaces of the processes that `whose` picks, with what still runs in them. Synchronous: it runs at exit. */
-function remove(whose: (pid: number) => boolean): void {
+function remove(prefix: string, whose: (pid: number) => boolean): void {
   const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", timeout: 20_000 });
   const names = ip("netns", "list")
     .split("\n")
     .map((line) => line.split(" ")[0]!)
-    .filter((name) => name.startsWith(PREFIX) && whose(Number.parseInt(name.slice(PREFIX.length), 10)));
+    .filter((name) => name.startsWith(`${prefix}-`) && whose(Number.parseInt(name.slice(prefix.length + 1), 10)));
   for (const name of names) {
     for (const pid of ip("netns", "pids", name).split("\n").filter(Boolean)) kill(Number(pid));
     ip("netns", "delete", name);
