@@ -3,6 +3,7 @@
  * compares; they stand here as well because the product must not depend on finding that folder.
  */
 import { KEY_EXCHANGE_ANSWERS } from "./key-exchange-answers.js";
+import { SYMMETRIC_ANSWERS } from "./known-answers-symmetric.js";
 import { runCase } from "./proof/run-case.js";
 import type { VectorCase } from "./proof/vector-file.js";
 import type { BackendName, TransformRow } from "./registry/row.js";
@@ -20,6 +21,7 @@ export function failureOf(row: TransformRow, backend: BackendName): string | und
 
 /** In the format of `vectors/`. */
 export const KNOWN_ANSWERS: readonly VectorCase[] = [
+  ...SYMMETRIC_ANSWERS,
   {
     kind: "cipher",
     row: "ENCR_AES_CBC",

@@ -21,7 +21,7 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["esp.dscp", "esp: { dscp: 46 }"],
   ["esp.df", "esp: { df: clear }"],
   ["esp.tfc_padding", "esp: { tfc_padding: 1400 }"],
-  ["esp.proposals[0]", "esp: { proposals: [sm4-sm3] }"],
+  ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
   ["profile", "profile: aws"],
   ["split", "split: always"],
   ["split", "split: never"],
