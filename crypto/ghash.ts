@@ -20,7 +20,10 @@ export function createGhash(hashKey: Uint8Array): Ghash {
 
   /** state = state times the hash key. */
   function multiply(): void {
-    let [w0, w1, w2, w3] = [0, 0, 0, 0];
+    let w0 = 0;
+    let w1 = 0;
+    let w2 = 0;
+    let w3 = 0;
     for (let i = 0; i < 16; i++) {
       const octet = state[i]!;
       const high = (2 * i * 16 + (octet >> 4)) * 4;

@@ -186,7 +186,8 @@ function evpKeystream(arena: Arena, key: Secret, keyBytes: number): Keystream {
     },
     apply(from, length, to) {
       if (length === 0) return;
-      const [input, output] = [arena.address(from, length), arena.address(to, length)];
+      const input = arena.address(from, length);
+      const output = arena.address(to, length);
       if (ssl.EVP_EncryptUpdate(contexts.encrypt(), output, outLength, input, length) !== 1) failed(ssl, "key stream");
     },
     free: contexts.free,
