@@ -24,7 +24,10 @@ test("default proposals lose what the numbering has no number for, written ones 
   const names = ike.proposals.flatMap(({ encryption }) => encryption.map(({ row }) => row.name as string));
   assert.ok(names.includes("ENCR_AES_CBC") && !names.includes("ENCR_CHACHA20_POLY1305"));
   const [text] = problem("    numbering: gmalg\n    esp: { proposals: [chacha20poly1305] }");
-  assert.match(text!, /^tunnels\[0\]\.esp\.proposals\[0\]: chacha20poly1305 collides: its IKEv2 number 28 stands for SM1-ECB/);
+  assert.match(
+    text!,
+    /^tunnels\[0\]\.esp\.proposals\[0\]: chacha20poly1305 collides: its IKEv2 number 28 stands for SM1-ECB/,
+  );
 });
 
 test("a profile of IKEv1 alone is refused for IKEv2", () => {
