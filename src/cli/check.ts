@@ -1,5 +1,6 @@
 /** `causeway check`: every error and warning of a configuration file, and what it would negotiate. */
 import { type Usage, type Weakness, weaknessesOf } from "../../crypto/registry/level.js";
+import { DEFAULT_NUMBERING } from "../../crypto/registry/numbering.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { formatAddress } from "../../esp/address.js";
@@ -27,6 +28,8 @@ interface CheckedTunnel {
   readonly peer_id: string | null;
   readonly ike: { readonly version: number; readonly proposals: readonly string[]; readonly lifetime_s: number };
   readonly esp: { readonly proposals: readonly string[]; readonly lifetime_s: number };
+  /** The profile that numbers SM4 and SM3, or "own table". */
+  readonly numbering: string;
   /** What stands below SHOULD, proposal by proposal. */
   readonly weak: readonly WeakMember[];
   readonly mappings: readonly { readonly local: string; readonly peer: string }[];
@@ -66,6 +69,7 @@ function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
       lifetime_s: ike.lifetimeSeconds,
     },
     esp: { proposals: esp.proposals.map(proposalKeywords), lifetime_s: esp.lifetimeSeconds },
+    numbering: (ike.proposals[0]?.numbering ?? DEFAULT_NUMBERING).name,
     weak: [
       ...ike.proposals.flatMap((each) => weakMembers(each, "ike")),
       ...esp.proposals.flatMap((each) => weakMembers(each, "esp")),
