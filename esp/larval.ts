@@ -18,8 +18,11 @@ export const LARVAL_OCTETS = 4 << 20;
 export interface Larval<Origin> {
   has(spi: number): boolean;
   reserve(spi: number): void;
-  /** False: there is no room, and the packet is lost. `now`: milliseconds. */
-  park(spi: number, packet: ParkedPacket<Origin>, now: number): boolean;
+  /**
+   * What waited too long for this SPI makes room first. `expired`: how many packets that were; `parked` false: there is no
+   * room all the same, and the packet is lost. `now`: milliseconds.
+   */
+  park(spi: number, packet: ParkedPacket<Origin>, now: number): { readonly parked: boolean; readonly expired: number };
   /** Ends the reservation. Gives the packets that did not wait too long, oldest first, and how many did. */
   take(spi: number, now: number): { readonly packets: readonly ParkedPacket<Origin>[]; readonly expired: number };
 }
@@ -43,11 +46,13 @@ export function createLarval<Origin>(): Larval<Origin> {
     },
     park(spi, packet, now) {
       const queue = waiting.get(spi);
-      if (queue === undefined || queue.length >= LARVAL_PACKETS) return false;
-      if (octets + packet.bytes.length > LARVAL_OCTETS) return false;
+      if (queue === undefined) return { parked: false, expired: 0 };
+      const expired = expire(queue, now);
+      if (queue.length >= LARVAL_PACKETS || octets + packet.bytes.length > LARVAL_OCTETS)
+        return { parked: false, expired };
       queue.push({ packet, at: now });
       octets += packet.bytes.length;
-      return true;
+      return { parked: true, expired };
     },
     take(spi, now) {
       const queue = waiting.get(spi) ?? [];

@@ -253,7 +253,9 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     openedNewest: () => opened?.inbound.newest() ?? false,
     park(at, length, outerTos, origin, now) {
       const packet = { bytes: bytes.slice(at, at + length), outerTos, origin };
-      if (!larval.park(view.getInt32(at), packet, now)) ledger.drop(DROP.larvalFull);
+      const { parked, expired } = larval.park(view.getInt32(at), packet, now);
+      for (let i = 0; i < expired; i++) ledger.drop(DROP.larvalExpired);
+      if (!parked) ledger.drop(DROP.larvalFull);
     },
     countDrop: (code, tunnel) => ledger.drop(code, tunnel),
     takeAlive() {

@@ -77,6 +77,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
     queue.push(event);
     if (busy) return;
     busy = true;
+    const before = endpoint;
     let pausedUntil: number | undefined;
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
@@ -87,6 +88,8 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       }
     }
     busy = false;
+    // What changed nothing moves no deadline either: a flood of such input costs no look at every SA.
+    if (endpoint === before && event.kind === "datagram") return;
     arm(pausedUntil);
     for (const listener of [...listeners]) listener();
   }
@@ -98,9 +101,18 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   }
 
   function perform(event: Event): void {
+    const { sas } = endpoint;
     const result = step(endpoint, event, context());
     endpoint = result.endpoint;
+    if (endpoint.sas !== sas) tellSpis(sas, endpoint.sas);
     for (const effect of result.effects) performEffect(effect);
+  }
+
+  /** The data plane lets datagrams for known IKE SAs go before those of strangers (decision 28). */
+  function tellSpis(before: Endpoint["sas"], after: Endpoint["sas"]): void {
+    const opened = spisOfFirst(after, before);
+    const closed = spisOfFirst(before, after);
+    if (opened.length + closed.length > 0) ports.post({ kind: "ikeSpis", opened, closed });
   }
 
   function performEffect(effect: Effect): void {
@@ -206,6 +218,14 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       listeners.clear();
     },
   };
+}
+
+/** Our own SPIs of the IKE SAs that only the first of two tables has. */
+function spisOfFirst(first: Endpoint["sas"], second: Endpoint["sas"]): bigint[] {
+  const spis: bigint[] = [];
+  for (const [key, { role, initiatorSpi, responderSpi }] of first)
+    if (!second.has(key)) spis.push(role === "initiator" ? initiatorSpi : responderSpi);
+  return spis;
 }
 
 function describe(event: Event): string {

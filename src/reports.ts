@@ -31,6 +31,8 @@ const KEPT = 1_000;
 const INTERVAL = 10_000;
 /** Lines per interval and code: about input that changed nothing, and about peers that have not proved who they are. */
 const ALLOWANCE = { ignored: 1, unproved: 50 } as const;
+/** Characters of a line: what a peer proposes may be long. */
+const LONGEST_LINE = 2_000;
 /** Codes are ours and few; the bound holds even if one were made from what a peer sends. */
 const MAXIMUM_CODES = 256;
 
@@ -65,12 +67,13 @@ export function createReports(log: Log, clock: Clock): Reports {
   return {
     take(report) {
       const { level, message, fields } = describeReport(report);
-      let line = message;
+      const told = message.length <= LONGEST_LINE ? message : `${message.slice(0, LONGEST_LINE)}…`;
+      let line = told;
       const limit = limitOf(report);
       if (limit !== undefined) {
         const silent = untold(limit.code, limit.allowance);
         if (silent === undefined) return;
-        if (silent > 0) line = `${message} (and ${silent} more like it)`;
+        if (silent > 0) line = `${told} (and ${silent} more like it)`;
       }
       log.write(level, line, fields);
       keep(report, line);

@@ -35,9 +35,12 @@ export interface Running {
 
 const KEPT_OUTPUT = 1 << 20;
 
-/** The command line that bounds another one: in time, and by the life of whoever starts it. */
+/**
+ * The command line that bounds another one: in time, and by the life of whoever starts it. In the foreground: otherwise a
+ * signal reaches the program twice, by itself and with its group, and what it starts meanwhile to clean up gets it too.
+ */
 export function bounded(argv: readonly string[], seconds: number): string[] {
-  return ["setpriv", "--pdeathsig", "TERM", "--", "timeout", "-k", "5", String(seconds), ...argv];
+  return ["setpriv", "--pdeathsig", "TERM", "--", "timeout", "--foreground", "-k", "5", String(seconds), ...argv];
 }
 
 /** Starts a program that goes on running, for at most `seconds` (default 900). */

@@ -152,6 +152,7 @@ function onEstablished(draft: Draft, sa: Established, initialContact: boolean, c
         );
     }
   }
+  closeSurplus(draft, sa, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
@@ -159,6 +160,16 @@ function onEstablished(draft: Draft, sa: Established, initialContact: boolean, c
     tunnel,
     sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
   );
+}
+
+/** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */
+const MOST_IKE_SAS = 8;
+
+/** A peer that opens one IKE SA after the other and closes none keeps the newest. */
+function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
+  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
+  for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
+    apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
 }
 
 /** The peer has begun: further mappings are its to ask for, for a while. */

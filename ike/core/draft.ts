@@ -112,8 +112,9 @@ export class Draft {
     return false;
   }
 
-  /** The next endpoint. */
+  /** The next endpoint; the very same one where nothing changed. */
   done(): Endpoint {
+    if (this.#isUnchanged()) return this.base;
     const { policy, byName } = this.base;
     return {
       policy,
@@ -126,5 +127,13 @@ export class Draft {
       ...(this.cookies && { cookies: this.cookies }),
       ...(this.shutdownAt !== undefined && { shutdownAt: this.shutdownAt }),
     };
+  }
+
+  #isUnchanged(): boolean {
+    const { base } = this;
+    const sameMaps = this.#sas === undefined && this.#tunnels === undefined && this.#asks === undefined;
+    const sameNumbers = this.#nextAsk === base.nextAsk && this.#nextChild === base.nextChild;
+    const sameRest = this.cookies === base.cookies && this.shutdownAt === base.shutdownAt;
+    return sameMaps && sameNumbers && sameRest && base.bornAt === undefined;
   }
 }

@@ -2,6 +2,7 @@
  * Choosing a suite, RFC 7296 sections 2.7 and 3.3. The responder goes through the peer's proposals in the peer's order,
  * and for each of them through ours in our order; between the members of two proposals our order decides.
  */
+import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, EspSuite, IkeProposal, IkeSuite } from "../../crypto/registry/suite.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
 import type { Protocol, ProtocolName } from "../wire/protocols.js";
@@ -58,10 +59,31 @@ export function chooseEsp(
   return choose(peer, "ESP", 4, allEspWants(ours, keyExchange), keGroup, espSuite);
 }
 
+/** Proposals of a peer whose mismatch is explained: strangers send long lists as well, and as often as they like. */
+const MOST_EXPLAINED = 8;
+
 /** NO_PROPOSAL_CHOSEN with both sides' algorithms in words. */
 export function noProposalChosen({ mismatches }: NotChosen): ProtocolError {
-  return new ProtocolError("NO_PROPOSAL_CHOSEN", mismatches.map(mismatchWords).join("; "));
+  const words = mismatches.slice(0, MOST_EXPLAINED).map(mismatchWords);
+  const more = mismatches.length - words.length;
+  return new ProtocolError("NO_PROPOSAL_CHOSEN", [...words, ...(more > 0 ? [`${more} more`] : [])].join("; "));
 }
+
+/** What several tunnels accept together, each proposal once: strangers are compared with all of it. */
+export function distinctProposals(proposals: readonly IkeProposal[]): readonly IkeProposal[] {
+  const byWords = new Map<string, IkeProposal>();
+  for (const proposal of proposals) {
+    let words = WORDS.get(proposal);
+    if (words === undefined) {
+      words = proposalKeywords(proposal);
+      WORDS.set(proposal, words);
+    }
+    if (!byWords.has(words)) byWords.set(words, proposal);
+  }
+  return [...byWords.values()];
+}
+
+const WORDS = new WeakMap<IkeProposal, string>();
 
 /** Our offer for an IKE SA; `spi` (8 octets) only when one is rekeyed. */
 export function offerIke(ours: readonly IkeProposal[], spi: Uint8Array = new Uint8Array(0)): SaPayload {
@@ -116,7 +138,8 @@ function choose<Suite>(
     const wrongKind = kindProblem(theirs, spi, protocol, spiBytes);
     let closest: readonly TypeMismatch[] | undefined;
     for (const wants of wrongKind === undefined ? ours : []) {
-      const result = match(transforms, wants, keGroup);
+      const explain = mismatches.length < MOST_EXPLAINED;
+      const result = match(transforms, wants, keGroup, explain);
       if (result.kind === "picked") {
         const { picked } = result;
         const answer = (ourSpi: Uint8Array) => ({

@@ -50,5 +50,6 @@ export interface TunnelPolicy {
 export interface Policy {
   readonly tunnels: readonly TunnelPolicy[];
   readonly ports: { readonly ike: number; readonly natT: number };
+  /** IKE SAs that others began and have not authenticated: of all strangers, and of one address. */
   readonly limits: { readonly halfOpen: number; readonly halfOpenPerAddress: number };
 }

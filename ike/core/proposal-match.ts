@@ -81,8 +81,16 @@ export function espWants(
   ];
 }
 
-/** The peer's transforms against our wants. `keGroup`: where that group is acceptable it is taken before those that we like better. */
-export function match(transforms: readonly Transform[], wants: readonly Want[], keGroup?: number): Match {
+/**
+ * The peer's transforms against our wants. `keGroup`: where that group is acceptable it is taken before those that we like better.
+ * `explain: false` spares the words about a mismatch, and everything behind its first type.
+ */
+export function match(
+  transforms: readonly Transform[],
+  wants: readonly Want[],
+  keGroup?: number,
+  explain = true,
+): Match {
   const mismatches: TypeMismatch[] = [];
   const picked = new Map<TypeName, Option>();
   const answer: Transform[] = [];
@@ -91,6 +99,7 @@ export function match(transforms: readonly Transform[], wants: readonly Want[], 
     const theirs = transforms.filter(({ type }) => type === TRANSFORM_TYPE[want.type]);
     const option = theirs.length === 0 ? want.absent : pick(want, theirs, keGroup);
     if (option === undefined) {
+      if (!explain) return { kind: "mismatch", types: [] };
       const named = theirs.map((transform) => transformWords(want.type, transform));
       mismatches.push({ type: want.type, theirs: named, ours: want.options.map(optionWords) });
       continue;

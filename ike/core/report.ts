@@ -30,7 +30,14 @@ export type Report = Base &
     | { readonly kind: "childClosed"; readonly child: ChildId; readonly reason: string }
     | { readonly kind: "ikeClosed"; readonly reason: string }
     /** A negotiation failed. `code` is stable; `detail` and `advice` are sentences for the operator. */
-    | { readonly kind: "failed"; readonly code: string; readonly detail: string; readonly advice: string }
+    | {
+        readonly kind: "failed";
+        readonly code: string;
+        readonly detail: string;
+        readonly advice: string;
+        /** Said by somebody who has proved nothing: a better answer is still waited for (RFC 7296 section 2.21.1). */
+        readonly unproven?: true;
+      }
     /** An input that changed nothing: counted, and logged at a limited rate. */
     | { readonly kind: "ignored"; readonly code: string; readonly detail: string }
   );

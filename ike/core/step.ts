@@ -1,11 +1,11 @@
 /** One event of the whole endpoint: to the IKE SA that it concerns, and then to the supervisor of the tunnels that it touched. */
-import { formatSocketAddress, type Path, sameAddress } from "../../esp/address.js";
+import { formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { SaContext, Step } from "../v2/context.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
 import { follow, onAlive, onChildRefused, onFirstInbound, onLimit } from "../v2/life.js";
-import { type Established, establishedOf, isHalfOpen } from "../v2/state.js";
+import { type Established, establishedOf } from "../v2/state.js";
 import {
   drop,
   onAnswer,
@@ -17,12 +17,14 @@ import {
   wishRekeyChildren,
   wishRekeyIke,
 } from "../v2/step.js";
+import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage } from "../wire/message.js";
 import { apply, born, sasOf } from "./consequences.js";
 import { demux } from "./demux.js";
 import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
+import { halfOpenLoad } from "./half-open.js";
 import { contextOf } from "./sight.js";
 import { resolved, supervise } from "./supervise.js";
 import { wantDown, wantUp } from "./supervisor.js";
@@ -127,12 +129,16 @@ function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): 
         return;
       }
       const { raw, header } = destination;
+      if (bytes.length > MAX_UNPROVEN_BYTES) {
+        ignored(draft, path, "too long", `a first request of ${bytes.length} octets, ${MAX_UNPROVEN_BYTES} at most`);
+        return;
+      }
       const message = decoded(bytes, raw);
       if (message instanceof ProtocolError) {
         born(draft, refuse(header, path, message), ctx);
         return;
       }
-      const load = halfOpenLoad(draft, path);
+      const load = halfOpenLoad(draft.sas, draft.base.policy, path);
       if (load === "full") {
         ignored(draft, path, "half-open", "too many unfinished handshakes");
         return;
@@ -156,27 +162,6 @@ function decoded(bytes: Uint8Array, raw: Parameters<typeof decodeMessage>[1]) {
     if (!(error instanceof ProtocolError)) throw error;
     return error;
   }
-}
-
-/** Beyond the limits a cookie is asked for; far beyond them even a cookie does not help (`architecture.md` section 9, 14). */
-const FULL_FACTOR = 8;
-const FULL_AT_LEAST = 64;
-
-function halfOpenLoad(draft: Draft, { remote }: Path): "low" | "high" | "full" {
-  const { halfOpen, halfOpenPerAddress } = draft.base.policy.limits;
-  let all = 0;
-  let here = 0;
-  for (const sa of draft.sas.values()) {
-    if (!isHalfOpen(sa)) continue;
-    all++;
-    if (sameAddress(sa.path.remote.address, remote.address)) here++;
-  }
-  if (all >= full(halfOpen) || here >= full(halfOpenPerAddress)) return "full";
-  return all >= halfOpen || here >= halfOpenPerAddress ? "high" : "low";
-}
-
-function full(limit: number): number {
-  return Math.max(FULL_FACTOR * limit, FULL_AT_LEAST);
 }
 
 function ignored(draft: Draft, path: Path, code: string, detail: string): void {

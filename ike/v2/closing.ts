@@ -67,6 +67,7 @@ export function withdraw(sa: Established | AuthSent, reason: string): readonly S
 /** An IKE SA that is over but repeats its last answer, and answers what an honest peer may still send. */
 export function lingering(sa: KeyedSa, until: Instant): Lingering {
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, keys, window } = sa;
+  const unproven = sa.phase === "lingering" ? sa.unproven : sa.phase === "keyed" || sa.phase === "authChecking";
   const tunnel = tunnelOf(sa);
   return {
     phase: "lingering",
@@ -80,6 +81,7 @@ export function lingering(sa: KeyedSa, until: Instant): Lingering {
     keys,
     window,
     until,
+    ...(unproven && { unproven }),
     ...(tunnel !== undefined && { tunnel }),
   };
 }

@@ -39,6 +39,7 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     refuseChildRekey(sa, old.id);
   }
   const policy = ctx.sight.tunnel(sa.tunnel);
+  refuseTooMany(sa, policy.mappings.length);
   const rekeyed = old?.pair.mappings[0];
   const { selectors, more } = narrowAsResponder(policy, TSi, TSr, {
     live: carriedBy(sa.tunnel, ctx),
@@ -74,6 +75,19 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     reserved,
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
   );
+}
+
+/** Beside one for each mapping, and another one while that is replaced: duplicates, and old ones whose Delete was lost. */
+const SPARE_CHILDREN = 16;
+
+/** Even a peer that has proved who it is gets no endless memory (RFC 7296 section 1.3: NO_ADDITIONAL_SAS). */
+function refuseTooMany({ children }: Established, mappings: number): void {
+  const most = 2 * mappings + SPARE_CHILDREN;
+  if (children.size >= most)
+    throw new ProtocolError(
+      "NO_ADDITIONAL_SAS",
+      `the peer has ${children.size} children in this IKE SA, ${most} at most for ${mappings} mappings`,
+    );
 }
 
 /** The peer's public value, of the group that was chosen; else INVALID_KE_PAYLOAD with that group (section 1.3). */

@@ -13,7 +13,7 @@ import { Secret } from "../../crypto/secret.js";
 import { formatAddress, formatSocketAddress, type Path } from "../../esp/address.js";
 import { ProtocolError } from "../core/errors.js";
 import { natDetection, natVerdict } from "../core/nat.js";
-import { chooseIke, noProposalChosen } from "../core/negotiate.js";
+import { chooseIke, distinctProposals, noProposalChosen } from "../core/negotiate.js";
 import { reactTo } from "../core/react.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
@@ -81,11 +81,9 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
       "NO_PROPOSAL_CHOSEN",
       `no tunnel is configured for a peer at ${formatAddress(path.remote.address)}`,
     );
-  const choice = chooseIke(
-    SA,
-    candidates.flatMap((tunnel) => tunnel.ike.proposals),
-    { keGroup: KE.group },
-  );
+  const choice = chooseIke(SA, distinctProposals(candidates.flatMap((tunnel) => tunnel.ike.proposals)), {
+    keGroup: KE.group,
+  });
   if (choice.kind === "mismatch") throw noProposalChosen(choice);
   const { suite } = choice;
   const group = suite.keyExchange;

@@ -142,8 +142,8 @@ function onRefusal(sa: InitSent, notify: NotifyType, ctx: SaContext, more?: stri
   if (sa.offer.refusal !== undefined) return ignore(sa, "refused again", detail);
   const giveUpAt = Math.min(sa.offer.giveUpAt, ctx.now + REFUSED_INIT_LIFE);
   return stepTo(
-    { ...sa, offer: { ...sa.offer, refusal: detail, giveUpAt } },
-    report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    { ...sa, offer: { ...sa.offer, refusal: { code, detail }, giveUpAt } },
+    report(sa, { kind: "failed", code, detail, advice: adviceFor(code), unproven: true }),
     { kind: "refused", tunnel, reason: detail },
   );
 }

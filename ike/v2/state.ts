@@ -51,7 +51,7 @@ export interface InitOffer {
   readonly restarts: number;
   readonly giveUpAt: Instant;
   /** An unauthenticated refusal: told to the operator, not believed until the timeout. */
-  readonly refusal?: string;
+  readonly refusal?: { readonly code: string; readonly detail: string };
 }
 
 export interface InitKeying extends Base {
@@ -253,6 +253,8 @@ export interface Closing extends Open {
 export interface Lingering extends Omit<Open, "tunnel"> {
   readonly phase: "lingering";
   readonly tunnel?: string;
+  /** It was refused before its peer had proved who it is. */
+  readonly unproven?: true;
   readonly until: Instant;
 }
 
@@ -295,7 +297,7 @@ export function isHandshake(sa: IkeSa): boolean {
   }
 }
 
-/** An IKE SA that another side has begun and not finished: what floods are made of. */
+/** An IKE SA that another side has begun and not finished, or was refused: what floods are made of. */
 export function isHalfOpen(sa: IkeSa): boolean {
   switch (sa.phase) {
     case "replyKeying":
@@ -304,6 +306,8 @@ export function isHalfOpen(sa: IkeSa): boolean {
     case "keyed":
     case "authChecking":
       return true;
+    case "lingering":
+      return sa.unproven === true;
     default:
       return false;
   }

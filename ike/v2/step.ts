@@ -10,6 +10,7 @@ import type { Situation } from "../core/react.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
 import { openMessage } from "../wire/encrypted.js";
+import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage, type Message } from "../wire/message.js";
 import { adviceFor } from "./advice.js";
 import { close, withdraw } from "./closing.js";
@@ -275,6 +276,8 @@ function park(sa: Replied, message: Message, bytes: Uint8Array, path: Path, ctx:
   const { header } = message;
   if (header.response || !header.fromInitiator || header.messageId !== 1)
     return ignore(sa, "unexpected", "not the request that follows IKE_SA_INIT");
+  if (bytes.length > MAX_UNPROVEN_BYTES)
+    return ignore(sa, "too long", `IKE_AUTH of ${bytes.length} octets, ${MAX_UNPROVEN_BYTES} at most`);
   const ask = ctx.ids.ask();
   const { privateOctets, peerPublic, negotiated } = sa;
   const group = negotiated.suite.keyExchange.ids.ikev2!;
@@ -317,8 +320,8 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
 
 /** What was told when it came is believed now; silence is told now. */
 function initTimeout(sa: In<"initSent">): Step<undefined> {
-  const { refusal, tunnel } = sa.offer;
-  if (refusal !== undefined) return stepTo(undefined, { kind: "lost", tunnel, cause: "failed", reason: refusal });
+  const { refusal } = sa.offer;
+  if (refusal !== undefined) return failed(sa, refusal.code, refusal.detail);
   return failed(sa, "TIMEOUT", "the peer does not answer IKE_SA_INIT");
 }
 

@@ -6,7 +6,7 @@ export interface Limits {
   readonly mappings: number;
   readonly policies_per_tunnel: number;
   readonly peers_per_policy: number;
-  /** IKE SAs that have not authenticated yet; above it new ones are refused. */
+  /** IKE SAs that have not authenticated yet; from an eighth of it on a cookie is asked for, beyond it new ones are passed over. */
   readonly half_open: number;
   readonly half_open_per_address: number;
 }

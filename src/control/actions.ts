@@ -36,7 +36,7 @@ export function act(ports: ActionPorts, tunnel: string, action: Action): Promise
     };
     stops.push(
       ports.reports.onReport((report) => {
-        if (report.kind === "failed" && report.tunnel === tunnel && action !== "down")
+        if (report.kind === "failed" && !report.unproven && report.tunnel === tunnel && action !== "down")
           settle({ ok: false, result: `${tunnel}: ${rule.failure}`, reason: failureSentence(report) });
       }),
       ports.driver.onChange(look),

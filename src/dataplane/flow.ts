@@ -5,14 +5,16 @@
 
 /** At most 65535 octets each, usually below 1500. */
 const WAITING_LIMIT = 512;
+/** Of those, what belongs to no IKE SA: strangers cannot take all the room. */
+const STRANGERS_LIMIT = 256;
 
 export function allocateFlow(): SharedArrayBuffer {
   return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
 }
 
 export interface Flow {
-  /** The worker, before it posts: false when the main thread has enough to do. */
-  enter(): boolean;
+  /** The worker, before it posts: false when the main thread has enough to do. `stranger`: for no IKE SA that is known. */
+  enter(stranger: boolean): boolean;
   /** The main thread, for each datagram that it takes. */
   leave(): void;
 }
@@ -20,8 +22,8 @@ export interface Flow {
 export function createFlow(shared: SharedArrayBuffer): Flow {
   const waiting = new Int32Array(shared);
   return {
-    enter() {
-      if (Atomics.load(waiting, 0) >= WAITING_LIMIT) return false;
+    enter(stranger) {
+      if (Atomics.load(waiting, 0) >= (stranger ? STRANGERS_LIMIT : WAITING_LIMIT)) return false;
       Atomics.add(waiting, 0, 1);
       return true;
     },

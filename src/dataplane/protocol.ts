@@ -60,6 +60,8 @@ export interface TunnelMessage {
 export type ToWorker =
   | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array }
   | { readonly kind: "keepalive"; readonly path: Path }
+  /** Our SPIs of IKE SAs that were born or are gone: datagrams for others have to share a small allowance. */
+  | { readonly kind: "ikeSpis"; readonly opened: readonly bigint[]; readonly closed: readonly bigint[] }
   | { readonly kind: "reserveSpi"; readonly spi: number }
   | { readonly kind: "releaseSpi"; readonly spi: number }
   | { readonly kind: "installChild"; readonly child: ChildMessage }

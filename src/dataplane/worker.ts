@@ -72,13 +72,14 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     tooBig: (outer) => void narrowed.add(outer),
   });
   const coalescer = createCoalescer(arena, checksum, tun.udpOffload, writeTun);
+  const gate = createIkeGate(createFlow(flow));
   const receiver = createReceiver({
     arena,
     sad,
     coalescer,
     inbox: createInbox(arena),
     outers,
-    gate: createIkeGate(createFlow(flow)),
+    gate,
     post,
     now: () => loop.now(),
   });
@@ -162,6 +163,9 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         return;
       case "keepalive":
         sender.keepalive(message.path);
+        return;
+      case "ikeSpis":
+        gate.note(message.opened, message.closed);
         return;
       case "reserveSpi":
         sad.reserveSpi(message.spi);

@@ -106,12 +106,17 @@ async function guard(plan: HostPlan, undo: (() => Promise<void>)[], notes: strin
   const script = guardScript(plan);
   if (script === undefined) return;
   const problem = await nft(script);
-  if (problem === undefined) undo.push(async () => void (await nft(removeScript(plan.tun))));
+  if (problem === undefined) undo.push(() => removeGuard(plan));
   else
     notes.push(
       `cleartext from the peer ranges is not dropped on other devices: ${problem}. ` +
         "Install nftables, or set net.ipv4.conf.all.rp_filter=1",
     );
+}
+
+async function removeGuard(plan: HostPlan): Promise<void> {
+  const problem = await nft(removeScript(plan.tun));
+  if (problem !== undefined) throw new HostError(`the guard against cleartext could not be removed: ${problem}`);
 }
 
 async function nft(script: string): Promise<string | undefined> {

@@ -250,10 +250,11 @@ test("up waits until the tunnel is established", async () => {
   assert.equal(listening(), 0);
 });
 
-test("up ends with the reason and the advice when the negotiation fails", async () => {
+test("up ends with the reason and the advice when the negotiation fails, but not for what nobody has proved", async () => {
   const { ports, report, listening } = scene(DOWN);
   const result = act(ports, "a", "up");
   report({ kind: "failed", tunnel: "b", code: "x", detail: "another tunnel", advice: "" });
+  report({ kind: "failed", tunnel: "a", code: "x", detail: "anybody may say so", advice: "", unproven: true });
   report({ kind: "failed", tunnel: "a", code: "AUTHENTICATION_FAILED", detail: "wrong key.", advice: "compare them" });
   assert.deepEqual(await result, {
     ok: false,

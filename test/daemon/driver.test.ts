@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createKeyExchange } from "../../crypto/backends.js";
+import { utf8 } from "../../crypto/bytes.js";
 import type { KeyExchange } from "../../crypto/interfaces.js";
 import { systemRandom } from "../../crypto/random.js";
 import { rowById } from "../../crypto/registry/lookup.js";
@@ -11,6 +12,8 @@ import type { Configuration } from "../../src/config/model.js";
 import type { ToWorker } from "../../src/dataplane/protocol.js";
 import { createDriver, type Driver } from "../../src/driver.js";
 import type { KeyExchangeService } from "../../src/key-exchange/service.js";
+import { createLog } from "../../src/log.js";
+import { createReports } from "../../src/reports.js";
 import { configurationOf } from "./configuration.js";
 import { type ManualClock, manualClock } from "./manual-clock.js";
 
@@ -155,6 +158,26 @@ test("shutdown deletes the SAs at the peer", async () => {
   assert.equal(both.left.driver.isEmpty(), true);
 });
 
+test("the data plane knows our SPI of every IKE SA before its first answer can come, and forgets it with the IKE SA", async () => {
+  const both = await established();
+  const known = ({ posted }: Side) => {
+    const spis = new Set<bigint>();
+    for (const message of posted)
+      if (message.kind === "ikeSpis") {
+        for (const spi of message.opened) spis.add(spi);
+        for (const spi of message.closed) assert.ok(spis.delete(spi));
+      }
+    return spis.size;
+  };
+  for (const side of [both.left, both.right]) {
+    assert.equal(known(side), 1);
+    assert.ok(kinds(side.posted).indexOf("ikeSpis") < kinds(side.posted).indexOf("send"));
+  }
+  both.left.driver.wish({ do: "rekeyIke", tunnel: "east" });
+  await go(both, 120_000);
+  for (const side of [both.left, both.right]) assert.equal(known(side), 1);
+});
+
 test("a peer that does not confirm keeps the driver from being empty, until the core gives up", async () => {
   const both = await established();
   both.cut = true;
@@ -237,4 +260,30 @@ test("a stopped driver takes no event and keeps no timer", async () => {
   both.time.advance(3_600_000);
   assert.equal(both.left.posted.length, length);
   assert.equal(both.time.next(), undefined);
+});
+
+test("at level debug the log of a life with rekeys shows no octet of a key, in no spelling", async () => {
+  const both = await established();
+  for (const what of ["rekeyChildren", "rekeyIke"] as const) {
+    both.left.driver.wish({ do: what, tunnel: "east" });
+    await go(both, 5_000);
+  }
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", format: "json" }, { write: (line) => void lines.push(line) });
+  const keys: Uint8Array[] = [utf8("an old key of the tests, long enough")];
+  for (const { posted, reports } of [both.left, both.right]) {
+    const { take } = createReports(log, manualClock().clock);
+    for (const report of reports) take(report);
+    for (const message of posted) {
+      if (message.kind !== "installChild") continue;
+      const { inboundKeys, outboundKeys } = message.child;
+      keys.push(inboundKeys.encryption, outboundKeys.encryption);
+      if (inboundKeys.integrity.length > 0) keys.push(inboundKeys.integrity, outboundKeys.integrity);
+    }
+  }
+  assert.ok(keys.length >= 9 && lines.length > 20, `${keys.length} keys, ${lines.length} lines`);
+  const text = lines.join("").toLowerCase();
+  for (const key of keys)
+    for (const spelling of ["hex", "base64", "latin1"] as const)
+      assert.ok(!text.includes(Buffer.from(key).toString(spelling).toLowerCase()));
 });

@@ -111,3 +111,10 @@ test("the list of events is bounded", () => {
   assert.equal(reports.events().length, 1_000);
   assert.equal(reports.events()[0]!.message, "step 2000");
 });
+
+test("a line has a bounded length, whatever a peer proposed", () => {
+  const { lines, log } = collect("text");
+  const reports = createReports(log, manualClock().clock);
+  reports.take({ kind: "failed", code: "NO_PROPOSAL_CHOSEN", detail: "x".repeat(60_000), advice: "" });
+  assert.ok(lines[0]!.length < 2_200);
+});

@@ -252,6 +252,21 @@ test("packets for an SPI under negotiation wait for their SA, in order, and are 
   );
 });
 
+test("forged packets that filled the room of a reservation have to leave it after a second", () => {
+  const { far } = pair();
+  const near = createBench();
+  near.sad.reserveSpi(0xc000_0001);
+  const forged = far.seal(1, udpPacket({ ...IN, payload: counting(4, 1) }));
+  for (let i = 0; i < 70; i++) {
+    assert.equal(near.open(forged), "parked");
+    near.sad.park(near.at, forged.length, 0, "nobody", 0);
+  }
+  assert.deepEqual(drops(near.sad), { larvalFull: 6 });
+  assert.equal(near.open(forged), "parked");
+  near.sad.park(near.at, forged.length, 0, "the peer", 1500);
+  assert.deepEqual(drops(near.sad), { larvalFull: 6, larvalExpired: 64 });
+});
+
 test("a reservation that is released parks nothing more", () => {
   const { far } = pair();
   const near = createBench();

@@ -36,6 +36,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
   const inside = (...argv: string[]): string[] => topology.namespaces.inside(NAMESPACE.ours, ...argv);
   const socket = join(folder, "control.sock");
   let daemon: Running | undefined;
+  let output = (): string => "";
   let before = "";
 
   const command = async (...words: string[]): Promise<string> => {
@@ -63,6 +64,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
         logFile: join(folder, "gateway.log"),
       });
       daemon = started;
+      output = started.output;
       let early: Finished | undefined;
       started.ended.then((done) => (early = done)).catch(() => {});
       await until("causeway to answer on its control socket", 15, async () => {
@@ -89,7 +91,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
       const { state, reason } = await tunnel();
       return { state, reason };
     },
-    log: async () => daemon?.output() ?? "",
+    log: async () => output(),
     drops: async () => new Map(Object.entries((await tunnel()).counters.drops).filter(([, count]) => count > 0)),
   };
 }

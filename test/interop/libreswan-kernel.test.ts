@@ -1,4 +1,5 @@
+import { everyAlgorithm } from "./scenarios/algorithms.js";
 import { libreswanKernel } from "./scenarios/libreswan-kernel.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with libreswan, kernel ESP", libreswanKernel);
+suite("interoperability with libreswan, kernel ESP", [...libreswanKernel, ...everyAlgorithm("libreswan-kernel")]);

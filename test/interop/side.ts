@@ -1,6 +1,5 @@
-import type { Scenario } from "./scenario.js";
-
 /** Either end of a tunnel as the steps of a scenario drive it and look at it. */
+import type { Scenario } from "./scenario.js";
 
 export interface SideView {
   /** The SPIs of the established IKE SA as `initiator_responder` in hex; a side that does not tell them gives it another name. */
@@ -14,12 +13,13 @@ export interface SideView {
 }
 
 export interface Side {
-  /** Begins a scenario: forgets the one before, and is ready to answer; `begins` says whether it calls the other side now. */
+  /** Begins a scenario: ready to answer; our gateway calls the peer by itself where it is the initiator. */
   load(scenario: Scenario): Promise<void>;
-  /** Ends a scenario: nothing of it is left. */
+  /** Ends a scenario, so that nothing of it is left here; does nothing when none is loaded. */
   unload(): Promise<void>;
   /** Brings the tunnel up and returns when it is. */
   initiate(): Promise<void>;
+  /** Returns when the new SA is up; the old one may go later. */
   rekey(what: "child" | "ike"): Promise<void>;
   /** Deletes the IKE SA with its children at both ends. */
   terminate(): Promise<void>;

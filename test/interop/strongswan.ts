@@ -29,6 +29,8 @@ charon-systemd {
       default = 1
       ike = 2
       flush_line = yes
+      time_format = %H:%M:%S
+      time_add_ms = yes
     }
   }
   journal {
@@ -125,12 +127,12 @@ secrets {
 `;
 }
 
-/** `swanctl --list-sas` as a view. */
+/** `swanctl --list-sas` as a view. A child that was replaced counts until its Delete has been exchanged: only then is a rekey over. */
 export function parseSas(text: string): SideView {
   const ike = /^site: #\d+, ESTABLISHED, IKEv2, ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/m.exec(text);
   const children = [
     ...text.matchAll(
-      /^ {2}net: #\d+, reqid \d+, INSTALLED, TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
+      /^ {2}net: #\d+, reqid \d+, (?:INSTALLED|REKEYING|REKEYED|DELETING), TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
     ),
   ].map((match) => ({
     spiIn: match[2]!,

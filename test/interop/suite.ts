@@ -3,9 +3,21 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { until } from "../child.js";
+import { LIBRESWAN } from "./guest.js";
 import { PSK, type Scenario, WRONG_PSK } from "./scenario.js";
 import { CONTROL, type OpenStage, openStage } from "./stage.js";
 import { agreement, perform } from "./steps.js";
+
+/** One of each package that the suites need. */
+const PROGRAMS = [
+  "/usr/bin/ip",
+  "/usr/bin/ping",
+  "/usr/sbin/nft",
+  "/usr/sbin/conntrack",
+  "/usr/sbin/charon-systemd",
+  "/usr/bin/linux",
+  `${LIBRESWAN}/usr/libexec/ipsec/pluto`,
+];
 
 export function suite(title: string, scenarios: readonly Scenario[]): void {
   const [first] = scenarios;
@@ -40,9 +52,7 @@ function standInCan({ esp, behindNat, steps }: Scenario): boolean {
 function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return "not root: namespaces and peers need it";
   if (!existsSync("/dev/net/tun")) return "no /dev/net/tun on this host";
-  const missing = ["/usr/sbin/charon-systemd", "/usr/bin/linux", "/usr/bin/ip", "/usr/sbin/nft"].filter(
-    (file) => !existsSync(file),
-  );
+  const missing = PROGRAMS.filter((file) => !existsSync(file));
   return missing.length > 0 ? `not installed (npm run setup as root): ${missing.join(", ")}` : undefined;
 }
 
@@ -66,6 +76,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
     const log = await ours.log();
     assert.ok(!log.includes(PSK) && !log.includes(WRONG_PSK), "no pre-shared key in our log");
     await ours.unload();
+    await until("the peer to forget a gateway that ended", 5, async () => !(await peer.view()).ike || undefined);
     await peer.unload();
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${await logs(stage)}`, { cause: error });
@@ -78,7 +89,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
 
 async function logs({ sides }: OpenStage): Promise<string> {
   const tail = async (title: string, text: Promise<string>): Promise<string> =>
-    `--- ${title} ---\n${(await text.catch(String)).trimEnd().split("\n").slice(-60).join("\n")}`;
+    `--- ${title} ---\n${(await text.catch(String)).trimEnd().split("\n").slice(-100).join("\n")}`;
   return `${await tail("our log", sides.ours.log())}\n${await tail("the peer's log", sides.peer.log())}`;
 }
 

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { selectBackends } from "../../crypto/backends.js";
 import { runLife } from "./life.js";
 
 /** SIM_SEED=n runs one schedule alone, SIM_RUNS=n another number of them. */
 const { SIM_SEED, SIM_RUNS } = process.env;
 const RUNS = Number(SIM_RUNS ?? 10_000);
+
+selectBackends(); // as the gateway does: the fast ones
 
 test("two gateways agree and leave nothing behind in 10,000 schedules of a full life under loss, repetition and reordering", () => {
   const total = new Map<string, number>();

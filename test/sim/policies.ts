@@ -22,6 +22,7 @@ export interface SideOptions {
   readonly close?: TunnelPolicy["close"];
   readonly dpdSeconds?: number;
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
+  /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
 }
 
@@ -61,7 +62,7 @@ export function onePolicy(options: SideOptions): Policy {
     },
     dpd: { timeoutSeconds: options.dpdSeconds ?? 60, action: options.dpdAction ?? "restart" },
   };
-  const halfOpen = options.halfOpen ?? 64;
+  const halfOpen = 8 * (options.halfOpen ?? 64) + 7;
   return {
     tunnels: [tunnel],
     ports: { ike: 500, natT: 4500 },

@@ -9,6 +9,7 @@ import {
   chooseIke,
   chosenEsp,
   chosenIke,
+  distinctProposals,
   noProposalChosen,
   offerEsp,
   offerIke,
@@ -185,3 +186,25 @@ function noProposalChosenOf(peer: SaPayload): string {
   assert(result.kind === "mismatch");
   return noProposalChosen(result).detail;
 }
+
+test("a hundred strange proposals are explained by their first eight, and the one that fits behind them is found", () => {
+  const strange = Array.from({ length: 100 }, (_, i) => ({
+    number: i + 1,
+    protocol: "IKE" as const,
+    spi: NO_SPI,
+    transforms: [{ type: 1, id: 900 + i, attributes: [] }],
+  }));
+  const ours = ike("aes256gcm16-prfsha256-x25519");
+  const refused = chooseIke({ proposals: strange }, ours);
+  assert(refused.kind === "mismatch");
+  const { detail } = noProposalChosen(refused);
+  assert.match(detail, /; 92 more$/);
+  assert.ok(detail.length < 4_000);
+  const fits = { ...offerIke(ours).proposals[0]!, number: 101 };
+  assert.equal(chooseIke({ proposals: [...strange, fits] }, ours).kind, "chosen");
+});
+
+test("proposals that several tunnels share are compared once", () => {
+  const tunnels = Array.from({ length: 50 }, () => ike("aes256-sha256-modp2048", "aes128gcm16-prfsha256-x25519"));
+  assert.deepEqual(distinctProposals(tunnels.flat()), tunnels[0]);
+});
