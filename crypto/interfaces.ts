@@ -72,6 +72,8 @@ export interface Prf {
   readonly outputBytes: number;
   /** Preferred key length: how long SK_d, SK_pi, SK_pr are. */
   readonly keyBytes: number;
+  /** How many octets of each nonce make the key of SKEYSEED (RFC 7296 section 2.14); absent: all. */
+  readonly skeyseedNonceBytes?: number;
   compute(key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array;
 }
 

@@ -2,7 +2,7 @@
  * Cipher, Mac and AEAD at arena offsets, made from functions on octet strings: the shape in which `node` and
  * `portable` come. They allocate per call; only `openssl` does not.
  */
-import { equalConstantTime } from "./bytes.js";
+import { concat, equalConstantTime } from "./bytes.js";
 import { associatedData, bytesAt, macInput, saltedNonce } from "./bytes-at.js";
 import type { CreateAead, CreateCipher, CreateMac } from "./registry/row.js";
 
@@ -20,11 +20,13 @@ export interface OctetCipher {
 /** The whole MAC; truncation happens here. */
 export type OctetMac = (data: Uint8Array) => Uint8Array;
 
-export function aeadOfOctets(keyed: (key: Uint8Array, keyBits: number) => OctetAead): CreateAead {
+export type KeyedAead = (key: Uint8Array, keyBits: number, icvBytes: number) => OctetAead;
+
+export function aeadOfOctets(keyed: KeyedAead): CreateAead {
   return (arena, row, keyBits, key) => {
     const { ivBytes, icvBytes } = row;
     const salt = key.reveal().subarray(keyBits / 8);
-    const life = lifeOf(row.name, keyed(key.reveal().subarray(0, keyBits / 8), keyBits));
+    const life = lifeOf(row.name, keyed(key.reveal().subarray(0, keyBits / 8), keyBits, icvBytes));
     return {
       ivBytes,
       icvBytes,
@@ -44,6 +46,49 @@ export function aeadOfOctets(keyed: (key: Uint8Array, keyBits: number) => OctetA
         bytesAt(arena, out, length).set(plain);
         return true;
       },
+      free: life.end,
+    };
+  };
+}
+
+/** GMAC made of GCM: header, IV and text are associated data, and the text stays as it is (RFC 4543 section 3.3). */
+export function gmacOfOctets(keyed: KeyedAead): CreateAead {
+  const nothing = new Uint8Array(0);
+  return aeadOfOctets((key, keyBits, icvBytes) => {
+    const gcm = keyed(key, keyBits, icvBytes);
+    const all = (nonce: Uint8Array, aad: Uint8Array, text: Uint8Array) => concat(aad, nonce.subarray(4), text);
+    return {
+      seal: (nonce, aad, plain) => concat(plain, gcm.seal(nonce, all(nonce, aad, plain), nothing)),
+      open(nonce, aad, sealed) {
+        const text = sealed.slice(0, sealed.length - icvBytes);
+        const tag = sealed.subarray(text.length);
+        return gcm.open(nonce, all(nonce, aad, text), tag) === undefined ? undefined : text;
+      },
+    };
+  });
+}
+
+/** Counter mode with the block salt | IV | 00000001 (RFC 3686 section 4); `keyed` gets the first counter block. */
+export function ctrOfOctets(
+  keyed: (key: Uint8Array, keyBits: number) => (counter: Uint8Array, data: Uint8Array) => Uint8Array,
+): CreateCipher {
+  return (arena, row, keyBits, key) => {
+    const { ivBytes, blockBytes } = row;
+    const salt = key.reveal().subarray(keyBits / 8);
+    const life = lifeOf(row.name, keyed(key.reveal().subarray(0, keyBits / 8), keyBits));
+
+    function apply(iv: number, text: number, length: number, out: number): void {
+      const counter = concat(saltedNonce(arena, salt, iv, ivBytes), Uint8Array.of(0, 0, 0, 1));
+      const applied = life.get()(counter, bytesAt(arena, text, length));
+      bytesAt(arena, out, length).set(applied);
+    }
+
+    return {
+      ivBytes,
+      blockBytes,
+      ivKind: "counter",
+      encryptAt: (iv, text, length) => apply(iv, text, length, text),
+      decryptAt: apply,
       free: life.end,
     };
   };

@@ -1,4 +1,4 @@
-/** AEADs, CBC ciphers, HMAC and PRFs of `node:crypto`. Names are OpenSSL's; `*` stands for the key length. */
+/** AEADs, ciphers, HMAC and PRFs of `node:crypto`. Names are OpenSSL's; `*` stands for the key length. */
 import {
   type CipherGCM,
   type CipherGCMTypes,
@@ -9,15 +9,22 @@ import {
   type DecipherGCM,
 } from "node:crypto";
 import { concat } from "../bytes.js";
-import { aeadOfOctets, cbcOfOctets, macOfOctets } from "../octet-backend.js";
+import { aeadOfOctets, cbcOfOctets, ctrOfOctets, gmacOfOctets, type KeyedAead, macOfOctets } from "../octet-backend.js";
 import type { CreateAead, CreateCipher, CreateMac, CreatePrf } from "../registry/row.js";
 
-const ICV_BYTES = 16;
-
+/** GCM, CCM and ChaCha20-Poly1305. */
 export function nodeAead(name: string): CreateAead {
-  return aeadOfOctets((key, keyBits) => {
+  return aeadOfOctets(keyedAead(name));
+}
+
+export function nodeGmac(name: string): CreateAead {
+  return gmacOfOctets(keyedAead(name));
+}
+
+function keyedAead(name: string): KeyedAead {
+  return (key, keyBits, icvBytes) => {
     const algorithm = name.replace("*", String(keyBits)) as CipherGCMTypes;
-    const options = { authTagLength: ICV_BYTES } as const;
+    const options = { authTagLength: icvBytes } as const;
     const keyObject = createSecretKey(key);
     return {
       seal(nonce, aad, plain) {
@@ -28,10 +35,10 @@ export function nodeAead(name: string): CreateAead {
         return concat(text, cipher.getAuthTag());
       },
       open(nonce, aad, sealed) {
-        const end = sealed.length - ICV_BYTES;
+        const end = sealed.length - icvBytes;
         const decipher: DecipherGCM = createDecipheriv(algorithm, keyObject, nonce, options);
-        decipher.setAAD(aad, { plaintextLength: end });
         decipher.setAuthTag(sealed.subarray(end));
+        decipher.setAAD(aad, { plaintextLength: end });
         const plain = decipher.update(sealed.subarray(0, end));
         try {
           decipher.final();
@@ -41,7 +48,7 @@ export function nodeAead(name: string): CreateAead {
         return plain;
       },
     };
-  });
+  };
 }
 
 export function nodeCbc(name: string): CreateCipher {
@@ -52,6 +59,23 @@ export function nodeCbc(name: string): CreateCipher {
       encrypt: (iv, plain) => createCipheriv(algorithm, keyObject, iv).setAutoPadding(false).update(plain),
       decrypt: (iv, text) => createDecipheriv(algorithm, keyObject, iv).setAutoPadding(false).update(text),
     };
+  });
+}
+
+/** Single DES as 3DES with one key three times: OpenSSL 3 keeps DES itself in a provider that hosts rarely load. */
+export const nodeDesCbc: CreateCipher = cbcOfOctets((key) => {
+  const keyObject = createSecretKey(concat(key, key, key));
+  return {
+    encrypt: (iv, plain) => createCipheriv("des-ede3-cbc", keyObject, iv).setAutoPadding(false).update(plain),
+    decrypt: (iv, text) => createDecipheriv("des-ede3-cbc", keyObject, iv).setAutoPadding(false).update(text),
+  };
+});
+
+export function nodeCtr(name: string): CreateCipher {
+  return ctrOfOctets((key, keyBits) => {
+    const algorithm = name.replace("*", String(keyBits));
+    const keyObject = createSecretKey(key);
+    return (counter, data) => createCipheriv(algorithm, keyObject, counter).update(data);
   });
 }
 

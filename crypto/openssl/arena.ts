@@ -11,6 +11,9 @@ import type { Arena } from "../interfaces.js";
 
 const PAGE_BYTES = 65536;
 
+/** How many addresses are kept; packets begin at few places, so a steady stream needs far fewer. */
+const KEPT_ADDRESSES = 65536;
+
 export interface ArenaMemory extends Arena {
   readonly memory: WebAssembly.Memory;
   /** Octets that are still free. */
@@ -25,6 +28,9 @@ export function createArena(length: number): ArenaMemory {
   const base = Number(koffi.address(bytes));
   const size = bytes.length;
   let used = 64; // offset 0 stays unused, so that 0 can mean "none"
+  // An address is too large for a small integer, so a computed one is a new heap object each time that native code is
+  // called with it. A kept one is the same object: packets at places seen before allocate nothing.
+  const addresses = new Map<number, number>();
 
   return {
     memory,
@@ -40,7 +46,12 @@ export function createArena(length: number): ArenaMemory {
     address(offset, count) {
       if (!(offset >= 0 && count >= 0 && offset + count <= size))
         throw new RangeError(`outside the arena: ${offset}..${offset + count} of ${size}`);
-      return base + offset;
+      const kept = addresses.get(offset);
+      if (kept !== undefined) return kept;
+      if (addresses.size === KEPT_ADDRESSES) addresses.clear();
+      const address = base + offset;
+      addresses.set(offset, address);
+      return address;
     },
     free: () => size - used,
   };

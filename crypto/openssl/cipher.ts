@@ -1,6 +1,8 @@
-/** Block ciphers in CBC over EVP, without padding: ESP and IKE pad themselves. */
+/** Block ciphers in CBC and counter mode over EVP, without padding: ESP and IKE pad themselves. */
+import { concat } from "../bytes.js";
 import type { Cipher } from "../interfaces.js";
 import type { CreateCipher } from "../registry/row.js";
+import { Secret } from "../secret.js";
 import { contextPair, failed } from "./context.js";
 import { libcrypto } from "./libcrypto.js";
 import { scratchOf } from "./scratch.js";
@@ -9,7 +11,7 @@ import { scratchOf } from "./scratch.js";
 export function evpCbc(name: string): CreateCipher {
   return (arena, row, keyBits, key): Cipher => {
     const ssl = libcrypto();
-    const contexts = contextPair(arena, name.replace("*", String(keyBits)), key, keyBits / 8);
+    const contexts = contextPair(arena, name.replace("*", String(keyBits)), key, key.length);
     const { ivBytes, blockBytes } = row;
     const outLength = arena.address(scratchOf(arena).outLength, 8);
 
@@ -40,6 +42,49 @@ export function evpCbc(name: string): CreateCipher {
         if (length > 0 && ssl.EVP_DecryptUpdate(context, outAddress, outLength, textAddress, length) !== 1)
           failed(ssl, "decryption");
       },
+      free: contexts.free,
+    };
+  };
+}
+
+/** Single DES as 3DES with one key three times: OpenSSL 3 keeps DES itself in a provider that hosts rarely load. */
+export const evpDesCbc: CreateCipher = (arena, row, keyBits, key) => {
+  const one = key.reveal();
+  return evpCbc("DES-EDE3-CBC")(arena, row, keyBits, new Secret(concat(one, one, one)));
+};
+
+/** Counter mode with the block salt | IV | 00000001 (RFC 3686 section 4). */
+export function evpCtr(name: string): CreateCipher {
+  return (arena, row, keyBits, key): Cipher => {
+    const ssl = libcrypto();
+    const contexts = contextPair(arena, name.replace("*", String(keyBits)), key, keyBits / 8);
+    const { ivBytes, saltBytes, blockBytes } = row;
+    const { bytes, view } = arena;
+    const { blocks: counter, outLength: outLengthAt } = scratchOf(arena);
+    const counterAddress = arena.address(counter, 16);
+    const outLength = arena.address(outLengthAt, 8);
+    const salt = key.reveal().slice(keyBits / 8);
+
+    /** Encryption and decryption are the same. */
+    function apply(iv: number, text: number, length: number, out: number): void {
+      arena.address(iv, ivBytes);
+      const textAddress = arena.address(text, length);
+      const outAddress = arena.address(out, length);
+      const context = contexts.encrypt();
+      for (let i = 0; i < saltBytes; i++) bytes[counter + i] = salt[i]!;
+      for (let i = 0; i < ivBytes; i++) bytes[counter + saltBytes + i] = bytes[iv + i]!;
+      view.setUint32(counter + 12, 1);
+      if (ssl.EVP_EncryptInit_ex(context, 0, 0, 0, counterAddress) !== 1) failed(ssl, "counter block");
+      if (length > 0 && ssl.EVP_EncryptUpdate(context, outAddress, outLength, textAddress, length) !== 1)
+        failed(ssl, "key stream");
+    }
+
+    return {
+      ivBytes,
+      blockBytes,
+      ivKind: "counter",
+      encryptAt: (iv, text, length) => apply(iv, text, length, text),
+      decryptAt: apply,
       free: contexts.free,
     };
   };

@@ -25,8 +25,17 @@ export interface ContextPair {
   free(): void;
 }
 
-/** Throws `Error` where the library or the cipher is missing. `key` is without salt. */
-export function contextPair(arena: Arena, name: string, key: Secret, keyBytes: number): ContextPair {
+/**
+ * Throws `Error` where the library or the cipher is missing. The first `keyBytes` of `key` are the cipher's, the rest is salt.
+ * `configure` sets what must stand before the key (lengths of nonce and tag); false: it failed.
+ */
+export function contextPair(
+  arena: Arena,
+  name: string,
+  key: Secret,
+  keyBytes: number,
+  configure: (context: number) => boolean = () => true,
+): ContextPair {
   const ssl = libcrypto();
   const cipher = fetchCipher(ssl, name);
   const scratch = scratchOf(arena);
@@ -38,10 +47,12 @@ export function contextPair(arena: Arena, name: string, key: Secret, keyBytes: n
     if (freed) throw new Error(`${name}: used after free`);
     const context = ssl.EVP_CIPHER_CTX_new();
     if (context === 0) throw new Error("EVP_CIPHER_CTX_new: out of memory");
-    let done = 0;
-    scratch.withKey(key.reveal().subarray(0, keyBytes), (address) => {
-      done = init(context, cipher, 0, address, 0);
-    });
+    let done = init(context, cipher, 0, 0, 0);
+    if (done === 1 && !configure(context)) done = 0;
+    if (done === 1)
+      scratch.withKey(key.reveal().subarray(0, keyBytes), (address) => {
+        done = init(context, 0, 0, address, 0);
+      });
     if (done !== 1 || ssl.EVP_CIPHER_CTX_set_padding(context, 0) !== 1) {
       ssl.EVP_CIPHER_CTX_free(context);
       failed(ssl, `${name}: key set-up`);

@@ -40,6 +40,7 @@ export type Libcrypto = { readonly [F in Exclude<keyof typeof SIGNATURES, "OpenS
 };
 
 /** EVP_CTRL_AEAD_* of openssl/evp.h. */
+export const CTRL_SET_IV_LENGTH = 0x9;
 export const CTRL_GET_TAG = 0x10;
 export const CTRL_SET_TAG = 0x11;
 

@@ -2,10 +2,20 @@
 import type { Arena } from "../interfaces.js";
 
 const KEY_BYTES = 256;
+/** Whole blocks; long enough that native calls are few, short enough to stay in the first cache. */
+export const SINK_BYTES = 2048;
 
 export interface Scratch {
   /** 16 octets: the nonce of an AEAD, salt and IV joined. */
   readonly nonce: number;
+  /** 16 octets: a whole tag of an AEAD. */
+  readonly tag: number;
+  /** `SINK_BYTES` octets: what a CBC-MAC encrypts and nobody reads but its last block. */
+  readonly sink: number;
+  /** 16 octets that stay zero. */
+  readonly zeros: number;
+  /** 48 octets: blocks that a mode composes itself. */
+  readonly blocks: number;
   /** 16 octets: SPI, high and low half of the sequence number. */
   readonly aad: number;
   /** 64 octets: a whole MAC before truncation. */
@@ -34,6 +44,10 @@ function createScratch(arena: Arena): Scratch {
   return {
     nonce: arena.alloc(16),
     aad: arena.alloc(16),
+    tag: arena.alloc(16),
+    sink: arena.alloc(SINK_BYTES),
+    zeros: arena.alloc(16),
+    blocks: arena.alloc(48),
     mac: arena.alloc(64),
     outLength: arena.alloc(8),
     params: arena.alloc(128),

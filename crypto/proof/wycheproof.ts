@@ -31,15 +31,23 @@ type Adapter = (test: Test, group: Group, source: string) => VectorCase | string
 
 const ADAPTERS: Readonly<Record<string, Adapter>> = {
   "aes_cbc_pkcs5_test.json": adaptCbc,
-  "aes_gcm_test.json": adaptAead("ENCR_AES_GCM_16"),
-  "chacha20_poly1305_test.json": adaptAead("ENCR_CHACHA20_POLY1305"),
+  "aes_ccm_test.json": adaptAead((tagBits) => CCM_BY_TAG[tagBits], 3),
+  "aes_gcm_test.json": adaptAead((tagBits) => GCM_BY_TAG[tagBits], 4),
+  "aes_gmac_test.json": adaptGmac,
+  "chacha20_poly1305_test.json": adaptAead((tagBits) => (tagBits === 128 ? "ENCR_CHACHA20_POLY1305" : undefined), 4),
+  "sm4_ccm_test.json": adaptAead((tagBits) => (tagBits === 128 ? "ENCR_SM4_CCM_16" : undefined), 3),
+  "sm4_gcm_test.json": adaptAead((tagBits) => (tagBits === 128 ? "ENCR_SM4_GCM_16" : undefined), 4),
+  "aes_cmac_test.json": adaptCmac,
   "hmac_sha1_test.json": adaptHmac("PRF_HMAC_SHA1", "AUTH_HMAC_SHA1_96", 96),
   "hmac_sha256_test.json": adaptHmac("PRF_HMAC_SHA2_256", "AUTH_HMAC_SHA2_256_128", 128),
   "hmac_sha384_test.json": adaptHmac("PRF_HMAC_SHA2_384", "AUTH_HMAC_SHA2_384_192", 192),
   "hmac_sha512_test.json": adaptHmac("PRF_HMAC_SHA2_512", "AUTH_HMAC_SHA2_512_256", 256),
+  "hmac_sm3_test.json": adaptHmac("PRF_HMAC_SM3", "AUTH_HMAC_SM3", 128),
   "ecdh_secp256r1_ecpoint_test.json": adaptEcdh("256-bit random ECP group", 32),
   "ecdh_secp384r1_ecpoint_test.json": adaptEcdh("384-bit random ECP group", 48),
-  "x25519_test.json": adaptX25519,
+  "ecdh_secp521r1_ecpoint_test.json": adaptEcdh("521-bit random ECP group", 66),
+  "x25519_test.json": adaptMontgomery("Curve25519", 32),
+  "x448_test.json": adaptMontgomery("Curve448", 56),
 };
 
 /** Whether a file of this name can be adapted; others are for algorithms that the registry lacks. */
@@ -78,24 +86,64 @@ function adaptCbc(test: Test, _group: Group, source: string): VectorCase | strin
   };
 }
 
-/** The nonce of 96 bits is cut into salt and IV. */
-function adaptAead(row: string): Adapter {
+const CCM_BY_TAG: Readonly<Record<number, string>> = {
+  64: "ENCR_AES_CCM_8",
+  96: "ENCR_AES_CCM_12",
+  128: "ENCR_AES_CCM_16",
+};
+const GCM_BY_TAG: Readonly<Record<number, string>> = {
+  64: "ENCR_AES_GCM_8",
+  96: "ENCR_AES_GCM_12",
+  128: "ENCR_AES_GCM_16",
+};
+
+/** The nonce is cut into salt and an IV of 64 bits. */
+function adaptAead(rowOfTag: (tagBits: number) => string | undefined, saltBytes: number): Adapter {
+  const nonceBits = 8 * saltBytes + 64;
   return (test, group, source) => {
-    if (group.ivSize !== 96) return "a nonce of another length than the 96 bits of IPsec";
-    if (group.tagSize !== 128) return "a tag of another length than the 128 bits of these rows";
+    if (group.ivSize !== nonceBits) return `a nonce of another length than the ${nonceBits} bits of IPsec`;
+    const row = rowOfTag(group.tagSize ?? 0);
+    if (row === undefined) return "a tag of a length that no row has";
     const nonce = field(test, "iv");
     return {
       kind: "aead",
       row,
       source,
-      key: field(test, "key") + nonce.slice(0, 8),
-      iv: nonce.slice(8),
+      key: field(test, "key") + nonce.slice(0, 2 * saltBytes),
+      iv: nonce.slice(2 * saltBytes),
       header: field(test, "aad"),
       plain: field(test, "msg"),
       sealed: field(test, "ct") + field(test, "tag"),
       valid: test.result === "valid",
     };
   };
+}
+
+/**
+ * GMAC is GCM without text: the message is the associated data. The ESP row always authenticates its own IV too, which these
+ * messages do not hold, so they prove the function below it.
+ */
+function adaptGmac(test: Test, group: Group, source: string): VectorCase | string {
+  if (group.ivSize !== 96) return "a nonce of another length than the 96 bits of IPsec";
+  const nonce = field(test, "iv");
+  return {
+    kind: "aead",
+    row: "ENCR_AES_GCM_16",
+    source,
+    key: field(test, "key") + nonce.slice(0, 8),
+    iv: nonce.slice(8),
+    header: field(test, "msg"),
+    plain: "",
+    sealed: field(test, "tag"),
+    valid: test.result === "valid",
+  };
+}
+
+/** The whole tag is the output of the PRF, whose keys of 128 bits are taken as they are (RFC 4615 section 3). */
+function adaptCmac(test: Test, group: Group, source: string): VectorCase | string {
+  if (group.keySize !== 128) return "a key of another length than the 128 bits of IPsec";
+  const [key, data, output] = [field(test, "key"), field(test, "msg"), field(test, "tag")];
+  return { kind: "prf", row: "PRF_AES128_CMAC", source, key, data, output, valid: test.result === "valid" };
 }
 
 /** Whole tags prove the PRF, truncated ones the integrity row where the lengths agree. */
@@ -129,16 +177,19 @@ function adaptEcdh(row: string, privateBytes: number): Adapter {
 }
 
 /** "acceptable" with a zero result must be refused in IKE (RFC 8031 section 4); the others must work. */
-function adaptX25519(test: Test, _group: Group, source: string): VectorCase | string {
-  const valid = !test.flags.includes("ZeroSharedSecret");
-  return {
-    kind: "shared-secret",
-    row: "Curve25519",
-    source,
-    private: field(test, "private"),
-    peerPublic: field(test, "public"),
-    shared: valid ? field(test, "shared") : "",
-    valid,
+function adaptMontgomery(row: string, publicBytes: number): Adapter {
+  return (test, _group, source) => {
+    const peerPublic = field(test, "public");
+    const valid = peerPublic.length === 2 * publicBytes && !test.flags.includes("ZeroSharedSecret");
+    return {
+      kind: "shared-secret",
+      row,
+      source,
+      private: field(test, "private"),
+      peerPublic,
+      shared: valid ? field(test, "shared") : "",
+      valid,
+    };
   };
 }
 

@@ -1,9 +1,24 @@
 /** Pseudorandom functions: transform type 2 of IKEv2; in IKEv1 the hash, used as HMAC. */
-import { sha1 } from "@noble/hashes/legacy.js";
+import { md5, sha1 } from "@noble/hashes/legacy.js";
 import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
+import { cmacKeys, xcbcKeys } from "../cbc-mac-keys.js";
+import { nodeBlockPrf } from "../node/block.js";
 import { nodePrf } from "../node/symmetric.js";
-import { portablePrf } from "../portable/symmetric.js";
+import { portablePrf, portablePrfCmac, portablePrfSm3, portablePrfXcbc } from "../portable/symmetric.js";
 import type { PrfRow } from "./row.js";
+
+export const PRF_HMAC_MD5 = {
+  kind: "prf",
+  name: "PRF_HMAC_MD5",
+  keywords: ["prfmd5"],
+  ids: { ikev2: 1, phase1: 1 },
+  rfc: "RFC 2104",
+  level: { ike: "MUST NOT", esp: "none" },
+  vectors: "rfc2202-hmac-md5.json",
+  outputBytes: 16,
+  keyBytes: 16,
+  implementations: { node: nodePrf("md5"), portable: portablePrf(md5) },
+} as const satisfies PrfRow;
 
 export const PRF_HMAC_SHA1 = {
   kind: "prf",
@@ -57,4 +72,55 @@ export const PRF_HMAC_SHA2_512 = {
   implementations: { node: nodePrf("sha512"), portable: portablePrf(sha512) },
 } as const satisfies PrfRow;
 
-export const PRF_ROWS: readonly PrfRow[] = [PRF_HMAC_SHA1, PRF_HMAC_SHA2_256, PRF_HMAC_SHA2_384, PRF_HMAC_SHA2_512];
+export const PRF_AES128_XCBC = {
+  kind: "prf",
+  name: "PRF_AES128_XCBC",
+  keywords: ["prfaesxcbc"],
+  ids: { ikev2: 4 },
+  rfc: "RFC 4434",
+  level: { ike: "SHOULD", esp: "none" },
+  vectors: "rfc-aes-xcbc-cmac.json",
+  outputBytes: 16,
+  keyBytes: 16,
+  skeyseedNonceBytes: 8,
+  implementations: { node: nodeBlockPrf(xcbcKeys, "fill"), portable: portablePrfXcbc },
+} as const satisfies PrfRow;
+
+export const PRF_AES128_CMAC = {
+  kind: "prf",
+  name: "PRF_AES128_CMAC",
+  keywords: ["prfaescmac"],
+  ids: { ikev2: 8 },
+  rfc: "RFC 4615",
+  level: { ike: "none", esp: "none" },
+  vectors: "rfc-aes-xcbc-cmac.json",
+  outputBytes: 16,
+  keyBytes: 16,
+  skeyseedNonceBytes: 8,
+  implementations: { node: nodeBlockPrf(cmacKeys, "hash"), portable: portablePrfCmac },
+} as const satisfies PrfRow;
+
+/** IANA has no number for SM3: a numbering profile gives it. */
+export const PRF_HMAC_SM3 = {
+  kind: "prf",
+  name: "PRF_HMAC_SM3",
+  keywords: ["prfsm3"],
+  ids: {},
+  rfc: "GB/T 32905",
+  level: { ike: "none", esp: "none" },
+  vectors: "gm-hmac-sm3.json",
+  outputBytes: 32,
+  keyBytes: 32,
+  implementations: { node: nodePrf("sm3"), portable: portablePrfSm3 },
+} as const satisfies PrfRow;
+
+export const PRF_ROWS: readonly PrfRow[] = [
+  PRF_HMAC_MD5,
+  PRF_HMAC_SHA1,
+  PRF_HMAC_SHA2_256,
+  PRF_HMAC_SHA2_384,
+  PRF_HMAC_SHA2_512,
+  PRF_AES128_XCBC,
+  PRF_AES128_CMAC,
+  PRF_HMAC_SM3,
+];

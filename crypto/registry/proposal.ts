@@ -32,6 +32,9 @@ export function parseIkeProposal(text: string): IkeProposal {
   const { encryption, keyExchange } = words;
   if (words.sequence.length > 0)
     throw new RangeError(`"${keywordOf(words.sequence[0]!)}" belongs to esp.proposals: IKE messages have no ESN`);
+  const espOnly = encryption.filter(({ row }) => row.espOnly);
+  if (espOnly.length > 0)
+    throw new RangeError(`"${spell(espOnly)}" belongs to esp.proposals: it encrypts nothing, and IKE messages must be`);
   const aead = isAead(encryption, "ike");
   // strongSwan users write the hash of an AEAD proposal as an integrity keyword: it means the PRF.
   const prf = words.prf.length > 0 ? words.prf : unique(words.integrity.map((row) => row.ownPrf));

@@ -49,6 +49,8 @@ interface EncryptionBase extends RowBase {
   readonly blockBytes: number;
   /** 0: not an AEAD, an integrity row is needed. */
   readonly icvBytes: number;
+  /** Protects nothing that IKE could use: refused in IKE proposals. */
+  readonly espOnly?: boolean;
 }
 
 /** Authenticated encryption: one row is the whole Sealer. */
@@ -80,6 +82,8 @@ export interface PrfRow extends RowBase {
   readonly implementations: Implementations<CreatePrf>;
   readonly outputBytes: number;
   readonly keyBytes: number;
+  /** How many octets of each nonce make the key of SKEYSEED (RFC 7296 section 2.14); absent: all. */
+  readonly skeyseedNonceBytes?: number;
 }
 
 export interface KeyExchangeRow extends RowBase {

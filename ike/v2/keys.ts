@@ -42,9 +42,10 @@ export interface IkeKeyInputs {
   readonly responderSpi: bigint;
 }
 
-/** SKEYSEED = prf(Ni | Nr, g^ir), section 2.14. */
+/** SKEYSEED = prf(Ni | Nr, g^ir), section 2.14; PRFs that say so take only the front of both nonces as the key. */
 export function skeyseed(prf: Prf, { ni, nr }: Pick<IkeKeyInputs, "ni" | "nr">, sharedSecret: Secret): Secret {
-  return new Secret(prf.compute(concat(ni, nr), sharedSecret.reveal()));
+  const { skeyseedNonceBytes: part } = prf;
+  return new Secret(prf.compute(concat(ni.subarray(0, part), nr.subarray(0, part)), sharedSecret.reveal()));
 }
 
 /**

@@ -4,20 +4,23 @@ import fc from "fast-check";
 import { backendsOf, createSealer, keyLengths } from "../../crypto/backends.js";
 import { concat, hex } from "../../crypto/bytes.js";
 import { createArena } from "../../crypto/openssl/arena.js";
-import { ENCRYPTION_ROWS } from "../../crypto/registry/encryption.js";
-import { INTEGRITY_ROWS } from "../../crypto/registry/integrity.js";
+import { ENCR_AES_CBC, ENCRYPTION_ROWS } from "../../crypto/registry/encryption.js";
+import { AUTH_HMAC_SHA2_256_128, INTEGRITY_ROWS } from "../../crypto/registry/integrity.js";
 import { keywordOf } from "../../crypto/registry/lookup.js";
 import type { BackendName, SealerKeys, SealerSpec } from "../../crypto/registry/row.js";
 import { secret } from "../../crypto/secret.js";
 
-/** Every cipher, key length and MAC. */
+/** Every cipher and key length with one MAC, and every MAC with one cipher. */
 const SPECS: readonly SealerSpec[] = ENCRYPTION_ROWS.flatMap((encryption) =>
-  encryption.keyBits.flatMap((keyBits): SealerSpec[] =>
-    encryption.aead
-      ? [{ encryption, keyBits }]
-      : INTEGRITY_ROWS.map((integrity) => ({ encryption, keyBits, integrity })),
-  ),
+  encryption.keyBits.flatMap((keyBits): SealerSpec[] => {
+    if (encryption.aead) return [{ encryption, keyBits }];
+    const every = encryption === ENCR_AES_CBC && keyBits === 128;
+    return (every ? INTEGRITY_ROWS : [AUTH_HMAC_SHA2_256_128]).map((integrity) => ({ encryption, keyBits, integrity }));
+  }),
 );
+
+/** Where the oracle computes bit by bit, packets are short. */
+const SLOW_ORACLE = /DES|CAMELLIA|SM4/;
 
 const arena = createArena(1 << 20);
 const START = arena.alloc(8192);
@@ -29,12 +32,13 @@ for (const spec of SPECS) {
   const { encryptionBytes, integrityBytes } = keyLengths(spec);
   const { ivBytes, blockBytes } = spec.encryption;
   const backends = backendsOf(spec.encryption);
+  const longest = SLOW_ORACLE.test(spec.encryption.name) ? 96 : 1500;
   const packet = fc.record({
     encryption: octets(encryptionBytes),
     integrity: octets(integrityBytes),
     header: octets(HEADER_BYTES),
     iv: octets(ivBytes),
-    blocks: fc.integer({ min: 1, max: Math.floor(1500 / blockBytes) }),
+    blocks: fc.integer({ min: 1, max: Math.floor(longest / blockBytes) }),
     fill: fc.nat(255),
     esnHigh: fc.oneof(fc.constant(-1), fc.constant(0), fc.integer({ min: 1, max: 0xffffffff })),
   });
@@ -72,7 +76,7 @@ for (const spec of SPECS) {
     fc.assert(
       fc.property(packet, fc.nat(), ({ header, iv, blocks, fill, esnHigh, ...keys }, bit) => {
         const length = blocks * blockBytes;
-        const maker = keyed(spec, keys, "node");
+        const maker = keyed(spec, keys, backends[0]!);
         arena.bytes.set(concat(header, iv, new Uint8Array(length).fill(fill)), START);
         maker.sealAt(START, HEADER_BYTES, START + HEADER_BYTES, length, esnHigh);
         const whole = taken(START, HEADER_BYTES + ivBytes + length + maker.icvBytes);
@@ -99,7 +103,7 @@ for (const spec of SPECS) {
 }
 
 test("an offset outside the arena throws before any native code sees it, and a freed sealer throws", () => {
-  for (const spec of SPECS.filter(({ keyBits }) => keyBits === 256))
+  for (const spec of SPECS.filter(({ encryption, keyBits }) => keyBits === encryption.keyBits.at(-1)))
     for (const backend of backendsOf(spec.encryption)) {
       const { encryptionBytes, integrityBytes } = keyLengths(spec);
       const keys = { encryption: new Uint8Array(encryptionBytes), integrity: new Uint8Array(integrityBytes) };
@@ -116,14 +120,15 @@ test("an offset outside the arena throws before any native code sees it, and a f
 });
 
 test("an authentic packet whose text is no whole number of blocks is not decrypted", () => {
-  for (const spec of SPECS.filter(({ encryption, keyBits }) => !encryption.aead && keyBits === 128))
+  for (const spec of SPECS.filter(({ encryption }) => encryption.blockBytes > 1))
     for (const backend of backendsOf(spec.encryption)) {
+      const { ivBytes, blockBytes } = spec.encryption;
       const key = secret(new Uint8Array(spec.integrity!.keyBytes));
       const mac = spec.integrity!.implementations[backend]!(arena, spec.integrity!, key);
-      const length = 24;
-      mac.signAt(START, 8 + 16 + length, -1, START + 8 + 16 + length);
+      const length = 1.5 * blockBytes;
+      mac.signAt(START, 8 + ivBytes + length, -1, START + 8 + ivBytes + length);
       mac.free();
-      const keys = { encryption: new Uint8Array(16), integrity: key.reveal() };
+      const keys = { encryption: new Uint8Array(keyLengths(spec).encryptionBytes), integrity: key.reveal() };
       const sealer = keyed(spec, keys, backend);
       assert.equal(sealer.openAt(START, 8, START + 8, length, -1, ELSEWHERE), false);
       assert.throws(() => sealer.sealAt(START, 8, START + 8, length, -1), RangeError);

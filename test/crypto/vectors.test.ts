@@ -104,10 +104,10 @@ function figures(vector: VectorCase): string[] {
     .map(([field]) => field);
 }
 
-/** Changes the lowest bit of an octet that every algorithm looks at. */
+/** Changes a bit that every algorithm looks at: DES does not count the lowest of an octet of its key. */
 function alter(hexText: string): string {
   const at = hexText.length > 2 ? 2 : 0; // X25519 ignores the lowest bits of the first octet and the highest of the last
-  return hexText.slice(0, at + 1) + (Number.parseInt(hexText[at + 1]!, 16) ^ 1).toString(16) + hexText.slice(at + 2);
+  return hexText.slice(0, at + 1) + (Number.parseInt(hexText[at + 1]!, 16) ^ 2).toString(16) + hexText.slice(at + 2);
 }
 
 /** A filter that passes the first case of each kind and row. */

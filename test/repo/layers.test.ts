@@ -28,7 +28,7 @@ const PURE = [
 ];
 
 const LAYERS: Readonly<Record<string, Layer>> = {
-  crypto: { folders: [], packages: ["@noble/", "node:crypto", "koffi"], never: [] },
+  crypto: { folders: [], packages: ["@noble/", "node:crypto", "koffi", "sm-crypto"], never: [] },
   esp: { folders: ["crypto"], packages: [], never: PURE },
   ike: { folders: ["crypto", "esp"], packages: [], never: PURE },
   src: {
@@ -77,7 +77,7 @@ for (const [folder, layer] of Object.entries(LAYERS)) {
 test("koffi is imported only where a file of signatures stands", () => {
   const wrong = Object.keys(LAYERS)
     .flatMap(sources)
-    .filter((file) => imports(file).some(({ target }) => target === "koffi"))
+    .filter((file) => imports(file).some(({ target }) => target === "koffi", "sm-crypto"))
     .filter((file) => !KOFFI.some((place) => file.startsWith(place)));
   assert.deepEqual(wrong, []);
 });

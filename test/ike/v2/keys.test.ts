@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createPrf } from "../../../crypto/backends.js";
-import { hex, octets, utf8 } from "../../../crypto/bytes.js";
+import { concat, hex, octets, utf8 } from "../../../crypto/bytes.js";
 import type { Ikev2KeysCase } from "../../../crypto/proof/vector-file.js";
 import { rowByName } from "../../../crypto/registry/lookup.js";
+import { PRF_AES128_CMAC, PRF_AES128_XCBC } from "../../../crypto/registry/prf.js";
 import { parseEspProposal, parseIkeProposal } from "../../../crypto/registry/proposal.js";
 import type { SealerSpec } from "../../../crypto/registry/row.js";
 import type { EspProposal, IkeProposal } from "../../../crypto/registry/suite.js";
@@ -58,6 +59,17 @@ const keys = ikeKeys(prf, spec, seed, {
   ...nonces,
   initiatorSpi: spi(session.spi_i),
   responderSpi: spi(session.spi_r),
+});
+
+test("a PRF made of AES-128 takes eight octets of each nonce for SKEYSEED, and whole nonces behind it", () => {
+  for (const row of [PRF_AES128_XCBC, PRF_AES128_CMAC]) {
+    const prf = createPrf(row);
+    const [ni, nr, shared] = [octets("11".repeat(32)), octets("22".repeat(20)), octets("33".repeat(32))];
+    const expected = prf.compute(octets("11".repeat(8) + "22".repeat(8)), shared);
+    assert.equal(hex(skeyseed(prf, { ni, nr }, secret(shared)).reveal()), hex(expected));
+    const next = prf.compute(expected, concat(shared, ni, nr));
+    assert.equal(hex(rekeySkeyseed(prf, secret(expected), { ni, nr }, secret(shared)).reveal()), hex(next));
+  }
 });
 
 test("the keys of a recorded session come out in their order", () => {
