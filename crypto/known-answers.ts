@@ -2,6 +2,7 @@
  * The known answers of start-up: one or more per row and key length. Each is also a case of `vectors/`, which a test
  * compares; they stand here as well because the product must not depend on finding that folder.
  */
+import { KEY_EXCHANGE_ANSWERS } from "./key-exchange-answers.js";
 import { SYMMETRIC_ANSWERS } from "./known-answers-symmetric.js";
 import { runCase } from "./proof/run-case.js";
 import type { VectorCase } from "./proof/vector-file.js";
@@ -172,86 +173,5 @@ export const KNOWN_ANSWERS: readonly VectorCase[] = [
     data: "4869205468657265",
     icv: "637edc6e01dce7e6742a99451aae82df23da3e92439e590e43e761b33e910fb8",
   },
-  {
-    kind: "modp-group",
-    row: "2048-bit MODP Group",
-    source: "RFC 3526 section 3",
-    generator: 2,
-    prime:
-      "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3" +
-      "cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5" +
-      "ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356" +
-      "208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28f" +
-      "b5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa051015728e5a8aacaa68ffffffffffffffff",
-  },
-  {
-    kind: "modp-group",
-    row: "3072-bit MODP Group",
-    source: "RFC 3526 section 4",
-    generator: 2,
-    prime:
-      "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3" +
-      "cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5" +
-      "ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356" +
-      "208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28f" +
-      "b5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa051015728e5a8aaac42dad33170d04507a33a85521ab" +
-      "df1cba64ecfb850458dbef0a8aea71575d060c7db3970f85a6e1e4c7abf5ae8cdb0933d71e8c94e04a25619dcee3d2261ad2ee6b" +
-      "f12ffa06d98a0864d87602733ec86a64521f2b18177b200cbbe117577a615d6c770988c0bad946e208e24fa074e5ab3143db5bfc" +
-      "e0fd108e4b82d120a93ad2caffffffffffffffff",
-  },
-  {
-    kind: "modp-group",
-    row: "4096-bit MODP Group",
-    source: "RFC 3526 section 5",
-    generator: 2,
-    prime:
-      "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3" +
-      "cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5" +
-      "ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356" +
-      "208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28f" +
-      "b5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa051015728e5a8aaac42dad33170d04507a33a85521ab" +
-      "df1cba64ecfb850458dbef0a8aea71575d060c7db3970f85a6e1e4c7abf5ae8cdb0933d71e8c94e04a25619dcee3d2261ad2ee6b" +
-      "f12ffa06d98a0864d87602733ec86a64521f2b18177b200cbbe117577a615d6c770988c0bad946e208e24fa074e5ab3143db5bfc" +
-      "e0fd108e4b82d120a92108011a723c12a787e6d788719a10bdba5b2699c327186af4e23c1a946834b6150bda2583e9ca2ad44ce8" +
-      "dbbbc2db04de8ef92e8efc141fbecaa6287c59474e6bc05d99b2964fa090c3a2233ba186515be7ed1f612970cee2d7afb81bdd76" +
-      "2170481cd0069127d5b05aa993b4ea988d8fddc186ffb7dc90a6c08f4df435c934063199ffffffffffffffff",
-  },
-  {
-    kind: "key-exchange",
-    row: "256-bit random ECP group",
-    source: "RFC 5903 section 8.1",
-    privateI: "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
-    publicI:
-      "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c37725811805271a0461cdb8252d61f1c456fa3e59ab1f45b33" +
-      "accf5f58389e0577b8990bb3",
-    privateR: "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
-    publicR:
-      "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf6356fbf3ca366cc23e8157854c13c58d6aac23f046" +
-      "ada30f8353e74f33039872ab",
-    shared: "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
-  },
-  {
-    kind: "key-exchange",
-    row: "384-bit random ECP group",
-    source: "RFC 5903 section 8.2",
-    privateI: "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194",
-    publicI:
-      "667842d7d180ac2cde6f74f37551f55755c7645c20ef73e31634fe72b4c55ee6de3ac808acb4bdb4c88732aee95f41aa9482ed1f" +
-      "c0eeb9cafc4984625ccfc23f65032149e0e144ada024181535a0f38eeb9fcff3c2c947dae69b4c634573a81c",
-    privateR: "41cb0779b4bdb85d47846725fbec3c9430fab46cc8dc5060855cc9bda0aa2942e0308312916b8ed2960e4bd55a7448fc",
-    publicR:
-      "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d0d1ac43a0336def96fda41d0774a3571dcfbec7a" +
-      "acf3196472169e838430367f66eebe3c6e70c416dd5f0c68759dd1fff83fa40142209dff5eaad96db9e6386c",
-    shared: "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4d603135569b9e9d09cf5d4a270f59746",
-  },
-  {
-    kind: "key-exchange",
-    row: "Curve25519",
-    source: "RFC 8031 appendix A",
-    privateI: "751fb4308655b476b6789b7325f9ea8cddd16a58533ff6d9e60009464a5f9d94",
-    publicI: "48d5ddd4061257ba166fa3f9bbdb74f1a4e81c089384fa77f790709f0dfbc766",
-    privateR: "0a54645253290d60ddadd0e030bacd9e5501efdc220755a1e978f1b839a05688",
-    publicR: "0be7c1f5aad87d7e448662673298a443478b859745179eaf564c79c0ef6eee25",
-    shared: "c74950607a12327f3204d94b6825bfb068b7f8319a9e3708ed3d43ce8130c950",
-  },
+  ...KEY_EXCHANGE_ANSWERS,
 ];

@@ -80,9 +80,9 @@ function buildProgram(): Command {
     .command("vectors")
     .description("run the published test vectors on this host's cryptography, and print the table")
     .option(
-      "--suite <folder>",
-      "a further folder of vectors; can be repeated",
-      (folder, all: string[]) => [...all, folder],
+      "--suite <path>",
+      "a further folder or file of vectors; can be repeated",
+      (path, all: string[]) => [...all, path],
       [],
     )
     .option("--json", "print JSON")

@@ -11,10 +11,11 @@ import {
 import { concat, octets } from "../bytes.js";
 import {
   checkLength,
+  checkModpValue,
   checkNotZero,
   checkPrivate,
-  checkSafePrimeValue,
   exponentOf,
+  type ModpGroup,
   scalarOf,
   toNumber,
   toOctets,
@@ -22,38 +23,44 @@ import {
 import type { CreateKeyExchange } from "../registry/row.js";
 import { secret } from "../secret.js";
 
-/** MODP groups with a safe prime and generator 2. */
-export function nodeModp(prime: Uint8Array): CreateKeyExchange {
-  const p = toNumber(prime);
+/** MODP groups; with a subgroup of order q the private value is 1..q-1 (RFC 5114 section 3.2). */
+export function nodeModp(group: ModpGroup): CreateKeyExchange {
+  const prime = toNumber(group.prime);
+  const order = group.order && toNumber(group.order);
+  let made: DiffieHellman | undefined;
+  /** OpenSSL tests a prime that it does not know (27 ms for 1024 bits), so the object stays; the private value is set anew. */
+  function keyed(exponent: bigint): DiffieHellman {
+    made ??= createDiffieHellman(group.prime, group.generator);
+    made.setPrivateKey(toOctets(exponent, group.prime.length));
+    return made;
+  }
   return ({ name, ids, privateBytes, publicBytes }) => {
-    let made: DiffieHellman | undefined;
-    /** OpenSSL checks a prime when it first sees it, so the object stays; the private value is set anew for each use. */
-    function keyed(privateOctets: Uint8Array): DiffieHellman {
-      made ??= createDiffieHellman(prime, 2);
-      made.setPrivateKey(toOctets(exponentOf(checkPrivate(name, privateOctets, privateBytes)), privateOctets.length));
-      return made;
+    function exponent(privateOctets: Uint8Array): bigint {
+      const checked = checkPrivate(name, privateOctets, privateBytes);
+      return order === undefined ? exponentOf(checked) : scalarOf(checked, order);
     }
     return {
       group: ids.ikev2!,
       name,
       privateBytes,
       publicBytes,
-      publicValue: (privateOctets) => padded(keyed(privateOctets.reveal()).generateKeys(), publicBytes),
+      publicValue: (privateOctets) => padded(keyed(exponent(privateOctets.reveal())).generateKeys(), publicBytes),
       sharedSecret(privateOctets, peerPublic) {
         checkLength(name, peerPublic, publicBytes);
-        checkSafePrimeValue(name, peerPublic, p);
-        return secret(padded(keyed(privateOctets.reveal()).computeSecret(peerPublic), publicBytes));
+        checkModpValue(name, peerPublic, prime, order);
+        return secret(padded(keyed(exponent(privateOctets.reveal())).computeSecret(peerPublic), publicBytes));
       },
     };
   };
 }
 
-/** ECP groups (RFC 5903): the value is x | y, the secret is x. */
+/** ECP groups (RFC 5903, RFC 6954): the value is x | y, the secret is x. */
 export function nodeEcp(curve: string, order: bigint): CreateKeyExchange {
   return ({ name, ids, privateBytes, publicBytes }) => {
     function keyed(privateOctets: Uint8Array) {
       const ecdh = createECDH(curve);
-      ecdh.setPrivateKey(toOctets(scalarOf(checkPrivate(name, privateOctets, privateBytes), order), privateBytes));
+      const scalar = scalarOf(checkPrivate(name, privateOctets, privateBytes), order);
+      ecdh.setPrivateKey(toOctets(scalar, publicBytes / 2));
       return ecdh;
     }
     return {
@@ -75,41 +82,56 @@ export function nodeEcp(curve: string, order: bigint): CreateKeyExchange {
   };
 }
 
-/** DER around 32 octets: PKCS #8 private key and SubjectPublicKeyInfo of RFC 8410. */
-const X25519_PKCS8 = octets("302e020100300506032b656e04220420");
-const X25519_SPKI = octets("302a300506032b656e032100");
-
-/** Group 31, RFC 8031. */
-export const nodeX25519: CreateKeyExchange = ({ name, ids, privateBytes, publicBytes }) => {
-  function keyed(privateOctets: Uint8Array): KeyObject {
-    const key = concat(X25519_PKCS8, checkPrivate(name, privateOctets, privateBytes));
-    return createPrivateKey({ key: key as Buffer, format: "der", type: "pkcs8" });
-  }
-  return {
-    group: ids.ikev2!,
-    name,
-    privateBytes,
-    publicBytes,
-    publicValue(privateOctets) {
-      const spki = createPublicKey(keyed(privateOctets.reveal())).export({ format: "der", type: "spki" });
-      return new Uint8Array(spki.subarray(X25519_SPKI.length));
-    },
-    sharedSecret(privateOctets, peerPublic) {
-      checkLength(name, peerPublic, publicBytes);
-      const spki = concat(X25519_SPKI, peerPublic);
-      const publicKey = createPublicKey({ key: spki as Buffer, format: "der", type: "spki" });
-      const privateKey = keyed(privateOctets.reveal());
-      let shared: Uint8Array;
-      try {
-        shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
-      } catch {
-        throw new RangeError(`${name}: public value of small order`);
-      }
-      checkNotZero(name, shared);
-      return secret(shared);
-    },
-  };
+/** DER around the octets of RFC 8410: PKCS #8 private key and SubjectPublicKeyInfo. */
+interface MontgomeryDer {
+  readonly pkcs8: Uint8Array;
+  readonly spki: Uint8Array;
+}
+const X25519_DER: MontgomeryDer = {
+  pkcs8: octets("302e020100300506032b656e04220420"),
+  spki: octets("302a300506032b656e032100"),
 };
+const X448_DER: MontgomeryDer = {
+  pkcs8: octets("3046020100300506032b656f043a0438"),
+  spki: octets("3042300506032b656f033900"),
+};
+
+/** Groups 31 and 32, RFC 8031. */
+export const nodeX25519 = nodeMontgomery(X25519_DER);
+export const nodeX448 = nodeMontgomery(X448_DER);
+
+function nodeMontgomery(der: MontgomeryDer): CreateKeyExchange {
+  return ({ name, ids, privateBytes, publicBytes }) => {
+    function keyed(privateOctets: Uint8Array): KeyObject {
+      const key = concat(der.pkcs8, checkPrivate(name, privateOctets, privateBytes));
+      return createPrivateKey({ key: key as Buffer, format: "der", type: "pkcs8" });
+    }
+    return {
+      group: ids.ikev2!,
+      name,
+      privateBytes,
+      publicBytes,
+      publicValue(privateOctets) {
+        const spki = createPublicKey(keyed(privateOctets.reveal())).export({ format: "der", type: "spki" });
+        return new Uint8Array(spki.subarray(der.spki.length));
+      },
+      sharedSecret(privateOctets, peerPublic) {
+        checkLength(name, peerPublic, publicBytes);
+        const spki = concat(der.spki, peerPublic);
+        const publicKey = createPublicKey({ key: spki as Buffer, format: "der", type: "spki" });
+        const privateKey = keyed(privateOctets.reveal());
+        let shared: Uint8Array;
+        try {
+          shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
+        } catch {
+          throw new RangeError(`${name}: public value of small order`);
+        }
+        checkNotZero(name, shared);
+        return secret(shared);
+      },
+    };
+  };
+}
 
 /** Left-padded to the length of the prime (RFC 7296 section 2.14). */
 function padded(value: Uint8Array, length: number): Uint8Array {

@@ -1,14 +1,16 @@
 /** Key exchange in JavaScript: BigInt exponentiation and noble's curves. Not constant time. */
-
-import type { ECDSA } from "@noble/curves/abstract/weierstrass.js";
+import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
+import { x448 } from "@noble/curves/ed448.js";
 import { x25519 } from "@noble/curves/ed25519.js";
 import { concat } from "../bytes.js";
 import {
   checkLength,
+  checkModpValue,
   checkNotZero,
   checkPrivate,
-  checkSafePrimeValue,
   exponentOf,
+  type ModpGroup,
+  power,
   scalarOf,
   toNumber,
   toOctets,
@@ -16,41 +18,35 @@ import {
 import type { CreateKeyExchange } from "../registry/row.js";
 import { secret } from "../secret.js";
 
-/** MODP groups with a safe prime and generator 2. */
-export function portableModp(prime: Uint8Array): CreateKeyExchange {
-  const p = toNumber(prime);
-  return ({ name, ids, privateBytes, publicBytes }) => ({
-    group: ids.ikev2!,
-    name,
-    privateBytes,
-    publicBytes,
-    publicValue(privateOctets) {
-      const exponent = exponentOf(checkPrivate(name, privateOctets.reveal(), privateBytes));
-      return toOctets(power(2n, exponent, p), publicBytes);
-    },
-    sharedSecret(privateOctets, peerPublic) {
-      checkLength(name, peerPublic, publicBytes);
-      checkSafePrimeValue(name, peerPublic, p);
-      const exponent = exponentOf(checkPrivate(name, privateOctets.reveal(), privateBytes));
-      return secret(toOctets(power(toNumber(peerPublic), exponent, p), publicBytes));
-    },
-  });
+/** MODP groups; with a subgroup of order q the private value is 1..q-1 (RFC 5114 section 3.2). */
+export function portableModp(group: ModpGroup): CreateKeyExchange {
+  const prime = toNumber(group.prime);
+  const generator = toNumber(group.generator);
+  const order = group.order && toNumber(group.order);
+  return ({ name, ids, privateBytes, publicBytes }) => {
+    function exponent(privateOctets: Uint8Array): bigint {
+      const checked = checkPrivate(name, privateOctets, privateBytes);
+      return order === undefined ? exponentOf(checked) : scalarOf(checked, order);
+    }
+    return {
+      group: ids.ikev2!,
+      name,
+      privateBytes,
+      publicBytes,
+      publicValue: (privateOctets) => toOctets(power(generator, exponent(privateOctets.reveal()), prime), publicBytes),
+      sharedSecret(privateOctets, peerPublic) {
+        checkLength(name, peerPublic, publicBytes);
+        checkModpValue(name, peerPublic, prime, order);
+        const ours = exponent(privateOctets.reveal());
+        return secret(toOctets(power(toNumber(peerPublic), ours, prime), publicBytes));
+      },
+    };
+  };
 }
 
-/** base ^ exponent mod modulus, square and multiply. */
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n;
-  let square = base % modulus;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
-}
-
-/** ECP groups (RFC 5903): the value is x | y, the secret is x. */
-export function portableEcp(curve: ECDSA): CreateKeyExchange {
-  const order = curve.Point.Fn.ORDER;
+/** ECP groups (RFC 5903, RFC 6954): the value is x | y, the secret is x. */
+export function portableEcp(curve: WeierstrassPointCons<bigint>): CreateKeyExchange {
+  const order = curve.Fn.ORDER;
   return ({ name, ids, privateBytes, publicBytes }) => {
     const scalar = (octets: Uint8Array) => scalarOf(checkPrivate(name, octets, privateBytes), order);
     return {
@@ -58,13 +54,13 @@ export function portableEcp(curve: ECDSA): CreateKeyExchange {
       name,
       privateBytes,
       publicBytes,
-      publicValue: (privateOctets) => curve.Point.BASE.multiply(scalar(privateOctets.reveal())).toBytes(false).slice(1),
+      publicValue: (privateOctets) => curve.BASE.multiply(scalar(privateOctets.reveal())).toBytes(false).slice(1),
       sharedSecret(privateOctets, peerPublic) {
         checkLength(name, peerPublic, publicBytes);
         const ours = scalar(privateOctets.reveal());
-        let theirs: InstanceType<typeof curve.Point>;
+        let theirs: WeierstrassPoint<bigint>;
         try {
-          theirs = curve.Point.fromBytes(concat(Uint8Array.of(4), peerPublic));
+          theirs = curve.fromBytes(concat(Uint8Array.of(4), peerPublic));
           theirs.assertValidity();
         } catch {
           throw new RangeError(`${name}: public value is not on the curve`);
@@ -80,23 +76,28 @@ export function portableEcp(curve: ECDSA): CreateKeyExchange {
   };
 }
 
-/** Group 31, RFC 8031. */
-export const portableX25519: CreateKeyExchange = ({ name, ids, privateBytes, publicBytes }) => ({
-  group: ids.ikev2!,
-  name,
-  privateBytes,
-  publicBytes,
-  publicValue: (privateOctets) => x25519.getPublicKey(checkPrivate(name, privateOctets.reveal(), privateBytes)),
-  sharedSecret(privateOctets, peerPublic) {
-    checkLength(name, peerPublic, publicBytes);
-    const ours = checkPrivate(name, privateOctets.reveal(), privateBytes);
-    let shared: Uint8Array;
-    try {
-      shared = x25519.getSharedSecret(ours, peerPublic);
-    } catch {
-      throw new RangeError(`${name}: public value of small order`);
-    }
-    checkNotZero(name, shared);
-    return secret(shared);
-  },
-});
+/** Groups 31 and 32, RFC 8031. */
+export const portableX25519 = portableMontgomery(x25519);
+export const portableX448 = portableMontgomery(x448);
+
+function portableMontgomery(curve: Pick<typeof x25519, "getPublicKey" | "getSharedSecret">): CreateKeyExchange {
+  return ({ name, ids, privateBytes, publicBytes }) => ({
+    group: ids.ikev2!,
+    name,
+    privateBytes,
+    publicBytes,
+    publicValue: (privateOctets) => curve.getPublicKey(checkPrivate(name, privateOctets.reveal(), privateBytes)),
+    sharedSecret(privateOctets, peerPublic) {
+      checkLength(name, peerPublic, publicBytes);
+      const ours = checkPrivate(name, privateOctets.reveal(), privateBytes);
+      let shared: Uint8Array;
+      try {
+        shared = curve.getSharedSecret(ours, peerPublic);
+      } catch {
+        throw new RangeError(`${name}: public value of small order`);
+      }
+      checkNotZero(name, shared);
+      return secret(shared);
+    },
+  });
+}

@@ -45,7 +45,9 @@ const ADAPTERS: Readonly<Record<string, Adapter>> = {
   "hmac_sm3_test.json": adaptHmac("PRF_HMAC_SM3", "AUTH_HMAC_SM3", 128),
   "ecdh_secp256r1_ecpoint_test.json": adaptEcdh("256-bit random ECP group", 32),
   "ecdh_secp384r1_ecpoint_test.json": adaptEcdh("384-bit random ECP group", 48),
-  "x25519_test.json": adaptX25519,
+  "ecdh_secp521r1_ecpoint_test.json": adaptEcdh("521-bit random ECP group", 66),
+  "x25519_test.json": adaptMontgomery("Curve25519", 32),
+  "x448_test.json": adaptMontgomery("Curve448", 56),
 };
 
 /** Whether a file of this name can be adapted; others are for algorithms that the registry lacks. */
@@ -175,16 +177,19 @@ function adaptEcdh(row: string, privateBytes: number): Adapter {
 }
 
 /** "acceptable" with a zero result must be refused in IKE (RFC 8031 section 4); the others must work. */
-function adaptX25519(test: Test, _group: Group, source: string): VectorCase | string {
-  const valid = !test.flags.includes("ZeroSharedSecret");
-  return {
-    kind: "shared-secret",
-    row: "Curve25519",
-    source,
-    private: field(test, "private"),
-    peerPublic: field(test, "public"),
-    shared: valid ? field(test, "shared") : "",
-    valid,
+function adaptMontgomery(row: string, publicBytes: number): Adapter {
+  return (test, _group, source) => {
+    const peerPublic = field(test, "public");
+    const valid = peerPublic.length === 2 * publicBytes && !test.flags.includes("ZeroSharedSecret");
+    return {
+      kind: "shared-secret",
+      row,
+      source,
+      private: field(test, "private"),
+      peerPublic,
+      shared: valid ? field(test, "shared") : "",
+      valid,
+    };
   };
 }
 

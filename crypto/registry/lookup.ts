@@ -3,7 +3,7 @@ import { ENCRYPTION_ROWS } from "./encryption.js";
 import { INTEGRITY_ROWS } from "./integrity.js";
 import { KEY_EXCHANGE_ROWS } from "./key-exchange.js";
 import { PRF_ROWS } from "./prf.js";
-import type { SealerSpec, TransformIds, TransformRow } from "./row.js";
+import type { IntegrityRow, SealerSpec, TransformIds, TransformRow } from "./row.js";
 import { SEQUENCE_ROWS } from "./sequence.js";
 
 export type NumberSpace = keyof TransformIds;
@@ -69,12 +69,28 @@ export function sealerSpecByName(names: {
   readonly encryption: string;
   readonly keyBits: number;
   readonly integrity?: string;
+  /** Of the integrity, where a numbering gives it another length than the row. */
+  readonly icvBytes?: number;
 }): SealerSpec {
   const encryption = rowByName("encryption", names.encryption);
-  const { keyBits } = names;
+  const { keyBits, icvBytes } = names;
   if (names.integrity === undefined) return { encryption, keyBits };
-  return { encryption, keyBits, integrity: rowByName("integrity", names.integrity) };
+  const integrity = rowByName("integrity", names.integrity);
+  return { encryption, keyBits, integrity: withIcvBytes(integrity, icvBytes ?? integrity.icvBytes) };
 }
+
+/** The row with another ICV length (`numbering.ts`); the same object each time, because suites are compared by identity. */
+export function withIcvBytes(row: IntegrityRow, icvBytes: number): IntegrityRow {
+  if (row.icvBytes === icvBytes) return row;
+  const key = `${row.name} ${icvBytes}`;
+  const known = ICV_VARIANTS.get(key);
+  if (known !== undefined) return known;
+  const variant = { ...row, icvBytes };
+  ICV_VARIANTS.set(key, variant);
+  return variant;
+}
+
+const ICV_VARIANTS = new Map<string, IntegrityRow>();
 
 function meanings(row: TransformRow): [string, KeywordMeaning][] {
   if (row.kind !== "encryption") return row.keywords.map((keyword) => [keyword, { row }]);

@@ -1,4 +1,5 @@
 /** Suites: what a negotiation chose, and the proposals that it chose from. */
+import type { Numbering } from "./numbering.js";
 import type { EncryptionRow, IntegrityRow, KeyExchangeRow, PrfRow, SealerSpec, SequenceRow } from "./row.js";
 
 /** An encryption transform with its Key Length attribute resolved. */
@@ -14,6 +15,8 @@ export interface IkeProposal {
   readonly integrity: readonly IntegrityRow[];
   readonly prf: readonly PrfRow[];
   readonly keyExchange: readonly KeyExchangeRow[];
+  /** How its members are numbered on the wire. Absent: `DEFAULT_NUMBERING`. */
+  readonly numbering?: Numbering;
 }
 
 export interface EspProposal {
@@ -22,6 +25,8 @@ export interface EspProposal {
   /** PFS groups; empty: PFS off. */
   readonly keyExchange: readonly KeyExchangeRow[];
   readonly sequence: readonly SequenceRow[];
+  /** As in `IkeProposal`. */
+  readonly numbering?: Numbering;
 }
 
 export interface IkeSuite extends SealerSpec {

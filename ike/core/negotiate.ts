@@ -75,7 +75,7 @@ export function distinctProposals(proposals: readonly IkeProposal[]): readonly I
   for (const proposal of proposals) {
     let words = WORDS.get(proposal);
     if (words === undefined) {
-      words = proposalKeywords(proposal);
+      words = proposalKeywords(proposal) + (proposal.numbering ? ` ${JSON.stringify(proposal.numbering)}` : "");
       WORDS.set(proposal, words);
     }
     if (!byWords.has(words)) byWords.set(words, proposal);

@@ -1,5 +1,5 @@
 /** One proposal of the peer against one of ours, transform type by transform type (RFC 7296 sections 3.3.2 and 3.3.6). */
-import { rowById } from "../../crypto/registry/lookup.js";
+import { DEFAULT_NUMBERING, type Numbering, numberOf, rowOf, sendsKeyLength } from "../../crypto/registry/numbering.js";
 import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
 import type { EncryptionChoice, EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { TRANSFORM_TYPE, type Transform } from "../wire/payloads/sa.js";
@@ -25,6 +25,8 @@ export interface Want {
   readonly absent?: Option;
   /** The type does not count here: what is proposed is passed over, and left out of the answer. */
   readonly ignored?: boolean;
+  /** How the peer's numbers are to be read. */
+  readonly numbering: Numbering;
 }
 
 /** What was picked for each type; `answer` holds the transforms that repeat the peer's. */
@@ -49,34 +51,35 @@ export type Match =
   | { readonly kind: "mismatch"; readonly types: readonly TypeMismatch[] };
 
 /** What an IKE proposal of ours asks of the peer's. */
-export function ikeWants({ encryption, integrity, prf, keyExchange }: IkeProposal): readonly Want[] {
+export function ikeWants({ encryption, integrity, prf, keyExchange, numbering }: IkeProposal): readonly Want[] {
+  const wire = wireOf(numbering);
   return [
-    { type: "encryption", options: encryption.map(encryptionOption) },
-    integrityWant(encryption, integrity),
-    { type: "prf", options: prf.map(rowOption) },
-    { type: "keyExchange", options: keyExchange.map(rowOption) },
+    wire.encryption(encryption),
+    wire.integrity(encryption, integrity),
+    wire.rows("prf", prf),
+    wire.rows("keyExchange", keyExchange),
   ];
 }
 
 /** What an ESP proposal of ours asks; `withKeyExchange` is false in IKE_AUTH, where PFS does not count. */
 export function espWants(
-  { encryption, integrity, keyExchange, sequence }: EspProposal,
+  { encryption, integrity, keyExchange, sequence, numbering }: EspProposal,
   withKeyExchange: boolean,
 ): readonly Want[] {
+  const wire = wireOf(numbering);
   const unextended = sequence.find((row) => !row.extended);
-  const pfs: Want =
-    keyExchange.length === 0
-      ? { type: "keyExchange", options: [NONE], absent: NONE }
-      : { type: "keyExchange", options: keyExchange.map(rowOption) };
   return [
-    { type: "encryption", options: encryption.map(encryptionOption) },
-    integrityWant(encryption, integrity),
-    withKeyExchange ? pfs : { type: "keyExchange", options: [], ignored: true },
+    wire.encryption(encryption),
+    wire.integrity(encryption, integrity),
+    withKeyExchange
+      ? keyExchange.length === 0
+        ? wire.none("keyExchange")
+        : wire.rows("keyExchange", keyExchange)
+      : { ...wire.none("keyExchange"), ignored: true },
     {
-      type: "sequence",
-      options: sequence.map(rowOption),
+      ...wire.rows("sequence", sequence),
       // RFC 7296 section 3.3.3 makes the type mandatory; peers that leave it out mean 32-bit numbers.
-      ...(unextended !== undefined && { absent: rowOption(unextended) }),
+      ...(unextended !== undefined && { absent: wire.option(unextended) }),
     },
   ];
 }
@@ -100,7 +103,7 @@ export function match(
     const option = theirs.length === 0 ? want.absent : pick(want, theirs, keGroup);
     if (option === undefined) {
       if (!explain) return { kind: "mismatch", types: [] };
-      const named = theirs.map((transform) => transformWords(want.type, transform));
+      const named = theirs.map((transform) => transformWords(want, transform));
       mismatches.push({ type: want.type, theirs: named, ours: want.options.map(optionWords) });
       continue;
     }
@@ -109,7 +112,7 @@ export function match(
   }
   const others = transforms.filter(({ type }) => !wants.some((want) => TRANSFORM_TYPE[want.type] === type));
   if (others.length > 0)
-    mismatches.push({ type: "other", theirs: others.map(({ type, id }) => `type ${type} id ${id}`), ours: [] });
+    mismatches.push({ type: "other", theirs: others.map(({ type, id }) => `type ${type} id ${inHex(id)}`), ours: [] });
   if (mismatches.length > 0) return { kind: "mismatch", types: mismatches };
   return { kind: "picked", picked: gather(picked, answer) };
 }
@@ -121,21 +124,36 @@ export function offeredTransforms(wants: readonly Want[]): readonly Transform[] 
   );
 }
 
-/** AEADs go without an integrity transform, or with NONE (RFC 5282 section 8, RFC 7296 section 3.3.3). */
-function integrityWant(encryption: readonly EncryptionChoice[], integrity: readonly IntegrityRow[]): Want {
-  return encryption.every(({ row }) => row.icvBytes > 0)
-    ? { type: "integrity", options: [NONE], absent: NONE }
-    : { type: "integrity", options: integrity.map(rowOption) };
-}
-
-function encryptionOption(choice: EncryptionChoice): Option {
-  const { row, keyBits } = choice;
-  return { ...rowOption(row), choice, ...(row.keyLengthAttribute && { keyBits }) };
-}
-
-function rowOption(row: TransformRow): Option {
-  if (row.ids.ikev2 === undefined) throw new RangeError(`${row.name} has no IKEv2 number`);
-  return { id: row.ids.ikev2, row };
+/** Rows as they stand on the wire under a numbering. */
+function wireOf(numbering: Numbering = DEFAULT_NUMBERING) {
+  const option = (row: TransformRow): Option => {
+    const id = numberOf(numbering, row, "ikev2");
+    if (id === undefined) throw new RangeError(`${row.name} has no IKEv2 number in numbering ${numbering.name}`);
+    return { id, row };
+  };
+  const none = (type: TypeName): Want => ({ type, options: [NONE], absent: NONE, numbering });
+  const rows = (type: TypeName, list: readonly TransformRow[]): Want => ({
+    type,
+    options: list.map(option),
+    numbering,
+  });
+  return {
+    option,
+    none,
+    rows,
+    encryption: (choices: readonly EncryptionChoice[]): Want => ({
+      type: "encryption",
+      options: choices.map((choice) => ({
+        ...option(choice.row),
+        choice,
+        ...(sendsKeyLength(numbering, choice.row) && { keyBits: choice.keyBits }),
+      })),
+      numbering,
+    }),
+    /** AEADs go without an integrity transform, or with NONE (RFC 5282 section 8, RFC 7296 section 3.3.3). */
+    integrity: (encryption: readonly EncryptionChoice[], integrity: readonly IntegrityRow[]): Want =>
+      encryption.every(({ row }) => row.icvBytes > 0) ? none("integrity") : rows("integrity", integrity),
+  };
 }
 
 /** The first of our options that the peer offers as well. Transforms with attributes that we do not know are passed over. */
@@ -173,11 +191,16 @@ function optionWords({ row, keyBits }: Option): string {
   return keyBits !== undefined ? `${row.name}/${keyBits}` : row.name;
 }
 
-function transformWords(type: TypeName, { id, keyBits, attributes }: Transform): string {
-  const known = rowById(type, "ikev2", id)?.name;
-  const name = known ?? (id === 0 ? "NONE" : `${type} ${id}`);
+/** What we have no row for is told as a number, so that a numbering can be written from the log. */
+function transformWords({ type, numbering }: Want, { id, keyBits, attributes }: Transform): string {
+  const known = rowOf(numbering, type, "ikev2", id)?.name;
+  const name = known ?? (id === 0 ? "NONE" : `${type} ${inHex(id)}`);
   const bits = keyBits === undefined ? "" : `/${keyBits}`;
   return attributes.length === 0 ? name + bits : `${name}${bits} with attribute ${attributes[0]!.type}`;
+}
+
+function inHex(id: number): string {
+  return `${id} (0x${id.toString(16)})`;
 }
 
 /** NONE of transform types 3 and 4. */

@@ -1,5 +1,7 @@
 /** `causeway check`: every error and warning of a configuration file, and what it would negotiate. */
+import { type Usage, type Weakness, weaknessesOf } from "../../crypto/registry/level.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
+import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { formatAddress } from "../../esp/address.js";
 import { formatSelector } from "../../esp/selector.js";
 import { formatIdentity } from "../../ike/core/identity.js";
@@ -25,7 +27,14 @@ interface CheckedTunnel {
   readonly peer_id: string | null;
   readonly ike: { readonly version: number; readonly proposals: readonly string[]; readonly lifetime_s: number };
   readonly esp: { readonly proposals: readonly string[]; readonly lifetime_s: number };
+  /** What stands below SHOULD, proposal by proposal. */
+  readonly weak: readonly WeakMember[];
   readonly mappings: readonly { readonly local: string; readonly peer: string }[];
+}
+
+interface WeakMember extends Omit<Weakness, "forbidden"> {
+  readonly in: Usage;
+  readonly proposal: string;
 }
 
 function checkReport(file: string, loaded: Loaded) {
@@ -57,8 +66,20 @@ function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
       lifetime_s: ike.lifetimeSeconds,
     },
     esp: { proposals: esp.proposals.map(proposalKeywords), lifetime_s: esp.lifetimeSeconds },
+    weak: [
+      ...ike.proposals.flatMap((each) => weakMembers(each, "ike")),
+      ...esp.proposals.flatMap((each) => weakMembers(each, "esp")),
+    ],
     mappings: mappings.map((each) => ({ local: formatSelector(each.local), peer: formatSelector(each.peer) })),
   };
+}
+
+function weakMembers(proposal: IkeProposal | EspProposal, usage: Usage): readonly WeakMember[] {
+  return weaknessesOf(proposal, usage).map(({ forbidden: _, ...weakness }) => ({
+    in: usage,
+    proposal: proposalKeywords(proposal),
+    ...weakness,
+  }));
 }
 
 function peerText(peer: TunnelPolicy["peer"]): string {

@@ -1,6 +1,6 @@
 /** Reading vector files: our own folder, and suites that the user names. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { parseVectorFile, type VectorCase } from "../../crypto/proof/vector-file.js";
 import { adaptWycheproof, isWycheproofFile } from "../../crypto/proof/wycheproof.js";
 import { packageRoot } from "../package-root.js";
@@ -26,22 +26,24 @@ export function ownSuites(): readonly Suite[] {
 }
 
 /**
- * A folder of the user: Wycheproof originals, also in a folder `wycheproof` below, and files of our own format. Throws `Error`
- * where there is no such folder, `RangeError` for a broken file.
+ * A folder of the user: Wycheproof originals, also in a folder `wycheproof` below, and files of our own format; or one such
+ * file. Throws `Error` where there is nothing at the path, `RangeError` for a broken file.
  */
-export function userSuites(folder: string): LoadedSuites {
-  if (!existsSync(folder)) throw new Error(`${folder}: no such folder`);
+export function userSuites(path: string): LoadedSuites {
+  if (!existsSync(path)) throw new Error(`${path}: no such folder or file`);
   const suites: Suite[] = [];
   const unused: string[] = [];
-  for (const place of [folder, join(folder, "wycheproof")]) {
-    for (const name of existsSync(place) ? jsonFiles(place) : []) {
-      const json = readFileSync(join(place, name), "utf8");
-      if (isWycheproofFile(name))
-        suites.push({ name: `wycheproof ${name}`, crossChecked: false, ...adaptWycheproof(name, json) });
-      else if (isOwnFormat(json)) suites.push(ownSuite(name, json));
-      else unused.push(name);
-    }
-  }
+  const add = (folder: string, name: string): void => {
+    const json = readFileSync(join(folder, name), "utf8");
+    if (isWycheproofFile(name))
+      suites.push({ name: `wycheproof ${name}`, crossChecked: false, ...adaptWycheproof(name, json) });
+    else if (isOwnFormat(json)) suites.push(ownSuite(name, json));
+    else unused.push(name);
+  };
+  if (statSync(path).isFile()) add(dirname(path), basename(path));
+  else
+    for (const folder of [path, join(path, "wycheproof")])
+      for (const name of existsSync(folder) ? jsonFiles(folder) : []) add(folder, name);
   return { suites, unused };
 }
 

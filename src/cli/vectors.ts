@@ -178,6 +178,7 @@ function table(result: VectorsResult, withSuites: boolean): string {
     ]),
   ]);
   const total = lines.reduce((sum, line) => sum + line.cases, 0);
+  const passedOver = skipped.reduce((sum, { cases }) => sum + cases, 0);
   return [
     ...proofs,
     "",
@@ -187,7 +188,7 @@ function table(result: VectorsResult, withSuites: boolean): string {
     ...(unused.length > 0 ? [`not used, no cases for these algorithms: ${unused.join(", ")}`] : []),
     ...(withSuites ? [] : ["no further suites: give --suite DIR or CAUSEWAY_VECTORS for Wycheproof files"]),
     ...failures.map((failure) => `FAILED ${failure}`),
-    `${result.openssl}; ${total} cases, ${failures.length} failed`,
+    `${result.openssl}; ${total} cases, ${passedOver} skipped for the reasons above, ${failures.length} failed`,
   ].join("\n");
 }
 

@@ -72,7 +72,7 @@ function build(
   for (const tunnel of tunnels) {
     const key = fetchPsk(tunnel, dirname(file), host, findings);
     if (key !== undefined) psk.set(tunnel.name, key);
-    const one = buildTunnel(tunnel, gateway.address, limits, findings);
+    const one = buildTunnel(tunnel, gateway.address, content.gateway, limits, findings);
     if (one !== undefined) built.push(one);
   }
   checkMappings(

@@ -1,7 +1,9 @@
 /** The proposals of a tunnel: keywords to registry rows, PFS and extended sequence numbers folded in. */
 
+import { type Usage, type Weakness, weaknessesOf, weaknessOf, weaknessWords } from "../../crypto/registry/level.js";
 import { keywordOf, rowByKeyword } from "../../crypto/registry/lookup.js";
 import { isNotYetSupported } from "../../crypto/registry/not-yet.js";
+import type { Numbering } from "../../crypto/registry/numbering.js";
 import {
   DEFAULT_ESP_PROPOSALS,
   DEFAULT_IKE_PROPOSALS,
@@ -13,36 +15,52 @@ import { SEQUENCE_32, SEQUENCE_ESN } from "../../crypto/registry/sequence.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import type { Findings } from "./findings.js";
 import type { InheritedTunnel } from "./inherit.js";
+import { defaultUnderNumbering, underNumbering } from "./numbering.js";
 import type { ValuePath } from "./path.js";
 import { NOT_YET } from "./scalars.js";
 
-export function ikeProposals(tunnel: InheritedTunnel, findings: Findings): readonly IkeProposal[] {
+export function ikeProposals(
+  tunnel: InheritedTunnel,
+  numbering: Numbering,
+  findings: Findings,
+): readonly IkeProposal[] {
   const written = tunnel.block.ike?.proposals;
-  if (written === undefined) return DEFAULT_IKE_PROPOSALS;
-  return readAll(written, tunnel.where("ike", "proposals"), parseIkeProposal, findings).map(({ proposal }) => proposal);
+  if (written === undefined) return DEFAULT_IKE_PROPOSALS.flatMap((each) => defaultUnderNumbering(each, numbering));
+  const read = readAll(written, tunnel.where("ike", "proposals"), parseIkeProposal, findings);
+  for (const { proposal, path } of read) judge(weaknessesOf(proposal, "ike"), "ike", path, tunnel, findings);
+  return read.flatMap(({ proposal, path }) => underNumbering(proposal, numbering, path, findings) ?? []);
 }
 
-export function espProposals(tunnel: InheritedTunnel, findings: Findings): readonly EspProposal[] {
+export function espProposals(
+  tunnel: InheritedTunnel,
+  numbering: Numbering,
+  findings: Findings,
+): readonly EspProposal[] {
   const { proposals: written, pfs } = tunnel.block.esp ?? {};
   const groups = pfs === "off" ? [] : pfs === undefined ? defaultGroups() : pfsGroups(pfs, tunnel, findings);
   const sequence = sequences(tunnel, findings);
-  if (written === undefined) return DEFAULT_ESP_PROPOSALS.map((each) => ({ ...each, keyExchange: groups, sequence }));
+  if (written === undefined)
+    return DEFAULT_ESP_PROPOSALS.flatMap((each) =>
+      defaultUnderNumbering({ ...each, keyExchange: groups, sequence }, numbering),
+    );
 
   // A pfs of `defaults` gives way to the groups of the tunnel's own proposals; one beside them must say the same.
   const pfsIsBeside = pfs !== undefined && tunnel.says("esp", "proposals") === tunnel.says("esp", "pfs");
-  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).map(
+  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).flatMap(
     ({ proposal, text, path }) => {
+      judge(weaknessesOf(proposal, "esp"), "esp", path, tunnel, findings);
       const own = proposal.keyExchange;
       if (own.length > 0 && pfsIsBeside && !sameRows(own, groups))
         findings.complain(
           path,
           `the proposal names its PFS group (${names(own)}) and pfs beside it says ${names(groups)}; keep one of the two`,
         );
-      return {
+      const complete = {
         ...proposal,
         keyExchange: own.length > 0 ? own : groups,
         sequence: namesSequence(text) ? proposal.sequence : sequence,
       };
+      return underNumbering(complete, numbering, path, findings) ?? [];
     },
   );
 }
@@ -63,9 +81,33 @@ function pfsGroups(words: readonly string[], tunnel: InheritedTunnel, findings: 
         `found "${word}"; ${isNotYetSupported(word) ? `${NOT_YET}; ` : ""}allowed: a group such as x25519, ecp256 or modp2048`,
       );
     else if (groups.includes(row)) findings.complain(path, `found "${word}", a group that stands here already`);
-    else groups.push(row);
+    else {
+      groups.push(row);
+      const weakness = weaknessOf(row, "esp");
+      if (weakness !== undefined) judge([weakness], "esp", path, tunnel, findings);
+    }
   }
   return groups;
+}
+
+/** Refuses what MUST NOT be used unless `legacy: true` stands there, and warns of the rest; one sentence per proposal. */
+function judge(
+  weaknesses: readonly Weakness[],
+  usage: Usage,
+  path: ValuePath,
+  tunnel: InheritedTunnel,
+  findings: Findings,
+): void {
+  const legacy = tunnel.block.legacy ?? tunnel.garbled("legacy");
+  const words = (some: readonly Weakness[]) => some.map(weaknessWords).join("; ");
+  const refused = legacy ? [] : weaknesses.filter(({ forbidden }) => forbidden);
+  const warned = weaknesses.filter((each) => !refused.includes(each));
+  if (refused.length > 0)
+    findings.complain(
+      path,
+      `${words(refused)}; not for ${usage.toUpperCase()}: take a stronger algorithm, or write legacy: true into the tunnel`,
+    );
+  if (warned.length > 0) findings.warn(path, `weak: ${words(warned)}`);
 }
 
 /** Which sequence numbers are offered where the proposal does not say it (RFC 7296 section 3.3.2, transform type 5). */

@@ -6,6 +6,7 @@
  * `tunnel.ts`. Proposals and identities stay text here: their meaning depends on keys beside them.
  */
 import { z } from "zod";
+import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js";
 import {
   address,
   block,
@@ -33,6 +34,31 @@ const port = () => integer(1, 65535);
 /** sun_path of unix(7), without its closing zero. */
 const socketWords = { error: () => "allowed: an absolute path of a Unix socket, at most 107 octets" };
 const words = (what: string) => text(what, 400);
+
+const wireNumber = () => integer(1, 65535).exactOptional();
+const profileNames = Object.keys(NUMBERING_PROFILES) as [keyof typeof NUMBERING_PROFILES];
+const numberingWords = `allowed: ${profileNames.join(" | ")}, or a table keyword: { ikev2, phase1, phase2, key_length_attribute, icv }`;
+const numbering = z
+  .union(
+    [
+      z.enum(profileNames),
+      z.record(
+        z.string(),
+        block("the numbers of an algorithm", {
+          ikev2: wireNumber(),
+          phase1: wireNumber(),
+          phase2: wireNumber(),
+          key_length_attribute: flag().exactOptional(),
+          icv: integer(8, 64).exactOptional(),
+        }),
+      ),
+    ],
+    { error: () => numberingWords },
+  )
+  .meta({
+    id: "numbering",
+    description: "How algorithms without IANA numbers (SM4, SM3) are numbered on the wire. Default: private.",
+  });
 
 export const gatewaySchema = block("the settings of this gateway", {
   name: text("the name of this gateway", 60).exactOptional().meta({ description: "Default: the host's name." }),
@@ -78,7 +104,7 @@ export const gatewaySchema = block("the settings of this gateway", {
     .exactOptional()
     .meta({ description: "Routes that keep traffic for the peer ranges from leaving in clear. Default: true." }),
   state_dir: notYet("a folder for state").exactOptional(),
-  numbering: notYet("SM numbering profiles").exactOptional(),
+  numbering: numbering.exactOptional(),
   bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
   alarms: emptyOnly("alarms").exactOptional(),
 });
@@ -188,12 +214,14 @@ const tunnelShape = {
   encapsulation: choice(["auto", "udp"]).exactOptional(),
   policies: list("blocks with local and peer", policy).exactOptional(),
   routes: emptyOnly("route mode").exactOptional(),
-  legacy: inertOnly("algorithms that RFC 8221 and RFC 8247 forbid", false).exactOptional(),
+  legacy: flag().exactOptional().meta({
+    description: "Permits algorithms that RFC 8221 and RFC 8247 forbid (MUST NOT: DES, MD5, DH1 …). Default: false.",
+  }),
   ike: ike.exactOptional(),
   esp: esp.exactOptional(),
   dpd: dpd.exactOptional(),
   profile: notYet("product profiles").exactOptional(),
-  numbering: notYet("SM numbering profiles").exactOptional(),
+  numbering: numbering.exactOptional(),
   split: choice(["auto"], ["always", "never"]).exactOptional(),
   duplicates: choice(["replace"], ["keep", "never"]).exactOptional(),
   tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
@@ -223,4 +251,5 @@ export type GatewayBlock = z.infer<typeof gatewaySchema>;
 export type TunnelBlock = z.infer<typeof defaultsSchema>;
 export type TunnelEntry = z.infer<typeof tunnelSchema>;
 export type PolicyBlock = z.infer<typeof policy>;
+export type NumberingBlock = z.infer<typeof numbering>;
 export type PskBlock = z.infer<typeof psk>;

@@ -6,9 +6,11 @@ import type { Findings } from "./findings.js";
 import type { InheritedTunnel } from "./inherit.js";
 import type { Limits } from "./limits.js";
 import { expandPolicies, type PlacedMapping } from "./mappings.js";
+import { numberingOf } from "./numbering.js";
 import { parsePeer } from "./peer.js";
 import { espProposals, ikeProposals } from "./proposals.js";
 import { formatDuration } from "./scalars.js";
+import type { GatewayBlock } from "./schema.js";
 
 export interface BuiltTunnel {
   readonly policy: TunnelPolicy;
@@ -23,6 +25,7 @@ const DPD_TIMEOUT = 30;
 export function buildTunnel(
   tunnel: InheritedTunnel,
   gatewayAddress: Address | undefined,
+  gatewayBlock: GatewayBlock,
   limits: Limits,
   findings: Findings,
 ): BuiltTunnel | undefined {
@@ -34,8 +37,9 @@ export function buildTunnel(
   const peerId = identityOf(tunnel, "peer_id", findings);
   const expanded = expandPolicies(name, tunnel.where("policies"), block.policies ?? [], limits, findings.complain);
   checkLifetimes(tunnel, findings);
-  const ikeOffer = ikeProposals(tunnel, findings);
-  const espOffer = espProposals(tunnel, findings);
+  const numbering = numberingOf(tunnel, gatewayBlock, findings);
+  const ikeOffer = ikeProposals(tunnel, numbering, findings);
+  const espOffer = espProposals(tunnel, numbering, findings);
   if (peer === undefined) return undefined;
   return {
     mappings: expanded.mappings,

@@ -9,7 +9,7 @@ export function childMessage({ suite, keys, ...child }: SaPair): ChildMessage {
     suite: {
       encryption: suite.encryption.name,
       keyBits: suite.keyBits,
-      ...(suite.integrity && { integrity: suite.integrity.name }),
+      ...(suite.integrity && { integrity: suite.integrity.name, icvBytes: suite.integrity.icvBytes }),
       extendedSequence: suite.sequence.extended,
     },
     inboundKeys: { encryption: keys.inbound.encryption.reveal(), integrity: keys.inbound.integrity.reveal() },

@@ -31,6 +31,8 @@ export interface SuiteName {
   readonly encryption: string;
   readonly keyBits: number;
   readonly integrity?: string;
+  /** Of the integrity: a numbering may give it another length than the row has. */
+  readonly icvBytes?: number;
   readonly extendedSequence: boolean;
 }
 

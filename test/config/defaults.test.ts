@@ -206,3 +206,32 @@ test("the MSS clamp is one for all tunnels", () => {
 `);
   assert.match(error!.message, /differ in mss_clamp are not supported yet/);
 });
+
+test("a weak algorithm is accepted with one warning per proposal that says what is weak and why", () => {
+  const found = warnings(oneTunnel("    ike: { proposals: [aes256-sha1-modp2048] }")).filter(({ path }) =>
+    path.startsWith("tunnels[0].ike"),
+  );
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    ["tunnels[0].ike.proposals[0]"],
+  );
+  assert.match(found[0]!.message, /^weak: sha1 is MUST- \(RFC 8247 section 2\.3\): .*; prfsha1 is MUST- /);
+});
+
+test("what MUST NOT be used is refused by name, RFC and key, and with legacy: true only warned of", () => {
+  const text = (legacy: string) =>
+    oneTunnel(`${legacy}    ike: { proposals: [aes256-sha256-modp768] }\n    esp: { pfs: [modp768] }`);
+  const errors = refused(text("")).map(({ path, detail }) => `${path}: ${detail}`);
+  assert.equal(errors.length, 2);
+  assert.match(errors[0]!, /^tunnels\[0\]\.ike\.proposals\[0\]: modp768 is MUST NOT \(RFC 8247 section 2\.4\): /);
+  assert.match(errors[0]!, /write legacy: true into the tunnel$/);
+  assert.match(errors[1]!, /^tunnels\[0\]\.esp\.pfs\[0\]: modp768 is MUST NOT/);
+  const weak = warnings(text("    legacy: true\n")).filter(({ message }) =>
+    message.startsWith("weak: modp768 is MUST NOT"),
+  );
+  assert.equal(weak.length, 2);
+  assert.equal(
+    accepted(oneTunnel("    ike: { proposals: [aes256-sha256-modp768] }", "defaults: { legacy: true }")).psk.size,
+    1,
+  );
+});

@@ -47,10 +47,18 @@ test("a folder with one wrong octet fails by name and exits 1", async (t) => {
   assert.match(out, /not used, no cases for these algorithms: strange\.json/);
 });
 
+test("a suite may be one file", async (t) => {
+  const file = join(temporaryFolder(t), "mine.json");
+  writeFileSync(file, readFileSync(join(packageRoot(), "vectors", "rfc4868-hmac-sha2.json")));
+  const { status, out } = await run(t, [file], false);
+  assert.equal(status, 0);
+  assert.match(out, /mine\.json +portable +4 +4 +0/);
+});
+
 test("a folder that is not there exits 2 with its name", async (t) => {
   const { status, err } = await run(t, [join(tmpdir(), "no-such-vectors")], false);
   assert.equal(status, 2);
-  assert.match(err, /no-such-vectors: no such folder/);
+  assert.match(err, /no-such-vectors: no such folder or file/);
 });
 
 /** Runs the command without the suites of the environment. */

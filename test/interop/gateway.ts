@@ -122,7 +122,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         ike: { proposals: [scenario.ike] },
         esp: {
           proposals: [scenario.esp],
-          ...(/-(modp|ecp|x25519)/.test(scenario.esp) ? {} : { pfs: "off" }),
+          ...(/-(modp|ecp|x25519|x448)/.test(scenario.esp) ? {} : { pfs: "off" }),
           ...(scenario.ours?.esp as object | undefined),
         },
         ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),

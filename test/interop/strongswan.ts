@@ -19,6 +19,9 @@ charon-systemd {
   retransmit_base = 1.5
   install_virtual_ip = no
   plugins {
+    openssl {
+      load_legacy = yes
+    }
     vici {
       socket = unix://${place.path(`${name}.vici`)}
     }

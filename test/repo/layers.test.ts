@@ -28,7 +28,7 @@ const PURE = [
 ];
 
 const LAYERS: Readonly<Record<string, Layer>> = {
-  crypto: { folders: [], packages: ["@noble/", "node:crypto", "koffi"], never: [] },
+  crypto: { folders: [], packages: ["@noble/", "node:crypto", "koffi", "sm-crypto"], never: [] },
   esp: { folders: ["crypto"], packages: [], never: PURE },
   ike: { folders: ["crypto", "esp"], packages: [], never: PURE },
   src: {

@@ -99,7 +99,7 @@ test("a transform with an attribute that we do not know is passed over, a propos
   const unknownType = plus(plain, { type: 6, id: 35, attributes: [] });
   const refused = chooseIke(offerOf(unknownType), ours);
   assert(refused.kind === "mismatch");
-  assert.equal(noProposalChosen(refused).detail, "proposal 1: unknown transforms (type 6 id 35)");
+  assert.equal(noProposalChosen(refused).detail, "proposal 1: unknown transforms (type 6 id 35 (0x23))");
   const chosen = chooseIke({ proposals: [unknownType, { ...plain, number: 2 }] }, ours);
   assert(chosen.kind === "chosen");
   assert.equal(chosen.answer(NO_SPI).proposals[0]!.number, 2);

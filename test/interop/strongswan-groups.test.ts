@@ -1,0 +1,4 @@
+import { groups } from "./scenarios/groups.js";
+import { suite } from "./suite.js";
+
+suite("key exchange groups with strongSwan", groups);
