@@ -39,14 +39,19 @@ export async function gatewayProcess(
   const actual = readlinkSync(`/proc/${pid}/ns/net`);
   if (actual !== `net:[${expected}]`)
     throw new Error(`process ${pid} is in ${actual}, not in the namespace ${namespace} (net:[${expected}])`);
+  const own = (file: "stat" | "status"): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    } catch (error) {
+      const said = running.output().trimEnd().split("\n").slice(-20).join("\n");
+      throw new Error(`the gateway of ${namespace} has ended:\n${said}`, { cause: error });
+    }
+  };
   return {
     pid,
-    cpuSeconds() {
-      const fields = stat(pid);
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-    },
-    residentOctets: () => statusOctets(pid, "VmRSS"),
-    peakOctets: () => statusOctets(pid, "VmHWM"),
+    cpuSeconds: () => cpuSeconds(own("stat")),
+    residentOctets: () => octetsOf(own("status"), "VmRSS"),
+    peakOctets: () => octetsOf(own("status"), "VmHWM"),
     async tunneledOctets() {
       const text = await must(bed.inside(side, "ip", "-s", "-j", "link", "show", "dev", device));
       const [link] = JSON.parse(text) as { stats64: Record<"rx" | "tx", { bytes: number }> }[];
@@ -86,14 +91,14 @@ function holds(pid: number, device: string): boolean {
   }
 }
 
-/** The fields of /proc/PID/stat behind the name, which may itself contain spaces and brackets: the state comes first. */
-function stat(pid: number): string[] {
-  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+/** utime and stime of /proc/PID/stat, counted from behind the name, which may itself contain spaces and brackets. */
+function cpuSeconds(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-function statusOctets(pid: number, field: string): number {
-  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  if (kibibytes === undefined) throw new Error(`/proc/${pid}/status has no ${field}`);
+function octetsOf(status: string, field: string): number {
+  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1];
+  if (kibibytes === undefined) throw new Error(`/proc/PID/status has no ${field}`);
   return Number(kibibytes) * 1024;
 }

@@ -44,8 +44,13 @@ async function main(words: readonly string[]): Promise<number> {
     if (why !== undefined) console.log(`without ${one.title}: ${why}`);
     return why === undefined;
   });
-  await bench(contenders, wanted);
-  return 0;
+  try {
+    await bench(contenders, wanted);
+    return 0;
+  } catch (error) {
+    console.error(`bench: ${(error as Error).stack ?? error}`);
+    return 1;
+  }
 }
 
 function whyNot(): string | undefined {
