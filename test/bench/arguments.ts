@@ -15,6 +15,7 @@ const FULL: Lengths = { stream: 3, trial: 0.4, fixedRate: 3, pings: 100 };
 const QUICK: Lengths = { stream: 1.5, trial: 0.25, fixedRate: 1.5, pings: 50 };
 
 export const USAGE = `usage: npm run bench -- [PART ...] [--quick] [--rounds N] [--profile FOLDER]
+       npm run bench -- crypto      every suite on every backend, per packet; without devices
 
 parts (all but \`idle\` without any):
 ${Object.entries({ ...PARTS, idle: "memory and CPU of fresh gateways over 60 s" })

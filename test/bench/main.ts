@@ -10,6 +10,7 @@ import { type Arguments, readArguments, USAGE } from "./arguments.js";
 import { type Congestion, openBed } from "./bed.js";
 import { causeway } from "./causeway.js";
 import type { Contender, Lane } from "./contender.js";
+import { cryptoTable } from "./crypto.js";
 import { idleFigures } from "./idle.js";
 import { type Measure, measuresOf } from "./measures.js";
 import { packetPrograms } from "./packets.js";
@@ -25,6 +26,10 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(words: readonly string[]): Promise<number> {
   if (words.includes("--help")) {
     console.log(USAGE);
+    return 0;
+  }
+  if (words.length === 1 && words[0] === "crypto") {
+    cryptoTable();
     return 0;
   }
   let wanted: Arguments;
