@@ -11,8 +11,8 @@ import type { Arena } from "../interfaces.js";
 
 const PAGE_BYTES = 65536;
 
-/** How many addresses are kept; packets begin at few places, so a steady stream needs far fewer. */
-const KEPT_ADDRESSES = 65536;
+/** How many addresses are kept, a power of two: packets begin at few places, so a steady stream finds its own again. */
+const KEPT_ADDRESSES = 16384;
 
 export interface ArenaMemory extends Arena {
   readonly memory: WebAssembly.Memory;
@@ -29,8 +29,10 @@ export function createArena(length: number): ArenaMemory {
   const size = bytes.length;
   let used = 64; // offset 0 stays unused, so that 0 can mean "none"
   // An address is too large for a small integer, so a computed one is a new heap object each time that native code is
-  // called with it. A kept one is the same object: packets at places seen before allocate nothing.
-  const addresses = new Map<number, number>();
+  // called with it. A kept one is the same object: packets at places seen lately allocate nothing. Two offsets that fall
+  // on one entry take turns; the strings keep the array one of objects, where numbers would be stored unboxed.
+  const keptOffsets = new Int32Array(KEPT_ADDRESSES);
+  const keptAddresses: (number | string)[] = new Array(KEPT_ADDRESSES).fill("none");
 
   return {
     memory,
@@ -46,11 +48,11 @@ export function createArena(length: number): ArenaMemory {
     address(offset, count) {
       if (!(offset >= 0 && count >= 0 && offset + count <= size))
         throw new RangeError(`outside the arena: ${offset}..${offset + count} of ${size}`);
-      const kept = addresses.get(offset);
-      if (kept !== undefined) return kept;
-      if (addresses.size === KEPT_ADDRESSES) addresses.clear();
+      const entry = (offset ^ (offset >>> 14)) & (KEPT_ADDRESSES - 1);
+      if (offset !== 0 && keptOffsets[entry] === offset) return keptAddresses[entry] as number;
       const address = base + offset;
-      addresses.set(offset, address);
+      keptOffsets[entry] = offset;
+      keptAddresses[entry] = address;
       return address;
     },
     free: () => size - used,

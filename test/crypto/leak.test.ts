@@ -10,6 +10,7 @@ import type { SealerSpec } from "../../crypto/registry/row.js";
 import { secret } from "../../crypto/secret.js";
 
 const CYCLES = 10_000;
+const BATCHES = 3;
 
 for (const encryption of ENCRYPTION_ROWS.filter((row) => backendsOf(row).includes("openssl"))) {
   test(`${encryption.name}: ${CYCLES} OpenSSL sealers, created and freed, leave no memory behind`, () => {
@@ -33,11 +34,15 @@ for (const encryption of ENCRYPTION_ROWS.filter((row) => backendsOf(row).include
     };
     for (let i = 0; i < CYCLES; i++) cycle(); // the allocator and the compiler settle
     const arenaBefore = arena.free();
-    const before = nativeBytes();
-    for (let i = 0; i < CYCLES; i++) cycle();
+    // What leaks grows in every batch; the allocator's and the compiler's own pages come in some of them only.
+    const growth = Array.from({ length: BATCHES }, () => {
+      const before = nativeBytes();
+      for (let i = 0; i < CYCLES; i++) cycle();
+      return nativeBytes() - before;
+    });
     assert.equal(arena.free(), arenaBefore, "arena memory is taken once, not per sealer");
     // A context that was not freed would weigh at least 500 octets.
-    assert.ok(nativeBytes() - before < CYCLES * 400, `native memory grew by ${nativeBytes() - before} octets`);
+    assert.ok(Math.min(...growth) < CYCLES * 400, `native memory grew by ${growth.join(", ")} octets`);
   });
 }
 
