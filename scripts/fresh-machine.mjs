@@ -39,8 +39,10 @@ if (ask("git", ["status", "--porcelain"]).stdout !== "") console.log("fresh mach
 const machine = mkdtempSync("/var/tmp/causeway-fresh-");
 process.on("exit", () => ask("rm", ["-rf", "--one-file-system", machine], { seconds: 120 }));
 let running;
+let stopped = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => {
+    stopped = true;
     if (running) running.kill("SIGTERM");
     else process.exit(1);
   });
@@ -51,6 +53,7 @@ must("git", ["clone", "--quiet", "--no-hardlinks", root, join(machine, CLONE)]);
 lendSettings();
 const started = new Date();
 const { status, lines } = await runInside(command);
+if (stopped) fail("stopped");
 report();
 process.exit(status === 0 ? 0 : 1);
 

@@ -3,7 +3,7 @@
  * the process), so what belongs to no living process at the start was left behind and is removed; our own go at the end, also after Ctrl-C.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { must, until } from "./child.js";
 
@@ -82,7 +82,8 @@ function tryLock(prefix: string): Promise<ReturnType<typeof createServer> | unde
     server.on("error", (error: NodeJS.ErrnoException) =>
       error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
     );
-    server.listen(`\0${prefix}-namespaces`, () => resolve(server));
+    // Names of namespaces lie in /run: a machine with a /run of its own need not wait for us (scripts/fresh-machine.mjs).
+    server.listen(`\0${prefix}-namespaces-${statSync("/run").dev}`, () => resolve(server));
   });
 }
 
