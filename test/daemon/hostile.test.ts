@@ -141,7 +141,7 @@ function tailOf({ name }: Gateway): string {
 }
 
 async function ping(): Promise<void> {
-  const argv = namespaces.inside("left", "ping", "-c", "5", "-i", "0.1", "-W", "2", "-I", LEFT.inner, RIGHT.inner);
+  const argv = namespaces.inside("left", "ping", "-c", "5", "-i", "0.4", "-W", "2", "-I", LEFT.inner, RIGHT.inner);
   const { status, stdout } = await run(argv);
   assert.equal(status, 0, stdout);
 }

@@ -81,5 +81,5 @@ test("SM4 and SM3 carry traffic under each numbering of IKEv2", { skip: SKIP }, 
     TUNNELS.map(([, ike, esp]) => [ike, `${esp}-esn`]),
   );
   for (const i of TUNNELS.keys())
-    await must(namespaces.inside("g1", "ping", "-c", "3", "-i", "0.1", "-W", "3", "-I", `10.1.${i}.1`, `10.2.${i}.1`));
+    await must(namespaces.inside("g1", "ping", "-c", "3", "-i", "0.4", "-W", "3", "-I", `10.1.${i}.1`, `10.2.${i}.1`));
 });

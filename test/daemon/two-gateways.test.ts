@@ -108,7 +108,8 @@ function establishedAt(gateway: Gateway): Promise<StatusReport> {
 }
 
 async function ping(from: Gateway, to: Gateway): Promise<number> {
-  const argv = namespaces.inside(from.name, "ping", "-c", "3", "-i", "0.1", "-W", "2", to.inner);
+  // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
+  const argv = namespaces.inside(from.name, "ping", "-c", "3", "-i", "0.4", "-W", "2", to.inner);
   return (await run(argv)).status ?? 1;
 }
 

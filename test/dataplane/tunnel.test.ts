@@ -81,7 +81,8 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
       left.post({ kind: "useChild", id: i + 1 });
       for (const address of ["10.2.0.1", "fd02::1"]) {
         const amount = 5_000_000 + 100 * i + address.length;
-        assert.match(await link.run("left", "ping", "-c", "3", "-i", "0.02", "-W", "2", address), / 3 received/);
+        // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
+        assert.match(await link.run("left", "ping", "-c", "3", "-i", "0.4", "-W", "2", address), / 3 received/);
         const echoed = JSON.parse(
           await link.run("left", process.execPath, TRANSFER, "send", "udp", address, "5000", "100"),
         );

@@ -82,7 +82,8 @@ function isSpis(name: string): boolean {
 
 async function ping(stage: Stage, scenario: Scenario, from: Who, count: number): Promise<void> {
   const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];
-  const words = ["ping", "-n", "-i", "0.1", "-c", String(count), "-W", "3", target];
+  // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
+  const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-W", "3", target];
   const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
   const { sent, received } = pingCounts(done.stdout);
   if (received !== count)
