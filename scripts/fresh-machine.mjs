@@ -9,7 +9,16 @@
  * whatever happens. What this host knows about its mirrors and certificates is lent to it while it runs: npm's configuration,
  * apt's proxies, /etc/ssl/certs. Nothing of that is written into the repository.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -37,6 +46,7 @@ if (!isRoot) fail("root is needed: a Debian system is made, and entered", 2);
 if (ask("git", ["status", "--porcelain"]).stdout !== "") console.log("fresh machine: only what is committed is tested");
 
 const machine = mkdtempSync("/var/tmp/causeway-fresh-");
+chmodSync(machine, 0o755); // ordinary users are to find their way into it
 process.on("exit", () => ask("rm", ["-rf", "--one-file-system", machine], { seconds: 120 }));
 let running;
 let stopped = false;
