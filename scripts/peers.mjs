@@ -25,18 +25,19 @@ const PACKAGES = {
   conntrack: "/usr/sbin/conntrack",
 };
 
-/** libreswan and the libraries that it needs and strongSwan does not bring. */
-const LIBRESWAN = [
-  "libreswan",
-  "libnss3",
-  "libnspr4",
+/** Unpacked, and what of Debian's packages it is linked with: these conflict with nothing, and bring their own dependencies. */
+const LIBRESWAN = ["libreswan", "libnss3-tools"];
+const LIBRESWAN_NEEDS = [
   "libnss3-tools",
-  "libldns3",
-  "libunbound8",
-  "libevent-2.1-7",
-  "libevent-pthreads-2.1-7",
-  "libseccomp2",
   "libcap-ng0",
+  "libcurl3-nss",
+  "libevent-core-2.1-7",
+  "libevent-pthreads-2.1-7",
+  "libldap-2.5-0",
+  "libldns3",
+  "libnss3",
+  "libseccomp2",
+  "libunbound8",
 ];
 
 /** The Debian packages that are missing, by name. */
@@ -44,6 +45,8 @@ export function peersMissing() {
   const missing = Object.entries(PACKAGES)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
+  const { stdout } = ask("dpkg-query", ["--list", ...LIBRESWAN_NEEDS]);
+  missing.push(...LIBRESWAN_NEEDS.filter((name) => !new RegExp(`^ii +${name}[: ]`, "m").test(stdout)));
   if (!existsSync(join(libreswanRoot, "usr/libexec/ipsec/pluto"))) missing.push("libreswan");
   return missing;
 }

@@ -67,6 +67,11 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     peer.send({ from, address: OURS, port, datagrams });
     await sent;
   }
+  /** Messages are handled in their order: with the answer the child is there, and packets for it may come. */
+  async function install(one: ChildMessage): Promise<void> {
+    gateway.post({ kind: "installChild", child: one });
+    await gateway.counters();
+  }
   const echo = () => seal(innerPacket("10.2.0.1", "10.1.0.1"));
   const total = (counts: Readonly<Record<string, number>>, reason: string) => counts[reason] ?? 0;
 
@@ -161,7 +166,7 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
   });
 
   test("replayed, forged, truncated and foreign ESP packets change nothing but their counters", async () => {
-    gateway.post({ kind: "installChild", child });
+    await install(child);
     const good = echo();
     await send(NAT_T_PORT, NAT_T_PORT, good);
     await gateway.next("firstInbound", (message) => message.child === child.id);
@@ -213,7 +218,7 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
   });
 
   test("a peer whose port changes is told once for each place, and only by packets that are authentic and new", async () => {
-    gateway.post({ kind: "installChild", child });
+    await install(child);
     const old = echo();
     await send(NAT_T_PORT, NAT_T_PORT, echo());
     const forged = echo();
@@ -237,7 +242,7 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
 
   test("life on a child is told, and so are its limits", async () => {
     const volume = { softOctets: 0, hardOctets: 0, softPackets: 2, hardPackets: 4 };
-    gateway.post({ kind: "installChild", child: { ...child, volume } });
+    await install({ ...child, volume });
     await send(NAT_T_PORT, NAT_T_PORT, echo(), echo(), echo(), echo(), echo());
     const alive = await gateway.next("alive", ({ children }) => children.includes(child.id));
     assert.ok(alive);
