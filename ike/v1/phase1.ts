@@ -1,0 +1,247 @@
+/** What main mode and aggressive mode have in common: RFC 2409 section 5, and NAT traversal beside it (RFC 3947 section 3). */
+import { createHash, createPrf } from "../../crypto/backends.js";
+import { sha256 } from "../../crypto/hash.js";
+import { ikeSuiteName } from "../../crypto/registry/proposal.js";
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
+import type { Secret } from "../../crypto/secret.js";
+import { type Path, unspecified } from "../../esp/address.js";
+import { adviceFor } from "../core/advice.js";
+import { ProtocolError } from "../core/errors.js";
+import { formatIdentity, type Identity } from "../core/identity.js";
+import { type NatVerdict, NO_NAT, natWords, onNatPort } from "../core/nat.js";
+import type { TunnelPolicy } from "../core/policy.js";
+import { softLife } from "../core/timers.js";
+import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
+import type { ExchangeNameV1 } from "../wire/exchange-types.js";
+import type { HeaderV1 } from "../wire/header-v1.js";
+import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
+import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { fragmented } from "./fragments.js";
+import type { Phase1HashInputs } from "./hashes.js";
+import { phase1Iv } from "./iv.js";
+import { type Cookies, phase1Cipher, phase1Keys } from "./keys.js";
+import { natVerdictOf, ourNatHashes } from "./nat.js";
+import { newPeer } from "./peer.js";
+import type { ReceivedId } from "./row.js";
+import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply } from "./state.js";
+import { type PeerFeatures, VENDOR_IDS } from "./vendor-features.js";
+
+/** RFC 2409 section 5: 8 to 256 octets. */
+export const NONCE_BYTES = 32;
+
+export const EXCHANGE_NAME = { main: "MAIN_MODE", aggressive: "AGGRESSIVE_MODE" } as const satisfies Record<
+  Exchange,
+  ExchangeNameV1
+>;
+
+export function cookiesOf(sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint }): Cookies {
+  return { initiatorCookie: sa.initiatorSpi, responderCookie: sa.responderSpi };
+}
+
+/** The header of a message of ours; `messageId` is 0 in phase 1. */
+export function headerOf(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  exchange: ExchangeNameV1,
+  messageId = 0,
+): HeaderV1 {
+  return { ...cookiesOf(sa), exchange, encryption: false, commit: false, authenticationOnly: false, messageId };
+}
+
+/** One message, in as many datagrams as the peer's taste for fragments allows. */
+export function send(path: Path, bytes: Uint8Array, features?: PeerFeatures): readonly SaEffect[] {
+  const datagrams = features?.fragmentation ? fragmented(bytes, path.remote.address.family) : [bytes];
+  return datagrams.map((part) => ({ kind: "send", path, bytes: part }));
+}
+
+/** What a message is known by when it comes again. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}
+
+export function replyTo(message: Uint8Array, bytes: Uint8Array): Reply {
+  return { digest: digestOf(message), bytes };
+}
+
+/** What we are able to: our name, NAT traversal in every dialect, liveness, fragments. */
+export function vendorIds(): readonly PayloadV1[] {
+  return [OUR_VENDOR_ID, ...VENDOR_IDS].map((data) => payloadV1("VID", { data }));
+}
+
+/** NAT-D payloads, the peer's address first (RFC 3947 section 3.2); with `encapsulation: udp` ours is one that never matches. */
+export function natPayloads(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  path: Path,
+  { suite, features }: Chosen,
+  encapsulation: TunnelPolicy["encapsulation"],
+): readonly PayloadV1[] {
+  if (features.natTraversal === undefined) return [];
+  const local =
+    encapsulation === "udp" ? { address: unspecified(path.local.address.family), port: 0 } : path.local;
+  const hashes = ourNatHashes(createHash(suite.prf), cookiesOf(sa), { local, remote: path.remote });
+  const kind = features.natTraversal === "rfc3947" ? "NAT-D" : "NAT-D draft";
+  return hashes.map((data) => payloadV1(kind, { data }));
+}
+
+export function natVerdict(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  path: Path,
+  { suite, features }: Chosen,
+  hashes: readonly { readonly data: Uint8Array }[],
+): NatVerdict {
+  if (features.natTraversal === undefined || hashes.length < 2) return NO_NAT;
+  return natVerdictOf(createHash(suite.prf), cookiesOf(sa), path, hashes.map(({ data }) => data));
+}
+
+/** Where the rest of phase 1 is spoken: on port 4500 as soon as a NAT is seen (RFC 3947 section 4). */
+export function floated(path: Path, { here, peer }: NatVerdict, encapsulation: TunnelPolicy["encapsulation"], ctx: SaContext): Path {
+  const wanted = here || peer || encapsulation === "udp";
+  return wanted && path.local.port !== ctx.policy.ports.natT ? onNatPort(path, ctx) : path;
+}
+
+/** The peer's public value has the length of the group that was chosen. */
+export function checkPublicValue(data: Uint8Array, group: KeyExchangeRow): void {
+  if (data.length !== group.publicBytes)
+    throw new ProtocolError(
+      "INVALID_KE_PAYLOAD",
+      `KE has ${data.length} octets, ${group.name} has ${group.publicBytes}`,
+    );
+}
+
+/** The keys and the first IV of phase 1. */
+export function keyed(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  { suite }: Chosen,
+  { publicI, publicR }: Exchanged,
+  skeyid: Secret,
+  sharedSecret: Secret,
+): Keyed {
+  const prf = createPrf(suite.prf);
+  const keys = phase1Keys(prf, skeyid, sharedSecret, cookiesOf(sa));
+  const cipher = phase1Cipher(prf, keys.skeyidE, suite.encryption, suite.keyBits);
+  return { keys, cipher, iv: phase1Iv(createHash(suite.prf), suite.encryption, publicI, publicR) };
+}
+
+/** What HASH_I and HASH_R are made over. */
+export function hashInputs(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint; readonly saBody: Uint8Array },
+  { publicI, publicR }: Pick<Exchanged, "publicI" | "publicR">,
+): Phase1HashInputs {
+  return { ...cookiesOf(sa), publicI, publicR, sa: sa.saBody };
+}
+
+/** The one identity of a message of phase 1. */
+export function onlyId(ids: readonly ReceivedId[]): ReceivedId {
+  const [id, ...more] = ids;
+  if (id === undefined || more.length > 0)
+    throw new ProtocolError("INVALID_SYNTAX", `${ids.length} ID payloads in phase 1, one is wanted`);
+  return id;
+}
+
+interface Through {
+  readonly tunnel: string;
+  readonly localId: Identity;
+  readonly peerId: Identity;
+  readonly path: Path;
+  readonly chosen: Chosen;
+  readonly nat: NatVerdict;
+  readonly keyed: Keyed;
+  readonly reply?: Reply;
+  /** The peer knows of no other phase 1 with us. */
+  readonly initialContact: boolean;
+}
+
+/** Phase 1 is through: it joins the peer of that identity, or makes it. `before` go out first. */
+export function through(
+  sa: Negotiation,
+  { tunnel, localId, peerId, path, chosen, nat, keyed, reply, initialContact }: Through,
+  before: readonly SaEffect[],
+  ctx: SaContext,
+): Step<undefined> {
+  const { rekeyMarginSeconds } = ctx.sight.tunnel(tunnel).ike;
+  const { lifetimeSeconds } = chosen;
+  const soft = softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random);
+  const hard = lifetimeSeconds * 1000;
+  const phase1: Phase1 = {
+    key: sa.key,
+    role: sa.role,
+    exchange: sa.exchange,
+    initiatorSpi: sa.initiatorSpi,
+    responderSpi: sa.responderSpi,
+    path,
+    suite: chosen.suite,
+    features: chosen.features,
+    nat,
+    keys: keyed.keys,
+    cipher: keyed.cipher,
+    lastBlock: keyed.iv,
+    createdAt: sa.createdAt,
+    establishedAt: ctx.now,
+    expiresAt: ctx.now + hard,
+    // The initiator renews; the responder does only when that does not happen (`decisions.md` 10).
+    rekeyAt: ctx.now + (sa.role === "initiator" ? soft : soft + (hard - soft) / 2),
+    volumeOctets: chosen.volumeOctets,
+    usedOctets: 0,
+    ...(reply && { reply }),
+    seen: [],
+  };
+  const peer = newPeer({ tunnel, localId, peerId }, phase1, ctx);
+  return stepTo(
+    undefined,
+    ...before,
+    report(peer, {
+      kind: "ikeEstablished",
+      proposal: ikeSuiteName(chosen.suite),
+      role: sa.role,
+      nat: natWords(nat),
+    }),
+    ...(sa.exchange === "aggressive" ? [report(peer, { kind: "story", story: AGGRESSIVE_WARNING })] : []),
+    { kind: "phase1", sa: peer, initialContact },
+  );
+}
+
+/** RFC 2409 gives the hash to whoever asks: nothing but the key's strength protects it. */
+export const AGGRESSIVE_WARNING =
+  "aggressive mode shows a hash of the pre-shared key to anybody who asks or listens: a weak key can be found offline; use main mode or IKEv2 where the peer allows it";
+
+/** The negotiation of ours ends without an IKE SA. */
+export function failed(sa: Calling, code: string, reason: string): Step<undefined> {
+  const { tunnel } = sa;
+  return stepTo(undefined, report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }), {
+    kind: "lost",
+    tunnel,
+    cause: "failed",
+    reason,
+  });
+}
+
+/** That of a stranger. */
+export function dropped(sa: Negotiation, code: string, detail: string): Step<undefined> {
+  return stepTo(undefined, report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }));
+}
+
+/** Both sides' lifetimes, where they differ: the shorter one counts. */
+export function lifetimeStory(
+  theirs: { readonly lifetimeSeconds?: number; readonly volumeOctets?: number },
+  ours: { readonly lifetimeSeconds: number; readonly volumeOctets?: number },
+): string | undefined {
+  const words: string[] = [];
+  if (theirs.lifetimeSeconds !== undefined && theirs.lifetimeSeconds !== ours.lifetimeSeconds)
+    words.push(`${theirs.lifetimeSeconds} s theirs, ${ours.lifetimeSeconds} s ours`);
+  if ((theirs.volumeOctets ?? 0) !== (ours.volumeOctets ?? 0))
+    words.push(`${kilobytes(theirs.volumeOctets)} theirs, ${kilobytes(ours.volumeOctets)} ours`);
+  return words.length === 0 ? undefined : `lifetimes differ, the shorter counts: ${words.join("; ")}`;
+}
+
+function kilobytes(octets: number | undefined): string {
+  return octets ? `${Math.floor(octets / 1024)} KB` : "no limit in KB";
+}
+
+/** The shorter of two limits in octets, of which 0 is none. */
+export function shorterVolume(a: number | undefined, b: number | undefined): number {
+  return !a || !b ? a || b || 0 : Math.min(a, b);
+}
+
+/** For errors: who was expected, who came. */
+export function whoCame(tunnel: string, expected: Identity, came: string): string {
+  return `${tunnel} expects ${formatIdentity(expected)}, the peer says it is ${came}`;
+}
