@@ -2,8 +2,9 @@
  * The encryption of IKEv1, RFC 2409 appendix B: everything behind the header, in CBC, without integrity. The HASH payload inside
  * is the integrity; what is decrypted here means nothing before it holds (`decisions.md` 5).
  */
-import { decrypt, encrypt, type KeyedCipher } from "../../crypto/cbc.js";
+
 import { concat } from "../../crypto/bytes.js";
+import { decrypt, encrypt, type KeyedCipher } from "../../crypto/cbc.js";
 import { ProtocolError } from "../core/errors.js";
 import type { HeaderV1 } from "../wire/header-v1.js";
 import {

@@ -7,12 +7,7 @@ import type { EncryptionRow } from "../../crypto/registry/row.js";
 import { messageIdOctets } from "./hashes.js";
 
 /** The IV of the first encrypted message of phase 1: the front of hash(g^xi | g^xr). */
-export function phase1Iv(
-  hash: Hash,
-  { ivBytes }: EncryptionRow,
-  publicI: Uint8Array,
-  publicR: Uint8Array,
-): Uint8Array {
+export function phase1Iv(hash: Hash, { ivBytes }: EncryptionRow, publicI: Uint8Array, publicR: Uint8Array): Uint8Array {
   return hash.digest(publicI, publicR).slice(0, ivBytes);
 }
 

@@ -47,11 +47,7 @@ export function signatureSkeyid(prf: Prf, { ni, nr }: Nonces, sharedSecret: Secr
 
 /** SKEYID_d, SKEYID_a and SKEYID_e, each over the one before, g^xy, both cookies and its number. */
 export function phase1Keys(prf: Prf, skeyid: Secret, sharedSecret: Secret, cookies: Cookies): Phase1Keys {
-  const seed = concat(
-    sharedSecret.reveal(),
-    spiOctets(cookies.initiatorCookie),
-    spiOctets(cookies.responderCookie),
-  );
+  const seed = concat(sharedSecret.reveal(), spiOctets(cookies.initiatorCookie), spiOctets(cookies.responderCookie));
   const next = (before: Uint8Array, number: number) =>
     new Secret(prf.compute(skeyid.reveal(), before, seed, new Uint8Array([number])));
   const skeyidD = next(new Uint8Array(0), 0);

@@ -6,7 +6,13 @@ import { ProtocolError } from "../core/errors.js";
 import { decodeRawHeader, HEADER_BYTES, LENGTH_OFFSET, NEXT_PAYLOAD_OFFSET, type RawHeader } from "./header.js";
 import { encodeHeaderV1, type HeaderV1, headerV1 } from "./header-v1.js";
 import { MAX_NOTIFIES, MAX_PAYLOADS } from "./limits.js";
-import { PAYLOADS_V1, type PayloadBodiesV1, type PayloadKindV1, type PayloadRowV1, payloadRowV1 } from "./payload-table.js";
+import {
+  PAYLOADS_V1,
+  type PayloadBodiesV1,
+  type PayloadKindV1,
+  type PayloadRowV1,
+  payloadRowV1,
+} from "./payload-table.js";
 import { Reader } from "./reader.js";
 import { Writer } from "./writer.js";
 
@@ -156,7 +162,11 @@ function decodePayload(type: number, octets: Uint8Array): ReceivedPayloadV1 {
   const row = payloadRowV1(type);
   if (row === undefined) {
     if (type < FIRST_PRIVATE_PAYLOAD)
-      throw new ProtocolError("UNSUPPORTED_CRITICAL_PAYLOAD", `payload type ${type} is unknown`, new Uint8Array([type]));
+      throw new ProtocolError(
+        "UNSUPPORTED_CRITICAL_PAYLOAD",
+        `payload type ${type} is unknown`,
+        new Uint8Array([type]),
+      );
     return { kind: "unknown", body: { type, data: octets }, octets };
   }
   const r = new Reader(octets, nameOf(type));

@@ -140,7 +140,13 @@ export const PAYLOADS_V1 = {
   ATTR: { number: 14, notation: "ATTR", name: "Attribute", version: 1, codec: attributesCodecV1 },
   "NAT-D": { number: 20, notation: "NAT-D", name: "NAT Detection", version: 1, codec: opaqueCodec },
   "NAT-OA": { number: 21, notation: "NAT-OA", name: "NAT Original Address", version: 1, codec: natOaCodecV1 },
-  "NAT-D draft": { number: 130, notation: "NAT-D draft", name: "NAT Detection (draft)", version: 1, codec: opaqueCodec },
+  "NAT-D draft": {
+    number: 130,
+    notation: "NAT-D draft",
+    name: "NAT Detection (draft)",
+    version: 1,
+    codec: opaqueCodec,
+  },
   "NAT-OA draft": {
     number: 131,
     notation: "NAT-OA draft",

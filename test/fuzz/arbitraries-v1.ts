@@ -1,10 +1,10 @@
 /** As `arbitraries.ts`, for IKEv1. */
 import fc from "fast-check";
-import { ATTRIBUTES_MESSAGE } from "../../ike/wire/payloads/v1/attributes.js";
 import { exchangeTypeV1 } from "../../ike/wire/exchange-types.js";
 import type { HeaderV1 } from "../../ike/wire/header-v1.js";
 import { type PayloadV1, payloadV1 } from "../../ike/wire/message-v1.js";
 import { type PayloadBodiesV1, type PayloadKindV1, payloadRowV1 } from "../../ike/wire/payload-table.js";
+import { ATTRIBUTES_MESSAGE } from "../../ike/wire/payloads/v1/attributes.js";
 import { protocolV1 } from "../../ike/wire/protocols.js";
 import { notifyTypeV1 } from "../../ike/wire/v1-notify-table.js";
 import { octets, record, u8, u16, u32 } from "./arbitraries.js";
@@ -42,10 +42,18 @@ export const BODIES_V1: { readonly [Kind in PayloadKindV1]: fc.Arbitrary<Payload
   HASH: record({ hash: octets(1, 64) }),
   SIG: opaque,
   NONCE: record({ nonce: octets(8, 256) }),
-  N: record({ doi, protocol: u8.map(protocolV1), notify: u16.map(notifyTypeV1), spi: octets(0, 16), data: octets(0, 32) }),
-  D: fc.constantFrom(4, 16).chain((length) =>
-    record({ doi, protocol: u8.map(protocolV1), spis: fc.array(octets(length, length), { maxLength: 6 }) }),
-  ),
+  N: record({
+    doi,
+    protocol: u8.map(protocolV1),
+    notify: u16.map(notifyTypeV1),
+    spi: octets(0, 16),
+    data: octets(0, 32),
+  }),
+  D: fc
+    .constantFrom(4, 16)
+    .chain((length) =>
+      record({ doi, protocol: u8.map(protocolV1), spis: fc.array(octets(length, length), { maxLength: 6 }) }),
+    ),
   VID: opaque,
   ATTR: record({
     message: fc.oneof(u8, fc.constantFrom(...Object.values(ATTRIBUTES_MESSAGE))),
@@ -64,7 +72,10 @@ export const BODIES_V1: { readonly [Kind in PayloadKindV1]: fc.Arbitrary<Payload
   }),
 };
 
-const unknownPayload: fc.Arbitrary<PayloadV1> = record({ type: fc.integer({ min: 128, max: 255 }), data: octets(0, 20) })
+const unknownPayload: fc.Arbitrary<PayloadV1> = record({
+  type: fc.integer({ min: 128, max: 255 }),
+  data: octets(0, 20),
+})
   .filter(({ type }) => payloadRowV1(type) === undefined)
   .map((body) => ({ kind: "unknown", body }));
 
