@@ -25,32 +25,31 @@ import type { Answer } from "../core/types.js";
 import { vendorName } from "../core/vendor-ids.js";
 import { encodeBodyV1, encodeMessageV1, payloadV1 } from "../wire/message-v1.js";
 import type { IdPayloadV1 } from "../wire/payloads/v1/id.js";
+import type { SaPayloadV1 } from "../wire/payloads/v1/sa.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { encryptMessage } from "./encrypted.js";
 import { hashI, hashR, isHash } from "./hashes.js";
 import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
-import { initialContact } from "./notifications.js";
 import {
   checkPublicValue,
   dropped,
   hashInputs,
   headerOf,
   keyed,
-  lifetimeStory,
   natPayloads,
   natVerdict,
   NONCE_BYTES,
   onlyId,
   replyTo,
   send,
-  shorterVolume,
   through,
   vendorIds,
 } from "./phase1.js";
-import { choosePhase1 } from "./proposals.js";
+import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
+import { lifetimeStory, lifetimesOf, limitsOf, phase1Lifetimes } from "./terms.js";
 import { featuresOf } from "./vendor-features.js";
 
 /** The tunnels that somebody at this address may mean by this exchange. */
@@ -70,26 +69,29 @@ export function candidatesOf(
 
 /** The first of the peer's proposals that one of these tunnels allows, with our lifetimes beside the peer's. */
 export function choose(
-  SA: Parameters<typeof choosePhase1>[0],
+  SA: SaPayloadV1,
   candidates: readonly TunnelPolicy[],
   vendorIds: readonly { readonly data: Uint8Array }[],
-): { readonly chosen: Chosen; readonly answer: Parameters<typeof choosePhase1>[0]; readonly story?: string } {
+): { readonly tunnel: TunnelPolicy; readonly chosen: Chosen; readonly answer: SaPayloadV1; readonly story?: string } {
   const choice = choosePhase1(SA, distinctProposals(candidates.flatMap(({ ike }) => ike.proposals)));
-  const tunnel = candidates.find(({ ike }) => allowsIke(ike.proposals, choice.suite)) ?? candidates[0]!;
-  const { lifetimeSeconds: ours, volumeOctets: ourVolume } = tunnel.ike;
-  const { suite, answer, lifetimeSeconds, volumeOctets } = choice;
-  const story = lifetimeStory(choice, tunnel.ike);
+  if (choice.kind === "mismatch") throw noProposalChosenV1(choice);
+  const { suite, lifetimes } = choice;
+  const tunnel = candidates.find(({ ike }) => allowsIke(ike.proposals, suite)) ?? candidates[0]!;
+  const ours = phase1Lifetimes(tunnel);
+  const story = lifetimeStory(lifetimes, ours);
   return {
+    tunnel,
     chosen: {
       suite,
-      lifetimeSeconds: Math.min(lifetimeSeconds ?? ours, ours),
-      volumeOctets: shorterVolume(volumeOctets, ourVolume),
+      limits: limitsOf(lifetimes, ours),
       features: featuresOf(vendorIds.map(({ data }) => data)),
     },
-    answer,
+    answer: choice.answer(NO_SPI),
     ...(story !== undefined && { story }),
   };
 }
+
+const NO_SPI = new Uint8Array(0);
 
 /** --> HDR, SA, VID; <-- HDR, SA, VID */
 function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): Step<MainAnswered> {
@@ -220,7 +222,7 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
   const hash = hashR(prf, keys.skeyid, inputs, encodeBodyV1(ours));
   const answer = encryptMessage(
     headerOf(sa, "MAIN_MODE"),
-    [ours, payloadV1("HASH", { hash }), ...initialContact(sa, tunnel.name, peerId, ctx)],
+    [ours, payloadV1("HASH", { hash })],
     cipher,
     message.iv,
   );
@@ -231,11 +233,7 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
       localId,
       peerId,
       path,
-      chosen: {
-        ...chosen,
-        lifetimeSeconds: Math.min(chosen.lifetimeSeconds, tunnel.ike.lifetimeSeconds),
-        volumeOctets: shorterVolume(chosen.volumeOctets, tunnel.ike.volumeOctets),
-      },
+      chosen: { ...chosen, limits: limitsOf(lifetimesOf(chosen.limits), phase1Lifetimes(tunnel)) },
       nat: exchanged.nat,
       keyed: { keys, cipher, iv: answer.iv },
       reply: replyTo(bytes, answer.bytes),

@@ -11,6 +11,7 @@
  * The first four messages prove nothing (`decisions.md` 5): what goes wrong is told, and a better answer is waited for until the timeout.
  */
 import { createPrf } from "../../crypto/backends.js";
+import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import { refusalOf, spiHex } from "../core/context.js";
@@ -32,13 +33,11 @@ import {
   hashInputs,
   headerOf,
   keyed,
-  lifetimeStory,
   natPayloads,
   natVerdict,
   NONCE_BYTES,
   onlyId,
   send,
-  shorterVolume,
   through,
   vendorIds,
   whoCame,
@@ -46,13 +45,14 @@ import {
 import { chosenPhase1, offerPhase1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainDeriving, MainIdSent, MainKeying, MainKeySent, MainSent } from "./state.js";
+import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
 import { featuresOf } from "./vendor-features.js";
 
 /** HDR, SA, VID --> */
 export function startMain(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step<MainSent> {
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: spi, responderSpi: 0n };
-  const offer = payloadV1("SA", offerPhase1(tunnel.ike));
+  const offer = payloadV1("SA", offerPhase1(tunnel.ike.proposals, phase1Lifetimes(tunnel)));
   const bytes = encodeMessageV1(headerOf(base, "MAIN_MODE"), [offer, ...vendorIds()]);
   const sa: MainSent = {
     version: 1,
@@ -77,14 +77,15 @@ export function chosenBy(
   SA: Parameters<typeof chosenPhase1>[0],
   vendorIds: readonly { readonly data: Uint8Array }[],
   ctx: SaContext,
+  group?: KeyExchangeRow,
 ): Chosen & { readonly story?: string } {
-  const { ike } = ctx.sight.tunnel(tunnel);
-  const { suite, lifetimeSeconds = ike.lifetimeSeconds, volumeOctets } = chosenPhase1(SA, ike.proposals);
-  const story = lifetimeStory({ lifetimeSeconds, ...(volumeOctets !== undefined && { volumeOctets }) }, ike);
+  const policy = ctx.sight.tunnel(tunnel);
+  const ours = phase1Lifetimes(policy);
+  const { suite, lifetimes } = chosenPhase1(SA, policy.ike.proposals, group);
+  const story = lifetimeStory(lifetimes, ours);
   return {
     suite,
-    lifetimeSeconds: Math.min(lifetimeSeconds, ike.lifetimeSeconds),
-    volumeOctets: shorterVolume(volumeOctets, ike.volumeOctets),
+    limits: limitsOf(lifetimes, ours),
     features: featuresOf(vendorIds.map(({ data }) => data)),
     ...(story !== undefined && { story }),
   };

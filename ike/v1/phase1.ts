@@ -10,12 +10,12 @@ import { ProtocolError } from "../core/errors.js";
 import { formatIdentity, type Identity } from "../core/identity.js";
 import { type NatVerdict, NO_NAT, natWords, onNatPort } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { softLife } from "../core/timers.js";
+import { REFUSED_INIT_LIFE, softLife } from "../core/timers.js";
 import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
 import type { ExchangeNameV1 } from "../wire/exchange-types.js";
 import type { HeaderV1 } from "../wire/header-v1.js";
 import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
-import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { fragmented } from "./fragments.js";
 import type { Phase1HashInputs } from "./hashes.js";
 import { phase1Iv } from "./iv.js";
@@ -158,7 +158,7 @@ export function through(
   ctx: SaContext,
 ): Step<undefined> {
   const { rekeyMarginSeconds } = ctx.sight.tunnel(tunnel).ike;
-  const { lifetimeSeconds } = chosen;
+  const { lifetimeSeconds, volumeOctets } = chosen.limits;
   const soft = softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random);
   const hard = lifetimeSeconds * 1000;
   const phase1: Phase1 = {
@@ -179,7 +179,7 @@ export function through(
     expiresAt: ctx.now + hard,
     // The initiator renews; the responder does only when that does not happen (`decisions.md` 10).
     rekeyAt: ctx.now + (sa.role === "initiator" ? soft : soft + (hard - soft) / 2),
-    volumeOctets: chosen.volumeOctets,
+    volumeOctets,
     usedOctets: 0,
     ...(reply && { reply }),
     seen: [],
@@ -214,31 +214,20 @@ export function failed(sa: Calling, code: string, reason: string): Step<undefine
   });
 }
 
+/** Said by somebody who has proved nothing: told at once, believed at the timeout, which now comes sooner. */
+export function refused<Sa extends Calling>(sa: Sa, code: string, detail: string, ctx: SaContext): Step<Sa> {
+  if (sa.refusal !== undefined) return ignore(sa, "refused again", detail);
+  const giveUpAt = Math.min(sa.giveUpAt, ctx.now + REFUSED_INIT_LIFE);
+  return stepTo(
+    { ...sa, refusal: { code, detail }, giveUpAt },
+    report(sa, { kind: "failed", code, detail, advice: adviceFor(code), unproven: true }),
+    { kind: "refused", tunnel: sa.tunnel, reason: detail },
+  );
+}
+
 /** That of a stranger. */
 export function dropped(sa: Negotiation, code: string, detail: string): Step<undefined> {
   return stepTo(undefined, report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }));
-}
-
-/** Both sides' lifetimes, where they differ: the shorter one counts. */
-export function lifetimeStory(
-  theirs: { readonly lifetimeSeconds?: number; readonly volumeOctets?: number },
-  ours: { readonly lifetimeSeconds: number; readonly volumeOctets?: number },
-): string | undefined {
-  const words: string[] = [];
-  if (theirs.lifetimeSeconds !== undefined && theirs.lifetimeSeconds !== ours.lifetimeSeconds)
-    words.push(`${theirs.lifetimeSeconds} s theirs, ${ours.lifetimeSeconds} s ours`);
-  if ((theirs.volumeOctets ?? 0) !== (ours.volumeOctets ?? 0))
-    words.push(`${kilobytes(theirs.volumeOctets)} theirs, ${kilobytes(ours.volumeOctets)} ours`);
-  return words.length === 0 ? undefined : `lifetimes differ, the shorter counts: ${words.join("; ")}`;
-}
-
-function kilobytes(octets: number | undefined): string {
-  return octets ? `${Math.floor(octets / 1024)} KB` : "no limit in KB";
-}
-
-/** The shorter of two limits in octets, of which 0 is none. */
-export function shorterVolume(a: number | undefined, b: number | undefined): number {
-  return !a || !b ? a || b || 0 : Math.min(a, b);
 }
 
 /** For errors: who was expected, who came. */

@@ -4,7 +4,7 @@
  *     main mode, initiator:        mainSent -> mainKeying -> mainKeySent -> mainDeriving -> mainIdSent ->|
  *     main mode, responder:        mainAnswered -> mainAnswerKeying -> mainAnswerDeriving -> mainKeyed ->|
  *     aggressive mode, initiator:  aggressiveKeying -> aggressiveSent -> aggressiveDeriving ------------>| peer
- *     aggressive mode, responder:  aggressiveAnswerKeying -> aggressiveAnswered -> aggressiveProving --->|
+ *     aggressive mode, responder:  aggressiveAnswerKeying -> aggressiveAnswered -> aggressiveAnswerDeriving -> aggressiveKeyed ->|
  *
  * A phase 1 that is through joins its peer: the children belong to the peer, and outlive the phase 1 SA that made
  * them (`decisions.md` 10).
@@ -14,7 +14,7 @@ import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { Child } from "../core/child.js";
+import type { V1Child } from "./child.js";
 import type { IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
@@ -25,6 +25,7 @@ import type { FragmentCollector } from "./fragments.js";
 import type { Phase1Keys } from "./keys.js";
 import type { PeerFeatures } from "./vendor-features.js";
 import type { Quick } from "./quick.js";
+import type { Limits } from "./terms.js";
 import type { PeerWish } from "./wishes.js";
 
 export type Exchange = "main" | "aggressive";
@@ -43,10 +44,10 @@ interface Base {
   readonly fragments?: FragmentCollector;
 }
 
-/** The last message that came, and what went out for it: the same again, octet for octet (by the hash of what came). */
+/** The last message that came, known by its hash, and what went out for it: the same again, octet for octet. Empty: nothing yet. */
 export interface Reply {
   readonly digest: Uint8Array;
-  readonly bytes: readonly Uint8Array[];
+  readonly bytes: Uint8Array;
 }
 
 // --- the initiator's phase 1 -----------------------------------------------------------------------------------
@@ -67,9 +68,7 @@ interface Begun extends Base {
 export interface Chosen {
   readonly suite: IkeSuite;
   /** Of both sides the shorter. */
-  readonly lifetimeSeconds: number;
-  /** 0: none. */
-  readonly volumeOctets: number;
+  readonly limits: Limits;
   readonly features: PeerFeatures;
 }
 
@@ -234,18 +233,21 @@ export interface AggressiveAnswerKeying extends Named {
 export interface AggressiveAnswered extends Named {
   readonly phase: "aggressiveAnswered";
   readonly privateOctets: Secret;
-  readonly exchanged: Exchanged;
+  readonly exchanged: Omit<Exchanged, "nat">;
   readonly skeyid: Secret;
 }
 
 /** Message 3 came: only now the shared secret is computed, for somebody who is where he says he is. */
-export interface AggressiveProving extends Named {
-  readonly phase: "aggressiveProving";
-  readonly before: AggressiveAnswered;
-  readonly exchanged: Exchanged;
-  readonly skeyid: Secret;
+export interface AggressiveAnswerDeriving extends Omit<AggressiveAnswered, "phase" | "privateOctets"> {
+  readonly phase: "aggressiveAnswerDeriving";
   readonly parked: Parked;
   readonly ask: AskId;
+}
+
+export interface AggressiveKeyed extends Named, Keyed {
+  readonly phase: "aggressiveKeyed";
+  readonly exchanged: Omit<Exchanged, "nat">;
+  readonly toldGarbage?: true;
 }
 
 export type Negotiation =
@@ -263,7 +265,8 @@ export type Negotiation =
   | MainKeyed
   | AggressiveAnswerKeying
   | AggressiveAnswered
-  | AggressiveProving;
+  | AggressiveAnswerDeriving
+  | AggressiveKeyed;
 
 export type Calling = Extract<Negotiation, { role: "initiator" }>;
 export type Answering = Extract<Negotiation, { role: "responder" }>;
@@ -329,14 +332,15 @@ export interface V1Peer {
   readonly lastSent: Instant;
   /** The newest last: it is the one that we use. */
   readonly phase1s: readonly Phase1[];
-  readonly children: ReadonlyMap<ChildId, Child>;
+  readonly children: ReadonlyMap<ChildId, V1Child>;
   /** Whose quick mode made a child, and when: the rest of what a child is, is the same in both versions. */
   readonly quicks: readonly Quick[];
   readonly wishes: readonly PeerWish[];
   /** The number of our next R-U-THERE. */
   readonly nextProbe: number;
-  /** The number of the peer's last one. */
+  /** The number of the peer's last one, and the phase 1 that it came under: a new one may count anew. */
   readonly lastProbed?: number;
+  readonly probedUnder?: IkeKey;
   readonly probing?: Probing;
   /** When the next phase 1 may be begun, if one is needed. */
   readonly callAt?: Instant;
