@@ -1,11 +1,28 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
+import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { type Established, establishedOf } from "../v2/state.js";
+import { join } from "../v1/peer.js";
+import type { V1Peer } from "../v1/state.js";
+import type { Established } from "../v2/state.js";
 import { losesTo } from "../v2/step.js";
-import type { Notice, SaContext } from "./context.js";
+import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { type AnySa, type AnyStep, drop, holdersOf, isHandshake, isOver, tunnelOf, wishClose } from "./sas.js";
+import {
+  type AnySa,
+  type AnyStep,
+  drop,
+  establishedOf,
+  holdersOf,
+  initiate,
+  isHandshake,
+  isHolder,
+  isOver,
+  isV1,
+  mayYield,
+  tunnelOf,
+  wishClose,
+} from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
@@ -39,6 +56,8 @@ function perform(
     switch (effect.kind) {
       case "adopt":
       case "established":
+      case "phase1":
+      case "call":
       case "lost":
       case "refused":
       case "renew":
@@ -102,6 +121,12 @@ function notice(
     case "established":
       if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
       return;
+    case "phase1":
+      if (isV1(told.sa) && told.sa.phase === "peer") onPhase1(draft, told.sa, told.initialContact, ctx);
+      return;
+    case "call":
+      callAgain(draft, told.tunnel, told.path, ctx);
+      return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
       if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
@@ -119,7 +144,7 @@ function notice(
           draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
         return;
       }
-      const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
+      const lived = before !== undefined && isHolder(before) ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
       draft.setTunnel(
         told.tunnel,
@@ -162,10 +187,35 @@ function onEstablished(draft: Draft, sa: Established, initialContact: boolean, c
   closeSurplus(draft, sa, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
+  welcome(draft, tunnel, sa.role, ctx);
+}
+
+/** IKEv1: a phase 1 is through. It joins the peer that there is, or begins a new one; negotiations of ours with it are superfluous. */
+function onPhase1(draft: Draft, fresh: V1Peer, initialContact: boolean, ctx: SaContext): void {
+  const known = draft.sas.get(fresh.key);
+  const { tunnel } = fresh;
+  for (const other of sasOf(draft, tunnel))
+    if (isHandshake(other) && mayYield(other)) draft.setSa(other.key, undefined);
+  if (known !== undefined && isV1(known) && known.phase === "peer")
+    apply(draft, known, join(known, fresh, initialContact, ctx), ctx);
+  else draft.setSa(fresh.key, fresh);
+  draft.touched.add(tunnel);
+  welcome(draft, tunnel, fresh.role, ctx);
+}
+
+/** IKEv1: a peer needs a phase 1; one that is on its way will do. */
+function callAgain(draft: Draft, tunnel: string, path: Path, ctx: SaContext): void {
+  if (draft.shutdownAt !== undefined || draft.tunnels.get(tunnel)!.want === "down") return;
+  if (sasOf(draft, tunnel).some(isHandshake)) return;
+  born(draft, initiate(ctx.sight.tunnel(tunnel), path, ctx), ctx);
+}
+
+/** The tunnel is connected: what it failed at is over. */
+function welcome(draft: Draft, tunnel: string, role: Role, ctx: SaContext): void {
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
   draft.setTunnel(
     tunnel,
-    sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
+    role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
   );
 }
 

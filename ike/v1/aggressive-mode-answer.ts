@@ -7,7 +7,14 @@ import { Secret } from "../../crypto/secret.js";
 import { formatAddress } from "../../esp/address.js";
 import { refusalOf, spiHex } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { formatIdentity, formatIdPayload, identityOf, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
+import {
+  formatIdentity,
+  formatIdPayload,
+  identityOf,
+  ourIdentity,
+  sameIdentity,
+  theirIdentity,
+} from "../core/identity.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { vendorName } from "../core/vendor-ids.js";
@@ -33,7 +40,13 @@ import {
   vendorIds,
 } from "./phase1.js";
 import { type Received, row } from "./row.js";
-import type { AggressiveAnswerDeriving, AggressiveAnswered, AggressiveAnswerKeying, AggressiveKeyed, Parked } from "./state.js";
+import type {
+  AggressiveAnswerDeriving,
+  AggressiveAnswered,
+  AggressiveAnswerKeying,
+  AggressiveKeyed,
+  Parked,
+} from "./state.js";
 
 /** --> HDR, SA, KE, Ni, IDii, VID */
 function onOffer(
@@ -120,10 +133,10 @@ export function onAggressiveAnswerKeyingAnswer(sa: AggressiveAnswerKeying, answe
     payloadV1("SA", choice),
     payloadV1("KE", { data: publicValue }),
     payloadV1("NONCE", { nonce: nr }),
-    payloadV1("ID", id.body),
+    id,
     payloadV1("HASH", { hash: hashR(prf, skeyid, hashInputs(sa, exchanged), encodeBodyV1(id)) }),
     ...natPayloads(sa, path, chosen, ctx.sight.tunnel(tunnel).encapsulation),
-    ...vendorIds(),
+    ...vendorIds(chosen.features),
   ]);
   const next: AggressiveAnswered = {
     ...called,
@@ -165,12 +178,8 @@ export function onAggressiveAnswerDerivingAnswer(
 }
 
 /** --> HDR*, HASH_I, NAT-D */
-function onProof(
-  sa: AggressiveKeyed,
-  message: Received<"HASH", "NAT-D" | "NAT-D draft" | "N">,
-  ctx: SaContext,
-): Step {
-  const { HASH, natD, natDrafts, path, iv } = message;
+function onProof(sa: AggressiveKeyed, message: Received<"HASH", "NAT-D" | "NAT-D draft" | "N">, ctx: SaContext): Step {
+  const { HASH, payloads, path, iv } = message;
   const { chosen, exchanged, keys, cipher, tunnel, localId, peerId } = sa;
   const right = hashI(createPrf(chosen.suite.prf), keys.skeyid, hashInputs(sa, exchanged), sa.idBody);
   if (!isHash(right, HASH.hash))
@@ -186,7 +195,7 @@ function onProof(
       peerId,
       path,
       chosen,
-      nat: natVerdict(sa, path, chosen, [...natD, ...natDrafts]),
+      nat: natVerdict(sa, path, chosen, payloads),
       keyed: { keys, cipher, iv },
       initialContact: message.notifies.some((n) => n.notify === "INITIAL-CONTACT"),
     },

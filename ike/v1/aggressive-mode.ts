@@ -112,7 +112,7 @@ function onAnswer(
   message: Received<"SA" | "KE" | "NONCE" | "ID" | "HASH", "NAT-D" | "NAT-D draft" | "VID">,
   ctx: SaContext,
 ): Step {
-  const { header, SA, KE, NONCE, HASH, ids, natD, natDrafts, path, bytes } = message;
+  const { header, SA, KE, NONCE, HASH, ids, payloads, path, bytes } = message;
   const { tunnel, ni, publicValue, privateOctets } = sa;
   if (header.responderCookie === 0n) throw new ProtocolError("INVALID_SYNTAX", "the responder's cookie is 0");
   const policy = ctx.sight.tunnel(tunnel);
@@ -125,7 +125,7 @@ function onAnswer(
   if (peerId === undefined || !sameIdentity(peerId, expected))
     throw new ProtocolError("AUTHENTICATION_FAILED", whoCame(tunnel, expected, formatIdPayload(id.body)));
   const answered = { ...sa, responderSpi: header.responderCookie };
-  const nat = natVerdict(answered, path, chosen, [...natD, ...natDrafts]);
+  const nat = natVerdict(answered, path, chosen, payloads);
   const ask = ctx.ids.ask();
   const { request: _, ni: __, publicValue: ___, privateOctets: ____, ...begun } = answered;
   const next: AggressiveDeriving = {
@@ -156,10 +156,7 @@ export function onAggressiveDerivingAnswer(sa: AggressiveDeriving, answer: Answe
   if (sa.sharedSecret === undefined) {
     if (answer.kind !== "sharedSecret") return back("bad public value", refusalOf(answer));
     const ask = ctx.ids.ask();
-    return stepTo(
-      { ...sa, sharedSecret: answer.secret, ask },
-      { kind: "ask", ask, question: { kind: "psk", tunnel } },
-    );
+    return stepTo({ ...sa, sharedSecret: answer.secret, ask }, { kind: "ask", ask, question: { kind: "psk", tunnel } });
   }
   if (answer.kind !== "psk") return failed(sa, "PSK", refusalOf(answer));
   const prf = createPrf(chosen.suite.prf);

@@ -97,16 +97,18 @@ function onChildDelete(peer: V1Peer, spi: number): Step<V1Peer> {
 
 /** Children stay: they are the peer's, not the phase 1 SA's (`decisions.md` 10). */
 function onPhase1Delete(peer: V1Peer, cookies: Uint8Array, ctx: SaContext): Step<V1Peer> {
-  const meant = peer.phase1s.find(
-    ({ initiatorSpi, responderSpi }) =>
-      equal(cookies, concat(spiOctets(initiatorSpi), spiOctets(responderSpi))),
+  const meant = peer.phase1s.find(({ initiatorSpi, responderSpi }) =>
+    equal(cookies, concat(spiOctets(initiatorSpi), spiOctets(responderSpi))),
   );
   return meant === undefined ? stepTo(peer) : dropPhase1(peer, meant, "the peer deleted it", ctx);
 }
 
 /** Mode-config and XAUTH: this gateway neither gives nor takes addresses, and has no user to log in. */
 function onTransaction(): Step<V1Peer> {
-  throw new ProtocolError("UNSUPPORTED_CRITICAL_PAYLOAD", "the peer wants mode-config or XAUTH, which are not supported");
+  throw new ProtocolError(
+    "UNSUPPORTED_CRITICAL_PAYLOAD",
+    "the peer wants mode-config or XAUTH, which are not supported",
+  );
 }
 
 function onNewGroup(): Step<V1Peer> {

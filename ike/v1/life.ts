@@ -59,12 +59,12 @@ export function settle(step: Step, ctx: SaContext, cause: "peer" | "expired" = "
   return andThen(step as Step<V1Peer>, (peer): Step => {
     if (isEmpty(peer)) {
       const reason = cause === "peer" ? "the peer deleted the IKE SA" : "the IKE SA has ended, and no child was left";
-      return stepTo(
-        undefined,
-        ...withdraw(peer, reason),
-        report(peer, { kind: "ikeClosed", reason }),
-        { kind: "lost", tunnel: peer.tunnel, cause, reason },
-      );
+      return stepTo(undefined, ...withdraw(peer, reason), report(peer, { kind: "ikeClosed", reason }), {
+        kind: "lost",
+        tunnel: peer.tunnel,
+        cause,
+        reason,
+      });
     }
     return advance(peer, ctx);
   });
@@ -217,7 +217,8 @@ export function closePeer(peer: V1Peer, reason: string, ctx: SaContext): Step<un
   const phase1 = current(peer);
   if (phase1 !== undefined && spis.length > 0)
     step = andThen(step, (now) => inform(now, phase1, [deleteChildren(spis)], ctx));
-  for (const one of peer.phase1s) step = andThen(step, (now) => inform(now, phase1Of(now, one.key)!, [deletePhase1(one)], ctx));
+  for (const one of peer.phase1s)
+    step = andThen(step, (now) => inform(now, phase1Of(now, one.key)!, [deletePhase1(one)], ctx));
   return stepTo(undefined, ...withdraw(peer, reason), ...step.effects, report(peer, { kind: "ikeClosed", reason }));
 }
 

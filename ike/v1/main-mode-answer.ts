@@ -37,9 +37,9 @@ import {
   hashInputs,
   headerOf,
   keyed,
+  NONCE_BYTES,
   natPayloads,
   natVerdict,
-  NONCE_BYTES,
   onlyId,
   replyTo,
   send,
@@ -50,7 +50,7 @@ import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
 import { lifetimeStory, lifetimesOf, limitsOf, phase1Lifetimes } from "./terms.js";
-import { featuresOf } from "./vendor-features.js";
+import { vendorFeatures } from "./vendor-features.js";
 
 /** The tunnels that somebody at this address may mean by this exchange. */
 export function candidatesOf(
@@ -84,7 +84,7 @@ export function choose(
     chosen: {
       suite,
       limits: limitsOf(lifetimes, ours),
-      features: featuresOf(vendorIds.map(({ data }) => data)),
+      features: vendorFeatures(vendorIds.map(({ data }) => data)),
     },
     answer: choice.answer(NO_SPI),
     ...(story !== undefined && { story }),
@@ -99,7 +99,7 @@ function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): 
   const { chosen, answer, story } = choose(SA, candidatesOf(path, "main", ctx), theirs);
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: header.initiatorCookie, responderSpi: spi };
-  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [payloadV1("SA", answer), ...vendorIds()]);
+  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [payloadV1("SA", answer), ...vendorIds(chosen.features)]);
   const sa: MainAnswered = {
     version: 1,
     phase: "mainAnswered",
@@ -129,7 +129,7 @@ function onKeyExchange(
   message: Received<"KE" | "NONCE", "NAT-D" | "NAT-D draft" | "VID">,
   ctx: SaContext,
 ): Step {
-  const { KE, NONCE, natD, natDrafts, path, bytes } = message;
+  const { KE, NONCE, payloads, path, bytes } = message;
   const group = sa.chosen.suite.keyExchange;
   checkPublicValue(KE.data, group);
   const privateOctets = new Secret(ctx.random(group.privateBytes));
@@ -141,7 +141,7 @@ function onKeyExchange(
     privateOctets,
     ni: NONCE.nonce,
     publicI: KE.data,
-    nat: natVerdict(sa, path, sa.chosen, [...natD, ...natDrafts]),
+    nat: natVerdict(sa, path, sa.chosen, payloads),
     message: bytes,
     ask,
   };
@@ -220,12 +220,7 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
   const localId = ourIdentity(tunnel, path);
   const ours = identityPayload(localId);
   const hash = hashR(prf, keys.skeyid, inputs, encodeBodyV1(ours));
-  const answer = encryptMessage(
-    headerOf(sa, "MAIN_MODE"),
-    [ours, payloadV1("HASH", { hash })],
-    cipher,
-    message.iv,
-  );
+  const answer = encryptMessage(headerOf(sa, "MAIN_MODE"), [ours, payloadV1("HASH", { hash })], cipher, message.iv);
   return through(
     sa,
     {

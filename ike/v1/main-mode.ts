@@ -16,7 +16,7 @@ import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import { refusalOf, spiHex } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { formatIdPayload, idPayload, identityOf, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
+import { formatIdPayload, identityOf, idPayload, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
 import type { Answer } from "../core/types.js";
@@ -33,9 +33,9 @@ import {
   hashInputs,
   headerOf,
   keyed,
+  NONCE_BYTES,
   natPayloads,
   natVerdict,
-  NONCE_BYTES,
   onlyId,
   send,
   through,
@@ -46,7 +46,7 @@ import { chosenPhase1, offerPhase1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainDeriving, MainIdSent, MainKeying, MainKeySent, MainSent } from "./state.js";
 import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
-import { featuresOf } from "./vendor-features.js";
+import { vendorFeatures } from "./vendor-features.js";
 
 /** HDR, SA, VID --> */
 export function startMain(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step<MainSent> {
@@ -86,7 +86,7 @@ export function chosenBy(
   return {
     suite,
     limits: limitsOf(lifetimes, ours),
-    features: featuresOf(vendorIds.map(({ data }) => data)),
+    features: vendorFeatures(vendorIds.map(({ data }) => data)),
     ...(story !== undefined && { story }),
   };
 }
@@ -146,11 +146,11 @@ function onKeyExchange(
   message: Received<"KE" | "NONCE", "NAT-D" | "NAT-D draft" | "VID">,
   ctx: SaContext,
 ): Step {
-  const { KE, NONCE, natD, natDrafts, path } = message;
+  const { KE, NONCE, payloads, path } = message;
   const { chosen, ni, publicValue, privateOctets } = sa;
   const group = chosen.suite.keyExchange;
   checkPublicValue(KE.data, group);
-  const nat = natVerdict(sa, path, chosen, [...natD, ...natDrafts]);
+  const nat = natVerdict(sa, path, chosen, payloads);
   const ask = ctx.ids.ask();
   const { request: _, ni: __, publicValue: ___, privateOctets: ____, ...begun } = sa;
   const next: MainDeriving = {

@@ -1,9 +1,9 @@
 /** Notifications that we send, RFC 2407 section 4.6.3. */
 import { concat } from "../../crypto/bytes.js";
+import { espSpiOctets } from "../core/child.js";
 import type { ErrorNotify } from "../core/errors.js";
 import type { Identity } from "../core/identity.js";
 import { spiOctets } from "../wire/header.js";
-import { espSpiOctets } from "../core/child.js";
 import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
 import { errorNotifyV1, type NotifyTypeV1 } from "../wire/v1-notify-table.js";
 import type { SaContext } from "./context.js";
@@ -28,7 +28,13 @@ export function espNotification(notify: NotifyTypeV1, spi: Uint8Array, data: Uin
 
 /** An error outside of any SA. */
 export function plainError(notify: ErrorNotify): PayloadV1 {
-  return payloadV1("N", { doi: "IPSEC", protocol: "ISAKMP", notify: errorNotifyV1(notify), spi: NOTHING, data: NOTHING });
+  return payloadV1("N", {
+    doi: "IPSEC",
+    protocol: "ISAKMP",
+    notify: errorNotifyV1(notify),
+    spi: NOTHING,
+    data: NOTHING,
+  });
 }
 
 /** We know of nothing else with this peer (`decisions.md` 7). */

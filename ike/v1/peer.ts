@@ -13,8 +13,8 @@ import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } fro
 import { alive, current, inform } from "./exchange.js";
 import { deletePhase1 } from "./notifications.js";
 import { isOurs } from "./quick.js";
-import { startQuick } from "./quick-mode.js";
 import { releasedSpis } from "./quick-end.js";
+import { startQuick } from "./quick-mode.js";
 import type { Phase1, V1Peer } from "./state.js";
 import { nextWish, soonest, wish } from "./wishes.js";
 
@@ -114,12 +114,17 @@ function forget(peer: V1Peer, since: Instant): Step<V1Peer> {
 
 /** Quick modes of ours that the peer has not answered under the old phase 1 begin again under the new one. */
 function moveQuicks(peer: V1Peer, phase1: Phase1, ctx: SaContext): Step<V1Peer> {
-  const stuck = peer.quicks.filter((quick) => isOurs(quick) && quick.phase1 !== phase1.key && quick.stage !== "deriving");
+  const stuck = peer.quicks.filter(
+    (quick) => isOurs(quick) && quick.phase1 !== phase1.key && quick.stage !== "deriving",
+  );
   let next: V1Peer = { ...peer, quicks: peer.quicks.filter((quick) => !stuck.includes(quick)) };
   for (const quick of stuck) {
     if (!isOurs(quick)) continue;
     const { mapping, replaces } = quick.offer;
-    next = { ...next, wishes: wish(next.wishes, { mapping, at: ctx.now, ...(replaces !== undefined && { replaces }) }) };
+    next = {
+      ...next,
+      wishes: wish(next.wishes, { mapping, at: ctx.now, ...(replaces !== undefined && { replaces }) }),
+    };
   }
   return stepTo(next, ...releasedSpis(stuck));
 }
@@ -187,10 +192,7 @@ function callIfNeeded(peer: V1Peer, ctx: SaContext): Step<V1Peer> {
   if (!needsPhase1(peer) || !mayCall(ctx.sight.tunnel(peer.tunnel))) return stepTo(peer);
   if (peer.callAt !== undefined && ctx.now < peer.callAt) return stepTo(peer);
   const { tunnel, path } = peer;
-  return stepTo(
-    { ...peer, callAt: ctx.now + CALL_AGAIN, calls: peer.calls + 1 },
-    { kind: "call", tunnel, path },
-  );
+  return stepTo({ ...peer, callAt: ctx.now + CALL_AGAIN, calls: peer.calls + 1 }, { kind: "call", tunnel, path });
 }
 
 /** When `advance` has something to do. */

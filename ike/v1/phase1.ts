@@ -4,27 +4,26 @@ import { sha256 } from "../../crypto/hash.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { Secret } from "../../crypto/secret.js";
-import { type Path, unspecified } from "../../esp/address.js";
+import type { Path } from "../../esp/address.js";
 import { adviceFor } from "../core/advice.js";
 import { ProtocolError } from "../core/errors.js";
 import { formatIdentity, type Identity } from "../core/identity.js";
 import { type NatVerdict, NO_NAT, natWords, onNatPort } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { REFUSED_INIT_LIFE, softLife } from "../core/timers.js";
-import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
 import type { ExchangeNameV1 } from "../wire/exchange-types.js";
 import type { HeaderV1 } from "../wire/header-v1.js";
 import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
 import { ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
-import { fragmented } from "./fragments.js";
+import { splitMessage } from "./fragment.js";
 import type { Phase1HashInputs } from "./hashes.js";
 import { phase1Iv } from "./iv.js";
 import { type Cookies, phase1Cipher, phase1Keys } from "./keys.js";
-import { natVerdictOf, ourNatHashes } from "./nat.js";
+import { natDetectionV1, natVerdictV1 } from "./nat-d.js";
 import { newPeer } from "./peer.js";
 import type { ReceivedId } from "./row.js";
 import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply } from "./state.js";
-import { type PeerFeatures, VENDOR_IDS } from "./vendor-features.js";
+import { initiatorVendorIds, responderVendorIds, type VendorFeatures } from "./vendor-features.js";
 
 /** RFC 2409 section 5: 8 to 256 octets. */
 export const NONCE_BYTES = 32;
@@ -34,23 +33,29 @@ export const EXCHANGE_NAME = { main: "MAIN_MODE", aggressive: "AGGRESSIVE_MODE" 
   ExchangeNameV1
 >;
 
-export function cookiesOf(sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint }): Cookies {
+interface Named {
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+}
+
+export function cookiesOf(sa: Named): Cookies {
   return { initiatorCookie: sa.initiatorSpi, responderCookie: sa.responderSpi };
 }
 
 /** The header of a message of ours; `messageId` is 0 in phase 1. */
-export function headerOf(
-  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
-  exchange: ExchangeNameV1,
-  messageId = 0,
-): HeaderV1 {
+export function headerOf(sa: Named, exchange: ExchangeNameV1, messageId = 0): HeaderV1 {
   return { ...cookiesOf(sa), exchange, encryption: false, commit: false, authenticationOnly: false, messageId };
 }
 
-/** One message, in as many datagrams as the peer's taste for fragments allows. */
-export function send(path: Path, bytes: Uint8Array, features?: PeerFeatures): readonly SaEffect[] {
-  const datagrams = features?.fragmentation ? fragmented(bytes, path.remote.address.family) : [bytes];
-  return datagrams.map((part) => ({ kind: "send", path, bytes: part }));
+/** Octets of a datagram that passes everywhere: 1280 of IPv6, less its headers, UDP's and the non-ESP marker. */
+const MOST_UNFRAGMENTED = 1228;
+
+/** One message, in fragments where it is long and the peer understands them. */
+export function send(path: Path, bytes: Uint8Array, features?: VendorFeatures): readonly SaEffect[] {
+  if (!features?.fragmentation || bytes.length <= MOST_UNFRAGMENTED) return [{ kind: "send", path, bytes }];
+  const [high, low] = digestOf(bytes);
+  const id = (high! << 8) | low! || 1;
+  return splitMessage(bytes, MOST_UNFRAGMENTED, id).map((part) => ({ kind: "send", path, bytes: part }));
 }
 
 /** What a message is known by when it comes again. */
@@ -62,38 +67,44 @@ export function replyTo(message: Uint8Array, bytes: Uint8Array): Reply {
   return { digest: digestOf(message), bytes };
 }
 
-/** What we are able to: our name, NAT traversal in every dialect, liveness, fragments. */
-export function vendorIds(): readonly PayloadV1[] {
-  return [OUR_VENDOR_ID, ...VENDOR_IDS].map((data) => payloadV1("VID", { data }));
+/** What we are able to; towards a peer that has said what it is able to, what both are. */
+export function vendorIds(peer?: VendorFeatures): readonly PayloadV1[] {
+  const able = { fragmentation: true };
+  const ids = peer === undefined ? initiatorVendorIds(able) : responderVendorIds(peer, able);
+  return ids.map((data) => payloadV1("VID", { data }));
 }
 
-/** NAT-D payloads, the peer's address first (RFC 3947 section 3.2); with `encapsulation: udp` ours is one that never matches. */
+/** NAT-D payloads, where both sides do NAT traversal. */
 export function natPayloads(
-  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  sa: Named,
   path: Path,
   { suite, features }: Chosen,
   encapsulation: TunnelPolicy["encapsulation"],
 ): readonly PayloadV1[] {
-  if (features.natTraversal === undefined) return [];
-  const local =
-    encapsulation === "udp" ? { address: unspecified(path.local.address.family), port: 0 } : path.local;
-  const hashes = ourNatHashes(createHash(suite.prf), cookiesOf(sa), { local, remote: path.remote });
-  const kind = features.natTraversal === "rfc3947" ? "NAT-D" : "NAT-D draft";
-  return hashes.map((data) => payloadV1(kind, { data }));
+  const { natTraversal } = features;
+  if (natTraversal === undefined) return [];
+  return natDetectionV1(natTraversal, createHash(suite.prf), cookiesOf(sa), path, encapsulation);
 }
 
 export function natVerdict(
-  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  sa: Named,
   path: Path,
   { suite, features }: Chosen,
-  hashes: readonly { readonly data: Uint8Array }[],
+  payloads: readonly PayloadV1[],
 ): NatVerdict {
-  if (features.natTraversal === undefined || hashes.length < 2) return NO_NAT;
-  return natVerdictOf(createHash(suite.prf), cookiesOf(sa), path, hashes.map(({ data }) => data));
+  const { natTraversal } = features;
+  return natTraversal === undefined
+    ? NO_NAT
+    : natVerdictV1(natTraversal, createHash(suite.prf), cookiesOf(sa), path, payloads);
 }
 
 /** Where the rest of phase 1 is spoken: on port 4500 as soon as a NAT is seen (RFC 3947 section 4). */
-export function floated(path: Path, { here, peer }: NatVerdict, encapsulation: TunnelPolicy["encapsulation"], ctx: SaContext): Path {
+export function floated(
+  path: Path,
+  { here, peer }: NatVerdict,
+  encapsulation: TunnelPolicy["encapsulation"],
+  ctx: SaContext,
+): Path {
   const wanted = here || peer || encapsulation === "udp";
   return wanted && path.local.port !== ctx.policy.ports.natT ? onNatPort(path, ctx) : path;
 }
@@ -109,9 +120,9 @@ export function checkPublicValue(data: Uint8Array, group: KeyExchangeRow): void 
 
 /** The keys and the first IV of phase 1. */
 export function keyed(
-  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint },
+  sa: Named,
   { suite }: Chosen,
-  { publicI, publicR }: Exchanged,
+  { publicI, publicR }: Pick<Exchanged, "publicI" | "publicR">,
   skeyid: Secret,
   sharedSecret: Secret,
 ): Keyed {

@@ -6,7 +6,7 @@ import { createPrf } from "../../crypto/backends.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
-import { formatSelector, isSubset, sameSelector, selectorFromAddress, type TrafficSelector } from "../../esp/selector.js";
+import { formatSelector, isSubset, sameSelector, type TrafficSelector } from "../../esp/selector.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
@@ -14,20 +14,20 @@ import type { TunnelPolicy } from "../core/policy.js";
 import { outstanding } from "../core/retransmit.js";
 import type { Answer } from "../core/types.js";
 import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
-import type { EncapsulationMode } from "../wire/v1-attributes.js";
 import { childEstablished, liveOf, makeChild, retireOthers, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { phase1Of, sendIn } from "./exchange.js";
 import { hash2 } from "./hashes.js";
 import { responderLifetime } from "./lifetimes.js";
+import { isUdpEncapsulation } from "./nat-d.js";
 import { espNotification } from "./notifications.js";
 import { checkPublicValue, NONCE_BYTES, replyTo } from "./phase1.js";
 import { choosePhase2, groupsOf, noProposalChosenV1 } from "./proposals.js";
 import type { QuickAnswer, QuickAnswered, QuickAnswerKeying } from "./quick.js";
 import { withoutQuick, withQuick } from "./quick-end.js";
-import { encapsulationOf, espEncapsulation } from "./quick-mode.js";
+import { modesOf } from "./quick-mode.js";
 import { type Place, type Received, type ReceivedId, row } from "./row.js";
-import { selectorOfId } from "./selectors.js";
+import { selectorOfId, selectorWithoutId } from "./selectors.js";
 import type { Phase1, V1Peer } from "./state.js";
 import { isShorter, lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
 
@@ -46,8 +46,7 @@ function onOffer(
   const { tunnel } = peer;
   const policy = ctx.sight.tunnel(tunnel);
   refuseTooMany(peer, policy.mappings.length);
-  const mode = encapsulationOf(phase1, policy);
-  const choice = choosePhase2(SA, policy.esp.proposals, accepted(mode));
+  const choice = choosePhase2(SA, policy.esp.proposals, modesOf(phase1, policy));
   if (choice.kind === "mismatch") throw noProposalChosenV1(choice);
   const { encapsulation, ...suite } = choice.suite;
   checkPfs(policy, suite.keyExchange, KE?.data);
@@ -59,7 +58,7 @@ function onOffer(
     suite,
     spiOut: espSpiFrom(choice.peerSpi),
     nr: ctx.random(NONCE_BYTES),
-    encapsulation: espEncapsulation(encapsulation),
+    encapsulation: isUdpEncapsulation(encapsulation) ? ("udp" as const) : ("esp" as const),
     limits: limitsOf(lifetimes, ours),
     ...selectors,
   };
@@ -110,13 +109,6 @@ function refuseTooMany({ children, quicks }: V1Peer, mappings: number): void {
     throw new ProtocolError("NO_ADDITIONAL_SAS", `the peer has ${open} quick modes under way, ${MOST_QUICKS} at most`);
 }
 
-/** What fits the NATs on the way first; products differ in what they say when there are none. */
-function accepted(mode: EncapsulationMode): readonly EncapsulationMode[] {
-  return mode === "tunnel" ? ["tunnel"] : [mode, ...UDP_MODES.filter((one) => one !== mode)];
-}
-
-const UDP_MODES: readonly EncapsulationMode[] = ["udpTunnel", "udpTunnelDraft"];
-
 /** Group and KE come together or not at all (RFC 2409 section 5.5), and as configured. */
 function checkPfs({ esp }: TunnelPolicy, group: KeyExchangeRow | undefined, KE: Uint8Array | undefined): void {
   const wanted = groupsOf(esp.proposals);
@@ -146,16 +138,18 @@ function selectorsOf({ mappings }: TunnelPolicy, path: Path, ids: readonly Recei
   const [remote, local] =
     ids.length === 2
       ? ids.map(({ body }) => selectorOfId(body))
-      : [selectorFromAddress(path.remote.address), selectorFromAddress(path.local.address)];
-  const same = mappings.findIndex((m) => sameSelector(m.local, local!) && sameSelector(m.peer, remote!));
-  const holds = mappings.findIndex((m) => isSubset(local!, m.local) && isSubset(remote!, m.peer));
+      : [selectorWithoutId(path.remote.address), selectorWithoutId(path.local.address)];
+  if (remote === undefined || local === undefined)
+    throw new ProtocolError("TS_UNACCEPTABLE", "the peer's client identities are no addresses");
+  const same = mappings.findIndex((m) => sameSelector(m.local, local) && sameSelector(m.peer, remote));
+  const holds = mappings.findIndex((m) => isSubset(local, m.local) && isSubset(remote, m.peer));
   const mapping = same >= 0 ? same : holds;
   if (mapping < 0)
     throw new ProtocolError(
       "TS_UNACCEPTABLE",
-      `the peer asks for ${formatSelector(remote!)} <-> ${formatSelector(local!)} (its side first), configured are ${configured(mappings)}`,
+      `the peer asks for ${formatSelector(remote)} <-> ${formatSelector(local)} (its side first), configured are ${configured(mappings)}`,
     );
-  return { local: local!, remote: remote!, mappings: [mapping] };
+  return { local: local, remote: remote, mappings: [mapping] };
 }
 
 const MOST_WORDS = 8;
@@ -189,10 +183,7 @@ export function onQuickAnswerKeyingAnswer(
   return finish(peer, phase1, quick, [payloadV1("KE", { data: publicValue })], answer.secret, ctx);
 }
 
-type Open = Pick<
-  QuickAnswerKeying,
-  "messageId" | "phase1" | "spiIn" | "iv" | "ni" | "answer" | "message" | "path"
->;
+type Open = Pick<QuickAnswerKeying, "messageId" | "phase1" | "spiIn" | "iv" | "ni" | "answer" | "message" | "path">;
 
 /** <-- HDR*, HASH(2), SA, Nr, [KE], IDci, IDcr, [N(RESPONDER-LIFETIME)] */
 function finish(

@@ -11,7 +11,7 @@
 import { createPrf } from "../../crypto/backends.js";
 import { equal } from "../../crypto/bytes.js";
 import { Secret } from "../../crypto/secret.js";
-import type { Encapsulation } from "../../esp/sa.js";
+import { formatSelector } from "../../esp/selector.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
@@ -25,6 +25,7 @@ import { report, type SaContext, type SaEffect, type Step, stepTo } from "./cont
 import { firstIv, freshMessageId, phase1Of, sendIn } from "./exchange.js";
 import { hash1, hash3 } from "./hashes.js";
 import { type Lifetimes, responderLifetimeOf, shorter } from "./lifetimes.js";
+import { encapsulationModes, isUdpEncapsulation } from "./nat-d.js";
 import { checkPublicValue, NONCE_BYTES, replyTo } from "./phase1.js";
 import { chosenPhase2, groupsOf, offerPhase2 } from "./proposals.js";
 import type { OurQuick, QuickDeriving, QuickKeying, QuickSent, QuickTerms } from "./quick.js";
@@ -40,15 +41,9 @@ export const USE_AFTER = 2_000;
 /** How long message 3 is repeated for a peer that did not get it. */
 const DONE_LIFE = 60_000;
 
-/** Section 2.23 of RFC 7296 and section 5.1 of RFC 3947: UDP where a NAT was seen, or where the configuration says so. */
-export function encapsulationOf(phase1: Phase1, { encapsulation }: TunnelPolicy): EncapsulationMode {
-  const { nat, features } = phase1;
-  if (features.natTraversal === undefined || !(nat.here || nat.peer || encapsulation === "udp")) return "tunnel";
-  return features.natTraversal === "rfc3947" ? "udpTunnel" : "udpTunnelDraft";
-}
-
-export function espEncapsulation(mode: EncapsulationMode): Encapsulation {
-  return mode === "tunnel" ? "esp" : "udp";
+/** Tunnel modes as we offer and accept them: UDP where a NAT was seen, or where the configuration says so (RFC 3947 section 5.1). */
+export function modesOf({ nat, features }: Phase1, { encapsulation }: TunnelPolicy): readonly EncapsulationMode[] {
+  return encapsulationModes(features.natTraversal, nat.here || nat.peer || encapsulation === "udp");
 }
 
 /** One more quick mode of ours: first its public value, if it has one. */
@@ -97,7 +92,7 @@ function sendOffer(
   const offered = offerPhase2(policy.esp.proposals, {
     spi: espSpiOctets(spiIn),
     group: offer.group,
-    encapsulation: encapsulationOf(phase1, policy),
+    encapsulation: modesOf(phase1, policy)[0]!,
     lifetimes: phase2Lifetimes(policy),
   });
   const payloads: PayloadV1[] = [
@@ -117,7 +112,11 @@ function sendOffer(
 /** IDci and IDcr: our side of the mapping and the peer's. */
 function clientIds({ mappings }: TunnelPolicy, mapping: number): readonly PayloadV1[] {
   const { local, peer } = mappings[mapping]!;
-  return [payloadV1("ID", idOfSelector(local)), payloadV1("ID", idOfSelector(peer))];
+  return [local, peer].map((selector) => {
+    const id = idOfSelector(selector);
+    if (id === undefined) throw new Error(`${formatSelector(selector)} has no form in IKEv1`);
+    return payloadV1("ID", id);
+  });
 }
 
 export function onQuickKeyingAnswer(peer: V1Peer, quick: QuickKeying, answer: Answer, ctx: SaContext): Step<V1Peer> {
@@ -137,7 +136,7 @@ function onAnswer(
   const { SA, NONCE, KE, ids, notifies, header, bytes, iv } = message;
   const policy = ctx.sight.tunnel(peer.tunnel);
   const { mapping, group, privateOctets } = quick.offer;
-  const mode = encapsulationOf(phase1, policy);
+  const mode = modesOf(phase1, policy)[0]!;
   const choice = chosenPhase2(SA, policy.esp.proposals, { group, encapsulation: mode });
   checkIds(policy, mapping, ids);
   const { encapsulation, ...suite } = choice.suite;
@@ -153,7 +152,7 @@ function onAnswer(
     suite,
     spiOut: espSpiFrom(choice.peerSpi),
     nr: NONCE.nonce,
-    encapsulation: espEncapsulation(encapsulation),
+    encapsulation: isUdpEncapsulation(encapsulation) ? "udp" : "esp",
     limits: limitsOf(theirs, ours),
     local,
     remote,

@@ -58,6 +58,8 @@ export type Received<Needs extends PayloadKindV1 = never, May extends PayloadKin
   readonly saBody: Uint8Array;
   /** IDii, IDir, or IDci and IDcr. */
   readonly ids: readonly ReceivedId[];
+  /** All of it, for what looks at payloads of many numbers. */
+  readonly payloads: readonly ReceivedPayloadV1[];
   /** The IV of the message that follows, where this one was encrypted. */
   readonly iv: Uint8Array;
 } & { readonly [Kind in Extract<Needs, Single>]: PayloadBodiesV1[Kind] } & {
@@ -115,7 +117,7 @@ export function match(
     const lacking = rows[0]!.needs.filter((kind) => !present.has(kind));
     throw new ProtocolError("INVALID_SYNTAX", `${envelope.header.exchange} without ${lacking.join(", ")}`);
   }
-  return { row: found, message: { ...envelope, ...sorted(found, payloads) } };
+  return { row: found, message: { ...envelope, payloads, ...sorted(found, payloads) } };
 }
 
 const LISTS: Readonly<Record<string, string>> = {

@@ -14,18 +14,18 @@ import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { V1Child } from "./child.js";
 import type { IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
 import type { AskId, Instant } from "../core/types.js";
 import type { SaPayloadV1 } from "../wire/payloads/v1/sa.js";
-import type { FragmentCollector } from "./fragments.js";
+import type { V1Child } from "./child.js";
+import type { Fragments } from "./fragment.js";
 import type { Phase1Keys } from "./keys.js";
-import type { PeerFeatures } from "./vendor-features.js";
 import type { Quick } from "./quick.js";
 import type { Limits } from "./terms.js";
+import type { VendorFeatures } from "./vendor-features.js";
 import type { PeerWish } from "./wishes.js";
 
 export type Exchange = "main" | "aggressive";
@@ -41,7 +41,7 @@ interface Base {
   readonly path: Path;
   readonly createdAt: Instant;
   /** Fragments of a message that is not whole yet. */
-  readonly fragments?: FragmentCollector;
+  readonly fragments?: Fragments;
 }
 
 /** The last message that came, known by its hash, and what went out for it: the same again, octet for octet. Empty: nothing yet. */
@@ -69,7 +69,7 @@ export interface Chosen {
   readonly suite: IkeSuite;
   /** Of both sides the shorter. */
   readonly limits: Limits;
-  readonly features: PeerFeatures;
+  readonly features: VendorFeatures;
 }
 
 /** Both halves of what keys are made of. */
@@ -223,8 +223,6 @@ export interface AggressiveAnswerKeying extends Named {
   readonly ni: Uint8Array;
   readonly publicI: Uint8Array;
   readonly answer: SaPayloadV1;
-  /** Message 1. */
-  readonly message: Uint8Array;
   /** Absent until it is here; then the pre-shared key is asked for. */
   readonly publicValue?: Uint8Array;
   readonly ask: AskId;
@@ -283,7 +281,7 @@ export interface Phase1 {
   readonly responderSpi: bigint;
   readonly path: Path;
   readonly suite: IkeSuite;
-  readonly features: PeerFeatures;
+  readonly features: VendorFeatures;
   readonly nat: NatVerdict;
   readonly keys: Phase1Keys;
   readonly cipher: KeyedCipher;
@@ -345,7 +343,7 @@ export interface V1Peer {
   /** When the next phase 1 may be begun, if one is needed. */
   readonly callAt?: Instant;
   readonly calls: number;
-  readonly fragments?: FragmentCollector;
+  readonly fragments?: Fragments;
 }
 
 export type V1Sa = Negotiation | V1Peer;

@@ -45,6 +45,9 @@ export function lifetimeStory(theirs: Lifetimes, ours: Lifetimes): string | unde
 }
 
 function words({ seconds, kilobytes }: Lifetimes): string {
-  const said = [...(seconds === undefined ? [] : [`${seconds} s`]), ...(kilobytes === undefined ? [] : [`${kilobytes} KB`])];
+  const said = [
+    ...(seconds === undefined ? [] : [`${seconds} s`]),
+    ...(kilobytes === undefined ? [] : [`${kilobytes} KB`]),
+  ];
   return said.join(" and ") || "none";
 }
