@@ -123,6 +123,7 @@ function onPeerDatagram(
   const replies = [phase1.reply, ...peer.quicks.map((quick) => ("reply" in quick ? quick.reply : undefined))];
   const known = replies.find((reply) => reply !== undefined && equal(reply.digest, digest));
   if (known !== undefined) return stepTo(peer, ...send(path, known.bytes, phase1.features));
+  if (header.messageId === 0) return ignore(peer, "repeated", `${header.exchange} after phase 1 is through`);
   if (encrypted === undefined) return ignore(peer, "unauthenticated", `${header.exchange} without protection`);
   const quick = peer.quicks.find((q) => q.phase1 === phase1.key && q.messageId === header.messageId);
   if (quick === undefined && phase1.seen.includes(header.messageId))
@@ -134,7 +135,7 @@ function onPeerDatagram(
   const counting = counted(quick === undefined ? withSeen(phase1, header.messageId) : phase1, bytes.length);
   const alive = arrived(checkVolume(withPhase1(peer, counting)), path, ctx);
   return andThen(alive, (now): Step => {
-    if (rows.length === 0 || header.messageId === 0)
+    if (rows.length === 0)
       return ignore(now, "unexpected", `${header.exchange} has no business here`);
     return guardedMessage(now, counting, quick, ctx, () => {
       const envelope = { header, path, bytes, iv: opened.iv };
