@@ -1,20 +1,20 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { ChildId } from "../../esp/sa.js";
-import { type Established, establishedOf } from "../v2/state.js";
-import { losesTo } from "../v2/step.js";
+import type { Established } from "../v2/state.js";
 import type { Notice, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
-import { sameIdentity } from "./identity.js";
-import { type AnySa, type AnyStep, drop, holdersOf, isHandshake, isOver, tunnelOf, wishClose } from "./sas.js";
+import { settleDuplicates } from "./duplicates.js";
+import { type AnySa, type AnyStep, holdersOf, isHandshake, isOver, tunnelOf } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
   afterMappingLoss,
+  isCalling,
   type TunnelState,
   withTrouble,
   withUse,
 } from "./supervisor.js";
-import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
+import { LOOK_AGAIN, pause, RESPONDER_PATIENCE } from "./timers.js";
 
 export function born(draft: Draft, { sa, effects }: AnyStep, ctx: SaContext): void {
   if (sa !== undefined) draft.setSa(sa.key, sa);
@@ -104,7 +104,7 @@ function notice(
       return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      if (isCalling(state) && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
       return;
     }
     case "refused": {
@@ -141,42 +141,13 @@ function notice(
 /** A handshake is through: what else there is with this peer, and what is left to do. */
 function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
-  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
-  for (const other of establishedOf(draft.sas, tunnel)) {
-    if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
-    if (other.establishedAt < sa.createdAt) {
-      if (renews) apply(draft, other, wishClose(other, "replaced: it could not be rekeyed", CLOSING_LIFE, ctx), ctx);
-      else if (initialContact)
-        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
-    } else if (other.role !== sa.role) {
-      const loser = losesTo(sa, other) ? sa : other;
-      if (loser.role === "initiator")
-        apply(
-          draft,
-          loser,
-          wishClose(loser, "both sides started at once: the other IKE SA stays", CLOSING_LIFE, ctx),
-          ctx,
-        );
-    }
-  }
-  closeSurplus(draft, sa, ctx);
+  settleDuplicates(draft, sa, initialContact, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
-  draft.setTunnel(
-    tunnel,
-    sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
-  );
-}
-
-/** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */
-const MOST_IKE_SAS = 8;
-
-/** A peer that opens one IKE SA after the other and closes none keeps the newest. */
-function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
-  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
-  for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
-    apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
+  const looks = ctx.sight.tunnel(tunnel).peer.kind === "name" && state.looking === undefined;
+  const next = { ...state, reason: "", ...(looks && { lookAt: ctx.now + pause(LOOK_AGAIN, 1, ctx.random) }) };
+  draft.setTunnel(tunnel, sa.role === "responder" ? withPatience(next, ctx, tunnel) : next);
 }
 
 /** The peer has begun: further mappings are its to ask for, for a while. */

@@ -1,0 +1,69 @@
+/**
+ * Several IKE SAs with one peer in one tunnel: what `duplicates` says about them.
+ *
+ *     replace   the newest takes the place of the others, which are deleted when it has had time to take over their mappings
+ *     keep      the first one stays, and the peer gets no other one, unless it says that it knows of none (INITIAL_CONTACT)
+ *     never     they live side by side, whatever the peer says: hosts that share an identity
+ *
+ * IKE SAs that both sides began at the same time are no matter of policy: one of them goes, by the rule that both know.
+ */
+import { type Established, establishedOf } from "../v2/state.js";
+import { losesTo } from "../v2/step.js";
+import { apply } from "./consequences.js";
+import type { SaContext } from "./context.js";
+import type { Draft } from "./draft.js";
+import { sameIdentity } from "./identity.js";
+import { drop, holdersOf, wishClose } from "./sas.js";
+import { CLOSING_LIFE, SUPERSEDED_LIFE } from "./timers.js";
+
+/** The older ones, when `sa` has just been established. `initialContact`: its peer knows of no other. */
+export function settleDuplicates(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+  const { tunnel } = sa;
+  const { duplicates } = ctx.sight.tunnel(tunnel);
+  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
+  for (const other of establishedOf(draft.sas, tunnel)) {
+    if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
+    if (other.establishedAt < sa.createdAt) {
+      if (renews) apply(draft, other, wishClose(other, "a new IKE SA has taken its place", CLOSING_LIFE, ctx), ctx);
+      else if (initialContact && duplicates !== "never")
+        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
+      else if (duplicates === "replace") supersede(draft, other, ctx);
+    } else if (other.role !== sa.role) {
+      const loser = losesTo(sa, other) ? sa : other;
+      const reason = "both sides started at once: the other IKE SA stays";
+      if (loser.role === "initiator") apply(draft, loser, wishClose(loser, reason, CLOSING_LIFE, ctx), ctx);
+    }
+  }
+  closeSurplus(draft, sa, ctx);
+}
+
+function supersede(draft: Draft, { key, tunnel }: Established, ctx: SaContext): void {
+  const state = draft.tunnels.get(tunnel)!;
+  if (state.superseded.has(key)) return;
+  const superseded = new Map(state.superseded).set(key, ctx.now + SUPERSEDED_LIFE);
+  draft.setTunnel(tunnel, { ...state, superseded });
+}
+
+/** Deletes those whose time is over. */
+export function closeSuperseded(draft: Draft, tunnel: string, ctx: SaContext): void {
+  const state = draft.tunnels.get(tunnel)!;
+  const due = [...state.superseded].filter(([, at]) => at <= ctx.now).map(([key]) => key);
+  if (due.length === 0) return;
+  const superseded = new Map(state.superseded);
+  for (const key of due) superseded.delete(key);
+  draft.setTunnel(tunnel, { ...state, superseded });
+  for (const old of holdersOf(draft.sas, tunnel)) {
+    if (!due.includes(old.key)) continue;
+    apply(draft, old, wishClose(old, "a newer IKE SA of the peer has taken its place", CLOSING_LIFE, ctx), ctx);
+  }
+}
+
+/** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */
+const MOST_IKE_SAS = 8;
+
+/** A peer that opens one IKE SA after the other and closes none keeps the newest. */
+function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
+  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
+  for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
+    apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
+}
