@@ -63,7 +63,7 @@ function perform(
 }
 
 /** Told to the data plane once: a child that the mappings fell back on needs no switch when its time comes. */
-function useChild(draft: Draft, id: ChildId): void {
+export function useChild(draft: Draft, id: ChildId): void {
   const pair = draft.childOwner(id)?.children.get(id)?.pair;
   const state = pair && draft.tunnels.get(pair.tunnel);
   if (pair === undefined || state === undefined || pair.mappings.every((mapping) => state.using.get(mapping) === id))

@@ -9,12 +9,12 @@
  */
 import { type Established, establishedOf } from "../v2/state.js";
 import { losesTo } from "../v2/step.js";
-import { apply } from "./consequences.js";
+import { apply, useChild } from "./consequences.js";
 import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { drop, holdersOf, wishClose } from "./sas.js";
-import { CLOSING_LIFE, SUPERSEDED_LIFE } from "./timers.js";
+import { drop, type Holder, isHolder, wishClose } from "./sas.js";
+import { CLOSING_LIFE, DELETE_OLD_CHILD_AFTER, SUPERSEDED_LIFE } from "./timers.js";
 
 /** The older ones, when `sa` has just been established. `initialContact`: its peer knows of no other. */
 export function settleDuplicates(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
@@ -24,38 +24,46 @@ export function settleDuplicates(draft: Draft, sa: Established, initialContact: 
   for (const other of establishedOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
     if (other.establishedAt < sa.createdAt) {
-      if (renews) apply(draft, other, wishClose(other, "a new IKE SA has taken its place", CLOSING_LIFE, ctx), ctx);
+      if (renews) supersede(draft, other, "a new IKE SA has taken its place", ctx.now + SUPERSEDED_LIFE);
       else if (initialContact && duplicates !== "never")
         apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
-      else if (duplicates === "replace") supersede(draft, other, ctx);
+      else if (duplicates === "replace")
+        supersede(draft, other, "a newer IKE SA of the peer has taken its place", ctx.now + SUPERSEDED_LIFE);
     } else if (other.role !== sa.role) {
-      const loser = losesTo(sa, other) ? sa : other;
-      const reason = "both sides started at once: the other IKE SA stays";
-      if (loser.role === "initiator") apply(draft, loser, wishClose(loser, reason, CLOSING_LIFE, ctx), ctx);
+      const [loser, winner] = losesTo(sa, other) ? [sa, other] : [other, sa];
+      // Who called deletes it, when nothing of the peer's is on its way on it any more.
+      const closeAt = loser.role === "initiator" ? ctx.now + DELETE_OLD_CHILD_AFTER : undefined;
+      supersede(draft, loser, "both sides started at once: the other IKE SA stays", closeAt);
+      for (const { id, state } of winner.children.values()) if (state === "live") useChild(draft, id);
     }
   }
   closeSurplus(draft, sa, ctx);
 }
 
-function supersede(draft: Draft, { key, tunnel }: Established, ctx: SaContext): void {
+function supersede(draft: Draft, { key, tunnel }: Established, reason: string, closeAt?: number): void {
   const state = draft.tunnels.get(tunnel)!;
   if (state.superseded.has(key)) return;
-  const superseded = new Map(state.superseded).set(key, ctx.now + SUPERSEDED_LIFE);
-  draft.setTunnel(tunnel, { ...state, superseded });
+  const entry = { reason, ...(closeAt !== undefined && { closeAt }) };
+  draft.setTunnel(tunnel, { ...state, superseded: new Map(state.superseded).set(key, entry) });
 }
 
-/** Deletes those whose time is over. */
+/** Deletes those whose time is over, and forgets those that are gone. */
 export function closeSuperseded(draft: Draft, tunnel: string, ctx: SaContext): void {
   const state = draft.tunnels.get(tunnel)!;
-  const due = [...state.superseded].filter(([, at]) => at <= ctx.now).map(([key]) => key);
-  if (due.length === 0) return;
+  if (state.superseded.size === 0) return;
   const superseded = new Map(state.superseded);
-  for (const key of due) superseded.delete(key);
-  draft.setTunnel(tunnel, { ...state, superseded });
-  for (const old of holdersOf(draft.sas, tunnel)) {
-    if (!due.includes(old.key)) continue;
-    apply(draft, old, wishClose(old, "a newer IKE SA of the peer has taken its place", CLOSING_LIFE, ctx), ctx);
+  const due: Holder[] = [];
+  for (const [key, { closeAt }] of state.superseded) {
+    const sa = draft.sas.get(key);
+    const isDue = closeAt !== undefined && closeAt <= ctx.now;
+    if (sa !== undefined && isHolder(sa) && !isDue) continue;
+    superseded.delete(key);
+    if (sa !== undefined && isHolder(sa)) due.push(sa);
   }
+  if (superseded.size === state.superseded.size) return;
+  draft.setTunnel(tunnel, { ...state, superseded });
+  for (const old of due)
+    apply(draft, old, wishClose(old, state.superseded.get(old.key)!.reason, CLOSING_LIFE, ctx), ctx);
 }
 
 /** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */

@@ -29,7 +29,7 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
   for (let mapping = 0; mapping < mappings.length; mapping++) {
     if (!isWanted(state, mapping)) continue;
     const trouble = state.troubles.get(mapping);
-    if (state.using.has(mapping) && trouble === undefined) continue;
+    if (isServed(draft, state, mapping) && trouble === undefined) continue;
     if (trouble?.retryAt !== undefined && trouble.retryAt > ctx.now) continue;
     if (ctx.sight.carried(name, mapping)) {
       if (trouble !== undefined) draft.setTunnel(name, withoutTrouble(draft.tunnels.get(name)!, mapping));
@@ -37,9 +37,17 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
     }
     if (trouble !== undefined && trouble.retryAt === undefined && !trouble.asking) continue;
     if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
-    const holders = holdersOf(draft.sas, name);
+    const holders = holdersOf(draft.sas, name).filter(({ key }) => !state.superseded.has(key));
     const current = holders.at(-1);
     if (current === undefined || holders.some((sa) => isAskedFor(sa, mapping))) continue;
     apply(draft, current, wishMapping(current, mapping, ctx), ctx);
   }
+}
+
+/** Whether the mapping sends on a child that stays. */
+function isServed(draft: Draft, { using, superseded }: TunnelState, mapping: number): boolean {
+  const child = using.get(mapping);
+  if (child === undefined || superseded.size === 0) return child !== undefined;
+  const owner = draft.childOwner(child);
+  return owner !== undefined && !superseded.has(owner.key);
 }

@@ -41,8 +41,8 @@ export interface TunnelState {
   readonly looking?: AskId;
   /** Which of the name's addresses is called: another one after each call that failed. */
   readonly turn: number;
-  /** Older IKE SAs with the same peer whose place another one has taken, and when they are deleted. */
-  readonly superseded: ReadonlyMap<IkeKey, Instant>;
+  /** IKE SAs with the same peer whose place another one has taken: they receive until they are deleted. */
+  readonly superseded: ReadonlyMap<IkeKey, Superseded>;
   /** A new IKE SA is to take the place of the established one, which cannot be rekeyed. */
   readonly renewing?: true;
   /** Why it is as it is, in words; empty while all is well. */
@@ -50,6 +50,12 @@ export interface TunnelState {
   readonly troubles: ReadonlyMap<number, MappingTrouble>;
   /** Which child each mapping sends on. */
   readonly using: ReadonlyMap<number, ChildId>;
+}
+
+export interface Superseded {
+  readonly reason: string;
+  /** When it is deleted from here; absent: by the peer. */
+  readonly closeAt?: Instant;
 }
 
 export function initialState({ start }: TunnelPolicy): TunnelState {
@@ -212,7 +218,7 @@ export function wantDown(state: TunnelState): TunnelState {
 /** When the supervisor itself has something to do. `connected`: an IKE SA is established; `busy`: one is on its way. */
 export function supervisorDeadline(state: TunnelState, connected: boolean, busy: boolean): Instant | undefined {
   let at: Instant | undefined;
-  for (const due of state.superseded.values()) at = earlier(at, due);
+  for (const { closeAt } of state.superseded.values()) at = earlier(at, closeAt);
   if (!isCalling(state)) return at;
   const waits = busy || state.resolving !== undefined;
   if (!connected) return waits ? at : earlier(at, state.retryAt ?? Number.NEGATIVE_INFINITY);
