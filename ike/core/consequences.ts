@@ -4,7 +4,7 @@ import type { Established } from "../v2/state.js";
 import type { Notice, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { settleDuplicates } from "./duplicates.js";
-import { type AnySa, type AnyStep, holdersOf, isHandshake, isOver, tunnelOf } from "./sas.js";
+import { type AnySa, type AnyStep, holdersOf, isHandshake, isHolder, isOver, tunnelOf } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
@@ -15,6 +15,7 @@ import {
   withUse,
 } from "./supervisor.js";
 import { LOOK_AGAIN, pause, RESPONDER_PATIENCE } from "./timers.js";
+import type { Instant } from "./types.js";
 
 export function born(draft: Draft, { sa, effects }: AnyStep, ctx: SaContext): void {
   if (sa !== undefined) draft.setSa(sa.key, sa);
@@ -104,7 +105,8 @@ function notice(
       return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (isCalling(state) && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      const isOld = before !== undefined && state.superseded.has(before.key);
+      if (isCalling(state) && !state.renewing && !isOld) draft.setTunnel(told.tunnel, { ...state, renewing: true });
       return;
     }
     case "refused": {
@@ -119,12 +121,9 @@ function notice(
           draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
         return;
       }
-      const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
-      draft.setTunnel(
-        told.tunnel,
-        afterLoss(state, ctx.sight.tunnel(told.tunnel), { cause, reason, lived }, ctx.now, ctx.random),
-      );
+      const loss = { cause, reason, ...spansOf(before, ctx.now) };
+      draft.setTunnel(told.tunnel, afterLoss(state, ctx.sight.tunnel(told.tunnel), loss, ctx.now, ctx.random));
       return;
     }
     case "mappingLost": {
@@ -136,6 +135,12 @@ function notice(
       return;
     }
   }
+}
+
+function spansOf(sa: AnySa | undefined, now: Instant): { readonly lived: number; readonly called: number } {
+  if (sa === undefined) return { lived: 0, called: 0 };
+  if (isHolder(sa)) return { lived: now - sa.establishedAt, called: 0 };
+  return { lived: 0, called: isHandshake(sa) ? now - sa.createdAt : 0 };
 }
 
 /** A handshake is through: what else there is with this peer, and what is left to do. */

@@ -24,8 +24,10 @@ export function settleDuplicates(draft: Draft, sa: Established, initialContact: 
   for (const other of establishedOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
     if (other.establishedAt < sa.createdAt) {
-      if (renews) supersede(draft, other, "a new IKE SA has taken its place", ctx.now + SUPERSEDED_LIFE);
-      else if (initialContact && duplicates !== "never")
+      if (renews) {
+        const life = carriesAll(sa, other) ? DELETE_OLD_CHILD_AFTER : SUPERSEDED_LIFE;
+        supersede(draft, other, "a new IKE SA has taken its place", ctx.now + life);
+      } else if (initialContact && duplicates !== "never")
         apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
       else if (duplicates === "replace")
         supersede(draft, other, "a newer IKE SA of the peer has taken its place", ctx.now + SUPERSEDED_LIFE);
@@ -38,6 +40,16 @@ export function settleDuplicates(draft: Draft, sa: Established, initialContact: 
     }
   }
   closeSurplus(draft, sa, ctx);
+}
+
+/** Whether the new IKE SA has a child for every mapping of the old one. */
+function carriesAll(sa: Established, old: Established): boolean {
+  const carried = new Set(mappingsOf(sa));
+  return mappingsOf(old).every((mapping) => carried.has(mapping));
+}
+
+function mappingsOf({ children }: Established): readonly number[] {
+  return [...children.values()].flatMap(({ state, pair }) => (state === "live" ? pair.mappings : []));
 }
 
 function supersede(draft: Draft, { key, tunnel }: Established, reason: string, closeAt?: number): void {

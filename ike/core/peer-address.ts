@@ -1,5 +1,11 @@
 /** Where the peer is: asked for before each call, and again while the tunnel is up where the configuration has a name. */
-import { type Address, formatAddress, formatSocketAddress, type SocketAddress, sameAddress } from "../../esp/address.js";
+import {
+  type Address,
+  formatAddress,
+  formatSocketAddress,
+  type SocketAddress,
+  sameAddress,
+} from "../../esp/address.js";
 import { born } from "./consequences.js";
 import { type SaContext, spiText } from "./context.js";
 import type { Draft } from "./draft.js";

@@ -13,6 +13,7 @@ import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
 import { halfOpenLoad } from "./half-open.js";
+import { lookedUp, resolved } from "./peer-address.js";
 import {
   type AnyStep,
   drop,
@@ -34,7 +35,6 @@ import {
   wishRekeyIke,
 } from "./sas.js";
 import { contextOf } from "./sight.js";
-import { lookedUp, resolved } from "./peer-address.js";
 import { supervise } from "./supervise.js";
 import { afterTraffic, wantDown, wantUp } from "./supervisor.js";
 import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
@@ -113,7 +113,10 @@ function onTraffic(draft: Draft, tunnel: string, mappings: readonly number[]): v
   const next = afterTraffic(state, mappings);
   if (next === state) return;
   draft.setTunnel(tunnel, next);
-  draft.effects.push({ kind: "report", report: { kind: "story", tunnel, story: "packets wait for an SA: brings it up" } });
+  draft.effects.push({
+    kind: "report",
+    report: { kind: "story", tunnel, story: "packets wait for an SA: brings it up" },
+  });
 }
 
 // --- datagrams -----------------------------------------------------------------------------------------------------

@@ -99,8 +99,9 @@ const GOOD_LIFE = 60_000;
 export interface Loss {
   readonly cause: LossCause;
   readonly reason: string;
-  /** How long it had been established. */
+  /** How long it had been established, and before that how long the call took. */
   readonly lived: number;
+  readonly called: number;
 }
 
 /** The last IKE SA of a tunnel is gone: `close` and `dpd.action` say what now (`decisions.md` 14, 15). */
@@ -117,7 +118,9 @@ export function afterLoss(
   const next = wantAfter(state, policy, loss.cause);
   if (next.want === "answer" || next.want === "down") return { ...told, ...next, attempts: 0 };
   const attempts = loss.lived >= GOOD_LIFE ? 1 : state.attempts + 1;
-  return { ...told, ...next, attempts, retryAt: now + pause(RECONNECT, attempts, random) };
+  // A call that nobody answered has been a pause itself.
+  const wait = Math.max(pause(RECONNECT, attempts, random) - loss.called, pause(RECONNECT, 1, random));
+  return { ...told, ...next, attempts, retryAt: now + wait };
 }
 
 type Wanted = Pick<TunnelState, "want" | "awake">;
@@ -212,7 +215,14 @@ export function wantUp(state: TunnelState): TunnelState {
 
 export function wantDown(state: TunnelState): TunnelState {
   const { retryAt: _, resolving: __, renewing: ___, looking: ____, lookAt: _____, ...kept } = state;
-  return { ...kept, want: "down", awake: NOBODY, attempts: 0, reason: "taken down by the operator", troubles: new Map() };
+  return {
+    ...kept,
+    want: "down",
+    awake: NOBODY,
+    attempts: 0,
+    reason: "taken down by the operator",
+    troubles: new Map(),
+  };
 }
 
 /** When the supervisor itself has something to do. `connected`: an IKE SA is established; `busy`: one is on its way. */

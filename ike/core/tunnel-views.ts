@@ -176,7 +176,10 @@ function idleWords(
   const trouble = connected ? state.troubles.get(mapping) : undefined;
   if (state.want === "down") return { state: "down", reason: state.reason };
   if (state.want === "traffic" && !state.awake.has(mapping))
-    return { state: "waiting", reason: trouble === undefined ? "waits for traffic" : `${trouble.reason}; waits for traffic` };
+    return {
+      state: "waiting",
+      reason: trouble === undefined ? "waits for traffic" : `${trouble.reason}; waits for traffic`,
+    };
   if (trouble !== undefined) {
     const { retryAt, reason, asking } = trouble;
     if (asking) return { state: "connecting", reason: `${reason}; asking again` };

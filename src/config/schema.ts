@@ -224,7 +224,8 @@ const tunnelShape = {
   numbering: numbering.exactOptional(),
   split: choice(["auto"], ["always", "never"]).exactOptional(),
   duplicates: choice(["replace", "keep", "never"]).exactOptional().meta({
-    description: "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",
+    description:
+      "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",
   }),
   tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
   inner_address: notYet("an inner address, route mode").exactOptional(),
