@@ -60,9 +60,12 @@ export type Notice<Adopted> =
       readonly kind: "mappingLost";
       readonly tunnel: string;
       readonly mapping: number;
-      readonly cause: "peer" | "failed" | "expired";
+      readonly cause: MappingLossCause;
       readonly reason: string;
     };
+
+/** The "peer" deleted its child, it "expired"; the peer refused one, or is "busy" with what collides with it. */
+export type MappingLossCause = "peer" | "failed" | "expired" | "busy";
 
 /** "peer" deleted it, it is "dead", the negotiation "failed", it "expired", the "operator" wanted it, a newer one "replaced" it. */
 export type LossCause = "peer" | "dead" | "failed" | "expired" | "operator" | "replaced";

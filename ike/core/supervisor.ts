@@ -5,9 +5,9 @@
 import type { Random } from "../../crypto/interfaces.js";
 import type { Address } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { IkeKey, LossCause } from "./context.js";
+import type { IkeKey, LossCause, MappingLossCause } from "./context.js";
 import type { TunnelPolicy } from "./policy.js";
-import { earlier, pause, RECONNECT, RETRY_MAPPING } from "./timers.js";
+import { earlier, pause, RECONNECT, RETRY_BUSY, RETRY_MAPPING } from "./timers.js";
 import type { AskId, Instant } from "./types.js";
 
 /**
@@ -153,7 +153,7 @@ export function afterMappingLoss(
   state: TunnelState,
   policy: TunnelPolicy,
   mapping: number,
-  cause: "peer" | "failed" | "expired",
+  cause: MappingLossCause,
   reason: string,
   now: Instant,
   random: Random,
@@ -161,11 +161,13 @@ export function afterMappingLoss(
   const attempts = (state.troubles.get(mapping)?.attempts ?? 0) + 1;
   const sleeps = cause === "peer" ? sleepsAfterClose(state, policy) : state.want === "traffic" && cause === "failed";
   const stays = cause === "peer" && policy.close === "none" && !sleeps;
-  const wait = cause === "expired" ? 0 : pause(cause === "peer" ? RECONNECT : RETRY_MAPPING, attempts, random);
+  const wait = cause === "expired" ? 0 : pause(PAUSE_BY_CAUSE[cause], attempts, random);
   const trouble: MappingTrouble = stays ? { reason, attempts } : { reason, attempts, retryAt: now + wait };
   const next = sleeps ? asleep(state, policy, mapping) : state;
   return { ...next, troubles: new Map(state.troubles).set(mapping, trouble) };
 }
+
+const PAUSE_BY_CAUSE = { peer: RECONNECT, failed: RETRY_MAPPING, busy: RETRY_BUSY } as const;
 
 /** Whether a mapping whose child the peer has deleted waits for traffic. */
 function sleepsAfterClose({ want }: TunnelState, { start, close }: TunnelPolicy): boolean {

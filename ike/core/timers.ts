@@ -35,6 +35,8 @@ export const RECONNECT: Pause = { first: 2_000, longest: 60_000 };
 export const LOOK_AGAIN: Pause = { first: 60_000, longest: 60_000 };
 /** A mapping that the peer refused while the IKE SA stands. */
 export const RETRY_MAPPING: Pause = { first: 5_000, longest: 300_000 };
+/** A mapping that the peer is about to ask for itself, or that has to wait for another exchange (RFC 7296 section 2.25). */
+export const RETRY_BUSY: Pause = { first: 300, longest: 10_000 };
 /** A rekey that failed while the old SA serves; RFC 7296 section 2.25 asks for a pause after TEMPORARY_FAILURE. */
 export const RETRY_REKEY: Pause = { first: 2_000, longest: 30_000 };
 
