@@ -1,10 +1,9 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { ChildId } from "../../esp/sa.js";
-import type { Established } from "../v2/state.js";
 import type { Notice, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { settleDuplicates } from "./duplicates.js";
-import { type AnySa, type AnyStep, holdersOf, isHandshake, isHolder, isOver, tunnelOf } from "./sas.js";
+import { type AnySa, type AnyStep, type Holder, holdersOf, isHandshake, isHolder, isOver, tunnelOf } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
@@ -101,7 +100,7 @@ function notice(
       draft.setSa(told.sa.key, told.sa);
       return;
     case "established":
-      if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
+      if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);
       return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
@@ -144,7 +143,7 @@ function spansOf(sa: AnySa | undefined, now: Instant): { readonly lived: number;
 }
 
 /** A handshake is through: what else there is with this peer, and what is left to do. */
-function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+function onEstablished(draft: Draft, sa: Holder, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
   settleDuplicates(draft, sa, initialContact, ctx);
   for (const other of sasOf(draft, tunnel))

@@ -7,21 +7,19 @@
  *
  * IKE SAs that both sides began at the same time are no matter of policy: one of them goes, by the rule that both know.
  */
-import { type Established, establishedOf } from "../v2/state.js";
-import { losesTo } from "../v2/step.js";
 import { apply, useChild } from "./consequences.js";
 import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { drop, type Holder, isHolder, wishClose } from "./sas.js";
+import { drop, type Holder, holdersOf, isHolder, losesTo, wishClose } from "./sas.js";
 import { CLOSING_LIFE, DELETE_OLD_CHILD_AFTER, SUPERSEDED_LIFE } from "./timers.js";
 
 /** The older ones, when `sa` has just been established. `initialContact`: its peer knows of no other. */
-export function settleDuplicates(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+export function settleDuplicates(draft: Draft, sa: Holder, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
   const { duplicates } = ctx.sight.tunnel(tunnel);
   const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
-  for (const other of establishedOf(draft.sas, tunnel)) {
+  for (const other of holdersOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
     if (other.establishedAt < sa.createdAt) {
       if (renews) {
@@ -43,16 +41,16 @@ export function settleDuplicates(draft: Draft, sa: Established, initialContact: 
 }
 
 /** Whether the new IKE SA has a child for every mapping of the old one. */
-function carriesAll(sa: Established, old: Established): boolean {
+function carriesAll(sa: Holder, old: Holder): boolean {
   const carried = new Set(mappingsOf(sa));
   return mappingsOf(old).every((mapping) => carried.has(mapping));
 }
 
-function mappingsOf({ children }: Established): readonly number[] {
+function mappingsOf({ children }: Holder): readonly number[] {
   return [...children.values()].flatMap(({ state, pair }) => (state === "live" ? pair.mappings : []));
 }
 
-function supersede(draft: Draft, { key, tunnel }: Established, reason: string, closeAt?: number): void {
+function supersede(draft: Draft, { key, tunnel }: Holder, reason: string, closeAt?: number): void {
   const state = draft.tunnels.get(tunnel)!;
   if (state.superseded.has(key)) return;
   const entry = { reason, ...(closeAt !== undefined && { closeAt }) };
@@ -82,8 +80,8 @@ export function closeSuperseded(draft: Draft, tunnel: string, ctx: SaContext): v
 const MOST_IKE_SAS = 8;
 
 /** A peer that opens one IKE SA after the other and closes none keeps the newest. */
-function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
-  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
+function closeSurplus(draft: Draft, { tunnel, peerId }: Holder, ctx: SaContext): void {
+  const ofPeer = holdersOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
   for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
     apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
 }
