@@ -1,37 +1,33 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { join } from "../v1/peer.js";
-import type { V1Peer } from "../v1/state.js";
-import type { Established } from "../v2/state.js";
-import { losesTo } from "../v2/step.js";
 import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
-import { sameIdentity } from "./identity.js";
+import { settleDuplicates } from "./duplicates.js";
 import {
   type AnySa,
   type AnyStep,
-  drop,
-  establishedOf,
+  type Holder,
   holdersOf,
   initiate,
   isHandshake,
   isHolder,
   isOver,
-  isV1,
+  join,
   mayYield,
   tunnelOf,
-  wishClose,
 } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
   afterMappingLoss,
+  isCalling,
   type TunnelState,
   withTrouble,
   withUse,
 } from "./supervisor.js";
-import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
+import { LOOK_AGAIN, pause, RESPONDER_PATIENCE } from "./timers.js";
+import type { Instant } from "./types.js";
 
 export function born(draft: Draft, { sa, effects }: AnyStep, ctx: SaContext): void {
   if (sa !== undefined) draft.setSa(sa.key, sa);
@@ -82,7 +78,7 @@ function perform(
 }
 
 /** Told to the data plane once: a child that the mappings fell back on needs no switch when its time comes. */
-function useChild(draft: Draft, id: ChildId): void {
+export function useChild(draft: Draft, id: ChildId): void {
   const pair = draft.childOwner(id)?.children.get(id)?.pair;
   const state = pair && draft.tunnels.get(pair.tunnel);
   if (pair === undefined || state === undefined || pair.mappings.every((mapping) => state.using.get(mapping) === id))
@@ -119,17 +115,18 @@ function notice(
       draft.setSa(told.sa.key, told.sa);
       return;
     case "established":
-      if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
+      if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);
       return;
     case "phase1":
-      if (isV1(told.sa) && told.sa.phase === "peer") onPhase1(draft, told.sa, told.initialContact, ctx);
+      if (isHolder(told.sa)) onPhase1(draft, told.sa, told.initialContact, ctx);
       return;
     case "call":
       callAgain(draft, told.tunnel, told.path, ctx);
       return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      const isOld = before !== undefined && state.superseded.has(before.key);
+      if (isCalling(state) && !state.renewing && !isOld) draft.setTunnel(told.tunnel, { ...state, renewing: true });
       return;
     }
     case "refused": {
@@ -144,12 +141,9 @@ function notice(
           draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
         return;
       }
-      const lived = before !== undefined && isHolder(before) ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
-      draft.setTunnel(
-        told.tunnel,
-        afterLoss(state, ctx.sight.tunnel(told.tunnel), { cause, reason, lived }, ctx.now, ctx.random),
-      );
+      const loss = { cause, reason, ...spansOf(before, ctx.now) };
+      draft.setTunnel(told.tunnel, afterLoss(state, ctx.sight.tunnel(told.tunnel), loss, ctx.now, ctx.random));
       return;
     }
     case "mappingLost": {
@@ -163,41 +157,28 @@ function notice(
   }
 }
 
+function spansOf(sa: AnySa | undefined, now: Instant): { readonly lived: number; readonly called: number } {
+  if (sa === undefined) return { lived: 0, called: 0 };
+  if (isHolder(sa)) return { lived: now - sa.establishedAt, called: 0 };
+  return { lived: 0, called: isHandshake(sa) ? now - sa.createdAt : 0 };
+}
+
 /** A handshake is through: what else there is with this peer, and what is left to do. */
-function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+function onEstablished(draft: Draft, sa: Holder, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
-  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
-  for (const other of establishedOf(draft.sas, tunnel)) {
-    if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
-    if (other.establishedAt < sa.createdAt) {
-      if (renews) apply(draft, other, wishClose(other, "replaced: it could not be rekeyed", CLOSING_LIFE, ctx), ctx);
-      else if (initialContact)
-        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
-    } else if (other.role !== sa.role) {
-      const loser = losesTo(sa, other) ? sa : other;
-      if (loser.role === "initiator")
-        apply(
-          draft,
-          loser,
-          wishClose(loser, "both sides started at once: the other IKE SA stays", CLOSING_LIFE, ctx),
-          ctx,
-        );
-    }
-  }
-  closeSurplus(draft, sa, ctx);
+  settleDuplicates(draft, sa, initialContact, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
   welcome(draft, tunnel, sa.role, ctx);
 }
 
 /** IKEv1: a phase 1 is through. It joins the peer that there is, or begins a new one; negotiations of ours with it are superfluous. */
-function onPhase1(draft: Draft, fresh: V1Peer, initialContact: boolean, ctx: SaContext): void {
+function onPhase1(draft: Draft, fresh: Holder, initialContact: boolean, ctx: SaContext): void {
   const known = draft.sas.get(fresh.key);
   const { tunnel } = fresh;
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && mayYield(other)) draft.setSa(other.key, undefined);
-  if (known !== undefined && isV1(known) && known.phase === "peer")
-    apply(draft, known, join(known, fresh, initialContact, ctx), ctx);
+  if (known !== undefined) apply(draft, known, join(known, fresh, initialContact, ctx), ctx);
   else draft.setSa(fresh.key, fresh);
   draft.touched.add(tunnel);
   welcome(draft, tunnel, fresh.role, ctx);
@@ -213,20 +194,9 @@ function callAgain(draft: Draft, tunnel: string, path: Path, ctx: SaContext): vo
 /** The tunnel is connected: what it failed at is over. */
 function welcome(draft: Draft, tunnel: string, role: Role, ctx: SaContext): void {
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
-  draft.setTunnel(
-    tunnel,
-    role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
-  );
-}
-
-/** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */
-const MOST_IKE_SAS = 8;
-
-/** A peer that opens one IKE SA after the other and closes none keeps the newest. */
-function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
-  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
-  for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
-    apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
+  const looks = ctx.sight.tunnel(tunnel).peer.kind === "name" && state.looking === undefined;
+  const next = { ...state, reason: "", ...(looks && { lookAt: ctx.now + pause(LOOK_AGAIN, 1, ctx.random) }) };
+  draft.setTunnel(tunnel, role === "responder" ? withPatience(next, ctx, tunnel) : next);
 }
 
 /** The peer has begun: further mappings are its to ask for, for a while. */

@@ -8,6 +8,7 @@ import type { ChildId } from "../../esp/sa.js";
 import * as v1Context from "../v1/context.js";
 import { current } from "../v1/exchange.js";
 import * as v1Life from "../v1/life.js";
+import { join as joinPeer } from "../v1/peer.js";
 import { isOurs } from "../v1/quick.js";
 import { isCalling, isHalfOpen as isHalfOpenV1, type V1Peer, type V1Sa } from "../v1/state.js";
 import * as v1 from "../v1/step.js";
@@ -41,11 +42,6 @@ export function holdersOf(sas: ReadonlyMap<IkeKey, AnySa>, tunnel: string): read
   const found: Holder[] = [];
   for (const sa of sas.values()) if (isHolder(sa) && sa.tunnel === tunnel) found.push(sa);
   return found.length < 2 ? found : found.sort((a, b) => a.establishedAt - b.establishedAt);
-}
-
-/** Those of IKEv2 alone. */
-export function establishedOf(sas: ReadonlyMap<IkeKey, AnySa>, tunnel: string): readonly Established[] {
-  return holdersOf(sas, tunnel).filter((sa) => sa.phase === "established");
 }
 
 export function tunnelOf(sa: AnySa): string | undefined {
@@ -138,6 +134,17 @@ export function wishClose(sa: AnySa, reason: string, lasting: number, ctx: SaCon
 /** Ends without a word to the peer, which knows nothing of it any more. */
 export function drop(sa: Holder, reason: string): AnyStep<undefined> {
   return isV1(sa) ? v1Life.dropPeer(sa, reason) : v2.drop(sa, reason);
+}
+
+/** IKEv1: a phase 1 is through with a peer that is known already. */
+export function join(known: AnySa, fresh: Holder, initialContact: boolean, ctx: SaContext): AnyStep {
+  if (known.phase !== "peer" || fresh.phase !== "peer") throw new Error("phase 1 of something that is no peer");
+  return joinPeer(known, fresh, initialContact, ctx);
+}
+
+/** Both sides started at once: which of the two IKE SAs goes. In IKEv1 they live side by side in one peer. */
+export function losesTo(sa: Holder, other: Holder): boolean {
+  return !isV1(sa) && !isV1(other) && v2.losesTo(sa, other);
 }
 
 /** Whether a child for the mapping is wished for or on its way. */

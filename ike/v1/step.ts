@@ -135,8 +135,7 @@ function onPeerDatagram(
   const counting = counted(quick === undefined ? withSeen(phase1, header.messageId) : phase1, bytes.length);
   const alive = arrived(checkVolume(withPhase1(peer, counting)), path, ctx);
   return andThen(alive, (now): Step => {
-    if (rows.length === 0)
-      return ignore(now, "unexpected", `${header.exchange} has no business here`);
+    if (rows.length === 0) return ignore(now, "unexpected", `${header.exchange} has no business here`);
     return guardedMessage(now, counting, quick, ctx, () => {
       const envelope = { header, path, bytes, iv: opened.iv };
       const { row, message: matched } = match(rows, opened.payloads, envelope);
