@@ -15,6 +15,8 @@ export interface SiteAddresses {
   readonly gateway: { readonly 4: string; readonly 6: string };
   readonly host: { readonly 4: string; readonly 6: string };
   readonly net: { readonly 4: string; readonly 6: string };
+  /** Parts of the IPv4 network with a host in each, for tunnels with several mappings. */
+  readonly parts: readonly { readonly net: string; readonly host: string }[];
 }
 
 export interface Topology {
@@ -42,12 +44,14 @@ const OURS: SiteAddresses = {
   gateway: { 4: "10.81.1.1", 6: "fd81:1::1" },
   host: { 4: "10.81.1.10", 6: "fd81:1::10" },
   net: { 4: "10.81.1.0/24", 6: "fd81:1::/64" },
+  parts: partsOf("10.81.1"),
 };
 const PEERS: SiteAddresses = {
   outer: { 4: "192.0.2.2", 6: "2001:db8::2" },
   gateway: { 4: "10.81.2.1", 6: "fd81:2::1" },
   host: { 4: "10.81.2.10", 6: "fd81:2::10" },
   net: { 4: "10.81.2.0/24", 6: "fd81:2::/64" },
+  parts: partsOf("10.81.2"),
 };
 const BEHIND_ROUTER = { 4: "198.51.100.2", 6: "2001:db8:1::2" };
 const ROUTER = {
@@ -85,6 +89,7 @@ async function build(
   await ns.ip("near", `${own("inner", OURS.gateway)}\n${own("outer", OURS.outer)}`);
   await ns.ip("near-host", `${own("eth0", OURS.host)}\n${via(OURS.gateway)}`);
   await ns.ip("far-host", `${own("eth0", peers.host)}\n${via(peers.gateway)}`);
+  await ns.ip("far-host", peers.parts.map(({ host }) => `addr replace ${host}/24 dev eth0`).join("\n"));
   if (options.router) await ns.ip("near", via(ROUTER.ours));
   if (options.guest) {
     // The guest's interfaces take large TCP segments whole and then lose them on the way through its ESP.
@@ -126,6 +131,14 @@ async function translate(ns: Namespaces, who: Who, generation: number): Promise<
     }`;
   await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
   await must(ns.inside("router", "conntrack", "-F"));
+}
+
+function partsOf(network: string): SiteAddresses["parts"] {
+  return [
+    { net: `${network}.0/28`, host: `${network}.10` },
+    { net: `${network}.16/28`, host: `${network}.20` },
+    { net: `${network}.32/28`, host: `${network}.40` },
+  ];
 }
 
 function withLength(address: { readonly 4: string; readonly 6: string }): readonly string[] {
