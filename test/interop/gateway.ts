@@ -118,12 +118,9 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         psk: { file: join(socket, "..", "site.psk") },
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
-        policies: [
-          {
-            local: [ours.net[inner]],
-            peer: scenario.mappings ? peer.parts.slice(0, scenario.mappings).map(({ net }) => net) : [peer.net[inner]],
-          },
-        ],
+        policies: scenario.mappings
+          ? peer.parts.slice(0, scenario.mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }))
+          : [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
         ike: {
           proposals: [scenario.ike],
           ...(scenario.version && { version: scenario.version }),

@@ -34,7 +34,7 @@ export interface Scenario {
   readonly exchange?: "main" | "aggressive";
   /** Seconds, hard, at both ends. Whoever began the tunnel renews after half of it, the other one after nine tenths. */
   readonly lifetimes?: { readonly ike: number; readonly esp: number };
-  /** Parts of the peer's network that the tunnel leads to, each with an SA pair of its own (IPv4 inside). Default: the whole, one. */
+  /** So many parts of our network to as many of the peer's, each with an SA pair of its own (IPv4 inside). Default: the whole, one. */
   readonly mappings?: 2 | 3;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;

@@ -109,7 +109,9 @@ function flows(
   from: Who,
 ): readonly { readonly source: string; readonly target: string }[] {
   const pairs = mappings
-    ? addresses.peer.parts.slice(0, mappings).map(({ host }) => ({ ours: addresses.ours.host[4], peer: host }))
+    ? addresses.peer.parts
+        .slice(0, mappings)
+        .map(({ host }, k) => ({ ours: addresses.ours.parts[k]!.host, peer: host }))
     : [{ ours: addresses.ours.host[inner], peer: addresses.peer.host[inner] }];
   return pairs.map((pair) => ({ source: pair[from], target: pair[other(from)] }));
 }

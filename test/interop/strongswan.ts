@@ -103,8 +103,7 @@ function swanctlConf(addresses: Readonly<Record<Who, SiteAddresses>>, who: Who, 
   const remoteAddress = scenario.behindNat !== undefined && scenario.behindNat !== who ? "%any" : other.outer[outer];
   const between = (part: number) => {
     if (scenario.mappings === undefined) return { own: own.net[inner], other: other.net[inner] };
-    const [ours, peers] = [addresses.ours.net[inner], addresses.peer.parts[part]!.net];
-    return who === "peer" ? { own: peers, other: ours } : { own: ours, other: peers };
+    return { own: own.parts[part]!.net, other: other.parts[part]!.net };
   };
   const seconds = (lifetime: number | undefined, otherwise: string): string =>
     lifetime === undefined ? otherwise : `${renewalAfter(scenario, who, lifetime)}s`;

@@ -15,8 +15,8 @@ export interface SiteAddresses {
   readonly gateway: { readonly 4: string; readonly 6: string };
   readonly host: { readonly 4: string; readonly 6: string };
   readonly net: { readonly 4: string; readonly 6: string };
-  /** Parts of the IPv4 network with a host in each, for tunnels with several mappings. */
-  readonly parts: readonly { readonly net: string; readonly host: string }[];
+  /** Parts of the IPv4 network with an address of the gateway and a host in each, for tunnels with several mappings. */
+  readonly parts: readonly { readonly net: string; readonly gateway: string; readonly host: string }[];
 }
 
 export interface Topology {
@@ -89,7 +89,6 @@ async function build(
   await ns.ip("near", `${own("inner", OURS.gateway)}\n${own("outer", OURS.outer)}`);
   await ns.ip("near-host", `${own("eth0", OURS.host)}\n${via(OURS.gateway)}`);
   await ns.ip("far-host", `${own("eth0", peers.host)}\n${via(peers.gateway)}`);
-  await ns.ip("far-host", peers.parts.map(({ host }) => `addr replace ${host}/24 dev eth0`).join("\n"));
   if (options.router) await ns.ip("near", via(ROUTER.ours));
   if (options.guest) {
     // The guest's interfaces take large TCP segments whole and then lose them on the way through its ESP.
@@ -100,13 +99,18 @@ async function build(
     if (options.router) await ns.ip("far", via(ROUTER.peer));
   }
 
+  await ns.ip("near", parts(OURS, "gateway", "inner"));
+  await ns.ip("near-host", parts(OURS, "host", "eth0"));
+  await ns.ip("far-host", parts(peers, "host", "eth0"));
+  if (!options.guest) await ns.ip("far", parts(peers, "gateway", "inner"));
+
   let translations = 0;
   return {
     namespaces: ns,
     addresses,
     peerNetwork: {
       outer: withLength(peers.outer),
-      inner: withLength(peers.gateway),
+      inner: [...withLength(peers.gateway), ...peers.parts.slice(1).map(({ gateway }) => `${gateway}/24`)],
       routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
     },
     translate: (who) => translate(ns, who, translations++),
@@ -133,11 +137,16 @@ async function translate(ns: Namespaces, who: Who, generation: number): Promise<
   await must(ns.inside("router", "conntrack", "-F"));
 }
 
+/** The addresses of all parts; the first ones are there already. */
+function parts(site: SiteAddresses, who: "gateway" | "host", dev: string): string {
+  return site.parts.map((part) => `addr replace ${part[who]}/24 dev ${dev}`).join("\n");
+}
+
 function partsOf(network: string): SiteAddresses["parts"] {
   return [
-    { net: `${network}.0/28`, host: `${network}.10` },
-    { net: `${network}.16/28`, host: `${network}.20` },
-    { net: `${network}.32/28`, host: `${network}.40` },
+    { net: `${network}.0/28`, gateway: `${network}.1`, host: `${network}.10` },
+    { net: `${network}.16/28`, gateway: `${network}.17`, host: `${network}.20` },
+    { net: `${network}.32/28`, gateway: `${network}.33`, host: `${network}.40` },
   ];
 }
 

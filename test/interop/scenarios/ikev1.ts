@@ -128,7 +128,7 @@ function shortLives(peer: PeerKind, covering: readonly (readonly [Role, Exchange
   );
 }
 
-/** Parts of the peer's network, each by a quick mode of its own. */
+/** Parts of both networks, each pair by a quick mode of its own. */
 function mappings(peer: PeerKind, tier: Scenario["tier"]): readonly Scenario[] {
   return ROLES.map((role) => ({
     ...common(peer),
