@@ -1,17 +1,25 @@
 /** The status view, made from the endpoint's state alone: every tunnel, every mapping, with the reason in words. */
-import { espSuiteName, ikeSuiteName } from "../../crypto/registry/proposal.js";
+import { espSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress, formatSocketAddress } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
-import { spiHex, tunnelOf } from "../v2/context.js";
-import { type Child, type Established, establishedOf, type IkeSa, isHalfOpen, isHandshake } from "../v2/state.js";
+import type { Child } from "./child.js";
 import type { Endpoint } from "./endpoint.js";
-import { formatIdentity } from "./identity.js";
-import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
-import type { TunnelState } from "./supervisor.js";
+import {
+  type AnySa,
+  type Holder,
+  handshakeWords,
+  holdersOf,
+  ikeView,
+  isHalfOpen,
+  isHandshake,
+  isRenewing,
+  tunnelOf,
+} from "./sas.js";
+import { isCalling, isWanted, type TunnelState } from "./supervisor.js";
 import type { Context, Instant } from "./types.js";
-import type { ChildView, IkeView, TunnelState as StateWord, TunnelView } from "./view.js";
+import type { ChildView, TunnelState as StateWord, TunnelView } from "./view.js";
 
 /** Every tunnel with every mapping, up or not, with state and reason in words. */
 export function tunnelViews(endpoint: Endpoint, ctx: Pick<Context, "now">): readonly TunnelView[] {
@@ -20,14 +28,15 @@ export function tunnelViews(endpoint: Endpoint, ctx: Pick<Context, "now">): read
 
 function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): TunnelView {
   const state = endpoint.tunnels.get(policy.name)!;
-  const established = establishedOf(endpoint.sas, policy.name);
+  const established = holdersOf(endpoint.sas, policy.name);
   const current = established.at(-1);
   const handshake = [...endpoint.sas.values()].find(
     (sa) => tunnelOf(sa) === policy.name && (isHandshake(sa) || isHalfOpen(sa)),
   );
   const children = childViews(policy, state, established, handshake, now);
   const up = children.filter(({ id }) => id !== undefined).length;
-  const word = stateWord(policy, state, current, handshake, up, children.length);
+  const waiting = children.filter((child) => child.state === "waiting").length;
+  const word = stateWord(policy, state, current, handshake, up, children.length - waiting);
   return {
     name: policy.name,
     state: word,
@@ -41,20 +50,23 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
 function stateWord(
   policy: TunnelPolicy,
   state: TunnelState,
-  current: Established | undefined,
-  handshake: IkeSa | undefined,
+  current: Holder | undefined,
+  handshake: AnySa | undefined,
   up: number,
   all: number,
 ): StateWord {
   if (current !== undefined && up > 0) return up === all ? "established" : "degraded";
-  if (current !== undefined || handshake !== undefined) return state.want === "down" ? "down" : "connecting";
+  if (current !== undefined || handshake !== undefined) {
+    if (state.want === "traffic" && all === 0) return "waiting";
+    return state.want === "down" ? "down" : "connecting";
+  }
   switch (state.want) {
     case "up":
       return "connecting";
     case "answer":
       return policy.start === "passive" || state.reason === "" ? "passive" : "down";
     case "traffic":
-      return "waiting";
+      return isCalling(state) ? "connecting" : "waiting";
     case "down":
       return "down";
   }
@@ -63,7 +75,7 @@ function stateWord(
 function reasonOf(
   word: StateWord,
   state: TunnelState,
-  handshake: IkeSa | undefined,
+  handshake: AnySa | undefined,
   up: number,
   children: readonly ChildView[],
   now: Instant,
@@ -72,7 +84,7 @@ function reasonOf(
     case "established":
       return "";
     case "degraded":
-      return `${up} of ${children.length} mappings are up: ${children.find(({ id }) => id === undefined)!.reason}`;
+      return `${up} of ${children.length} mappings are up: ${children.find(isMissing)!.reason}`;
     case "connecting": {
       const doing = handshake !== undefined ? handshakeWords(handshake) : nextTry(state, children, now);
       return state.reason === "" ? doing : `${state.reason}; ${doing}`;
@@ -86,31 +98,22 @@ function reasonOf(
   }
 }
 
-function handshakeWords(sa: IkeSa): string {
-  switch (sa.phase) {
-    case "initKeying":
-    case "initSent":
-      return `calling ${formatSocketAddress(sa.path.remote)}`;
-    case "initAnswered":
-    case "pskAwaited":
-    case "authSent":
-      return "the peer has answered; authenticating";
-    default:
-      return "the peer calls; authenticating";
-  }
-}
-
 function nextTry(state: TunnelState, children: readonly ChildView[], now: Instant): string {
   if (state.resolving !== undefined) return "looking up the peer's address";
-  if (state.retryAt === undefined) return children.find(({ id }) => id === undefined)?.reason ?? "starting";
+  if (state.retryAt === undefined) return children.find(isMissing)?.reason ?? "starting";
   return `next try in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s`;
+}
+
+/** A mapping that is not up but should be. */
+function isMissing({ id, state }: ChildView): boolean {
+  return id === undefined && state !== "waiting";
 }
 
 function childViews(
   policy: TunnelPolicy,
   state: TunnelState,
-  established: readonly Established[],
-  handshake: IkeSa | undefined,
+  established: readonly Holder[],
+  handshake: AnySa | undefined,
   now: Instant,
 ): readonly ChildView[] {
   const views: ChildView[] = [];
@@ -132,16 +135,12 @@ function childViews(
 }
 
 interface Carrier {
-  readonly sa: Established;
+  readonly sa: Holder;
   readonly child: Child;
 }
 
 /** The child that the mapping sends on, else one that it could. */
-function carrierOf(
-  established: readonly Established[],
-  mapping: number,
-  used: ChildId | undefined,
-): Carrier | undefined {
+function carrierOf(established: readonly Holder[], mapping: number, used: ChildId | undefined): Carrier | undefined {
   let found: Carrier | undefined;
   for (const sa of established)
     for (const child of sa.children.values()) {
@@ -151,15 +150,13 @@ function carrierOf(
   return found;
 }
 
-function liveView(sa: Established, { id, pair, rekeyAt, state }: Child): ChildView {
-  const renewing =
-    state === "old" ||
-    (sa.task?.do === "child" && sa.task.offer.purpose.do === "rekey" && sa.task.offer.purpose.child === id);
+function liveView(sa: Holder, child: Child): ChildView {
+  const { id, pair, rekeyAt } = child;
   return {
     id,
     local: pair.local.map(formatSelector),
     peer: pair.remote.map(formatSelector),
-    state: renewing ? "rekeying" : "established",
+    state: isRenewing(sa, child) ? "rekeying" : "established",
     reason: "",
     spiIn: pair.spiIn,
     spiOut: pair.spiOut,
@@ -178,37 +175,23 @@ function idleWords(
 ): Pick<ChildView, "state" | "reason"> {
   const trouble = connected ? state.troubles.get(mapping) : undefined;
   if (state.want === "down") return { state: "down", reason: state.reason };
+  if (state.want === "traffic" && !state.awake.has(mapping))
+    return {
+      state: "waiting",
+      reason: trouble === undefined ? "waits for traffic" : `${trouble.reason}; waits for traffic`,
+    };
   if (trouble !== undefined) {
     const { retryAt, reason, asking } = trouble;
     if (asking) return { state: "connecting", reason: `${reason}; asking again` };
-    if (state.want !== "up" || retryAt === undefined) return { state: "down", reason };
+    if (!isWanted(state, mapping) || retryAt === undefined) return { state: "down", reason };
     return {
       state: "connecting",
       reason: `${reason}; next try in ${Math.max(0, Math.ceil((retryAt - now) / 1000))} s`,
     };
   }
-  if (state.want === "traffic") return { state: "waiting", reason: "waits for traffic" };
   if (state.want === "answer") return { state: "passive", reason: state.reason || "waits for the peer" };
   if (connected) return { state: "connecting", reason: "its turn comes" };
   return { state: "connecting", reason: calling ? "comes with the IKE SA" : state.reason || "waits for the IKE SA" };
-}
-
-function ikeView(sa: Established): IkeView {
-  const { initiatorSpi, responderSpi, path, negotiated } = sa;
-  return {
-    version: 2,
-    role: sa.role,
-    local: formatSocketAddress(path.local),
-    remote: formatSocketAddress(path.remote),
-    localId: formatIdentity(sa.localId),
-    peerId: formatIdentity(sa.peerId),
-    spiI: spiHex(initiatorSpi),
-    spiR: spiHex(responderSpi),
-    proposal: ikeSuiteName(negotiated.suite),
-    nat: natWords(negotiated.nat),
-    establishedAt: sa.establishedAt,
-    rekeyAt: sa.rekeyAt ?? sa.expiresAt,
-  };
 }
 
 function peerWords({ peer }: TunnelPolicy): string {
