@@ -97,7 +97,7 @@ const V1_AGGRESSIVE = "ike: { version: 1, exchange: aggressive, proposals: [aes1
 describe("ike-scan", { skip: SKIP }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "causeway-scan-"));
-    namespaces = await openNamespaces();
+    namespaces = await openNamespaces("causeway-scan");
     for (const name of ["near", "scanner"]) await namespaces.add(name);
     await namespaces.link({ ns: "near", dev: "outer" }, { ns: "scanner", dev: "outer" });
     await namespaces.ip("near", "addr add 192.0.2.1/24 dev outer");
