@@ -61,7 +61,7 @@ export function candidatesOf(
   const candidates = ctx.sight.candidates(path, 1).filter(({ ike }) => (ike.exchange ?? "main") === exchange);
   if (candidates.length === 0)
     throw new ProtocolError(
-      "NO_PROPOSAL_CHOSEN",
+      "AUTHENTICATION_FAILED",
       `no tunnel is configured for IKEv1 in ${exchange} mode with a peer at ${formatAddress(path.remote.address)}`,
     );
   return candidates;

@@ -11,6 +11,8 @@ export interface VendorFeatures {
   readonly ciscoUnity: boolean;
   /** The proprietary IKE fragmentation. */
   readonly fragmentation: boolean;
+  /** It is one of us. */
+  readonly causeway: boolean;
 }
 
 /** From the data of all VID payloads of a message. */
@@ -26,6 +28,7 @@ export function vendorFeatures(vendorIds: readonly Uint8Array[]): VendorFeatures
     xauth: has(xauth),
     ciscoUnity: begins(ciscoUnity, ciscoUnity.length - VERSION_BYTES),
     fragmentation: vendorIds.some(announcesFragmentation),
+    causeway: has(OUR_VENDOR_ID),
   };
 }
 
@@ -39,16 +42,19 @@ export function initiatorVendorIds({ fragmentation }: { readonly fragmentation: 
   ];
 }
 
-/** What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), fragmentation if both want it. */
+/**
+ * What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), and nothing that the peer has not shown
+ * itself, so that a scanner learns no more than it knows.
+ */
 export function responderVendorIds(
   peer: VendorFeatures,
   { fragmentation }: { readonly fragmentation: boolean },
 ): readonly Uint8Array[] {
   return [
     ...(peer.natTraversal ? [FEATURE_VENDOR_ID[peer.natTraversal.vendorId]] : []),
-    FEATURE_VENDOR_ID.deadPeerDetection,
+    ...(peer.deadPeerDetection ? [FEATURE_VENDOR_ID.deadPeerDetection] : []),
     ...(fragmentation && peer.fragmentation ? [FRAGMENTATION_ID] : []),
-    OUR_VENDOR_ID,
+    ...(peer.causeway ? [OUR_VENDOR_ID] : []),
   ];
 }
 
