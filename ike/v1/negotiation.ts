@@ -30,7 +30,7 @@ import { exchangeIv } from "./iv.js";
 import { onMainDerivingAnswer, onMainKeyingAnswer } from "./main-mode.js";
 import { onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./main-mode-answer.js";
 import { plainError } from "./notifications.js";
-import { EXCHANGE_NAME, failed, headerOf, refused, send } from "./phase1.js";
+import { EXCHANGE_NAME, failed, headerOf, refused, send, Uninvited } from "./phase1.js";
 import { match, type Row } from "./row.js";
 import type { AggressiveKeyed, Answering, Calling, MainIdSent, MainKeyed, Negotiation, Parked } from "./state.js";
 import { rowsFor } from "./transition-table.js";
@@ -63,8 +63,10 @@ function refuseFirst({ header, payloads }: MessageV1, path: Path, error: Protoco
     ({ kind: "report", report: { ...body, ike: spiText(named), peer: formatSocketAddress(path.remote) } }) as SaEffect;
   const offers = payloads.some(({ kind }) => kind === "SA");
   if (!offers) return stepTo(undefined, told({ kind: "ignored", code, detail }));
+  const failure = { kind: "failed", code, detail, advice: adviceFor(code) };
+  if (error instanceof Uninvited) return stepTo(undefined, told(failure));
   const bytes = encodeMessageV1(headerOf(named, "INFORMATIONAL"), [plainError(code)]);
-  return stepTo(undefined, ...send(path, bytes), told({ kind: "failed", code, detail, advice: adviceFor(code) }));
+  return stepTo(undefined, ...send(path, bytes), told(failure));
 }
 
 export function onNegotiationDatagram(
@@ -196,8 +198,13 @@ function park(sa: Extract<Negotiation, { phase: "mainAnswerDeriving" }>, parked:
   return stepTo({ ...sa, parked });
 }
 
+/** HASH_R is the first thing that the key goes into, and what the peer says of it is under keys that we do not share or under none. */
+const REFUSED_ANSWER = "the pre-shared keys differ, or it does not accept our identity";
+
 /** An error of the peer: without protection it is told and not believed; under our keys it proves that the keys agree. */
 function onInformational(sa: Negotiation, { header, payloads, encrypted }: MessageV1, ctx: SaContext): Step {
+  if (sa.phase === "aggressiveAnswered")
+    return ignore(sa, "AUTHENTICATION_FAILED", `the peer refuses our answer in aggressive mode: ${REFUSED_ANSWER}`);
   if (sa.role === "responder") return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
   if (encrypted === undefined) {
     const name = errorIn(payloads);
@@ -303,7 +310,8 @@ export function onNegotiationTick(sa: Negotiation, ctx: SaContext): Step {
 }
 
 function expired(sa: Answering): Step<undefined> {
-  return stepTo(undefined, report(sa, { kind: "story", story: "the peer never finished its phase 1" }));
+  const why = sa.phase === "aggressiveAnswered" ? `: ${REFUSED_ANSWER}` : "";
+  return stepTo(undefined, report(sa, { kind: "story", story: `the peer never finished its phase 1${why}` }));
 }
 
 /** What was told when it came is believed now; silence is told now. */
