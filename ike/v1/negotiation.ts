@@ -30,7 +30,7 @@ import { exchangeIv } from "./iv.js";
 import { onMainDerivingAnswer, onMainKeyingAnswer } from "./main-mode.js";
 import { onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./main-mode-answer.js";
 import { plainError } from "./notifications.js";
-import { EXCHANGE_NAME, failed, headerOf, refused, send } from "./phase1.js";
+import { EXCHANGE_NAME, failed, headerOf, refused, send, Uninvited } from "./phase1.js";
 import { match, type Row } from "./row.js";
 import type { AggressiveKeyed, Answering, Calling, MainIdSent, MainKeyed, Negotiation, Parked } from "./state.js";
 import { rowsFor } from "./transition-table.js";
@@ -64,12 +64,12 @@ function refuseFirst({ header, payloads }: MessageV1, path: Path, error: Protoco
   const { notify: code, detail } = error;
   const told = (body: object): SaEffect =>
     ({ kind: "report", report: { ...body, ike: spiText(named), peer: formatSocketAddress(path.remote) } }) as SaEffect;
-  const isOffer = payloads.some(({ kind }) => kind === "SA");
-  if (!isOffer) return stepTo(undefined, told({ kind: "ignored", code, detail }));
-  const failure = told({ kind: "failed", code, detail, advice: adviceFor(code) });
-  if (code !== "NO_PROPOSAL_CHOSEN") return stepTo(undefined, failure);
+  const offers = payloads.some(({ kind }) => kind === "SA");
+  if (!offers) return stepTo(undefined, told({ kind: "ignored", code, detail }));
+  const failure = { kind: "failed", code, detail, advice: adviceFor(code) };
+  if (error instanceof Uninvited) return stepTo(undefined, told(failure));
   const bytes = encodeMessageV1(headerOf(named, "INFORMATIONAL"), [plainError(code)]);
-  return stepTo(undefined, ...send(path, bytes), failure);
+  return stepTo(undefined, ...send(path, bytes), told(failure));
 }
 
 export function onNegotiationDatagram(
@@ -230,7 +230,9 @@ function onInformational(sa: Negotiation, { header, payloads, encrypted }: Messa
   return refused(sa, "AUTHENTICATION_FAILED", GARBAGE, ctx);
 }
 
-const PROOF_REFUSED = "the pre-shared keys differ: the peer answers our proof with an error";
+/** HASH_R is the first thing that the key goes into, and what the peer says of it is under keys that we do not share or under none. */
+const PROOF_REFUSED =
+  "the peer refuses our proof in aggressive mode: the pre-shared keys differ, or it does not accept our identity";
 
 /** The peer does not go on after our proof, which it can check alone: told once, and nothing follows from it. */
 function onPeersError(

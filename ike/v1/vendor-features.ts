@@ -11,8 +11,6 @@ export interface VendorFeatures {
   readonly ciscoUnity: boolean;
   /** The proprietary IKE fragmentation. */
   readonly fragmentation: boolean;
-  /** It is one of us. */
-  readonly causeway: boolean;
 }
 
 /** From the data of all VID payloads of a message. */
@@ -28,7 +26,6 @@ export function vendorFeatures(vendorIds: readonly Uint8Array[]): VendorFeatures
     xauth: has(xauth),
     ciscoUnity: begins(ciscoUnity, ciscoUnity.length - VERSION_BYTES),
     fragmentation: vendorIds.some(announcesFragmentation),
-    causeway: has(OUR_VENDOR_ID),
   };
 }
 
@@ -43,8 +40,8 @@ export function initiatorVendorIds({ fragmentation }: { readonly fragmentation: 
 }
 
 /**
- * What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), and nothing that the peer has not shown
- * itself, so that a scanner learns no more than it knows.
+ * What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), liveness and fragmentation if both
+ * want them. To who announces nothing we say nothing, not even who made us: anybody can ask.
  */
 export function responderVendorIds(
   peer: VendorFeatures,
@@ -54,7 +51,6 @@ export function responderVendorIds(
     ...(peer.natTraversal ? [FEATURE_VENDOR_ID[peer.natTraversal.vendorId]] : []),
     ...(peer.deadPeerDetection ? [FEATURE_VENDOR_ID.deadPeerDetection] : []),
     ...(fragmentation && peer.fragmentation ? [FRAGMENTATION_ID] : []),
-    ...(peer.causeway ? [OUR_VENDOR_ID] : []),
   ];
 }
 
