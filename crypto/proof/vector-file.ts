@@ -68,6 +68,13 @@ export interface PrfPlusCase extends CaseBase {
   readonly output: string;
 }
 
+/** The hash that a PRF is made of; `row` is the PRF. */
+export interface HashCase extends CaseBase {
+  readonly kind: "hash";
+  readonly data: string;
+  readonly output: string;
+}
+
 /** RFC 7296 sections 2.14, 2.17 and 2.18; `row` is the PRF. Key material is one uncut prf+ output. */
 export interface Ikev2KeysCase extends CaseBase {
   readonly kind: "ikev2-keys";
@@ -134,6 +141,7 @@ export type VectorCase =
   | MacCase
   | PrfCase
   | PrfPlusCase
+  | HashCase
   | Ikev2KeysCase
   | ModpGroupCase
   | KeyExchangeCase
@@ -219,6 +227,7 @@ const HEX_FIELDS: { readonly [K in FileCase["kind"]]: readonly string[] } = {
   mac: ["key", "data", "icv"],
   prf: ["key", "data", "output"],
   "prf+": ["key", "seed", "output"],
+  hash: ["data", "output"],
   "ikev2-keys": [
     ...["ni", "nr", "gIr", "gIrNew", "spiI", "spiR"],
     ...["skeyseed", "keymat", "childKeymat", "childKeymatNewGroup", "skeyseedRekey"],
