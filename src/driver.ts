@@ -121,6 +121,9 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         ports.post({ kind: "installChild", child: childMessage(effect.child) });
         return;
       case "send":
+        for (const bytes of [effect.bytes, ...(effect.rest ?? [])])
+          ports.post({ kind: "send", path: effect.path, bytes });
+        return;
       case "keepalive":
       case "reserveSpi":
       case "releaseSpi":

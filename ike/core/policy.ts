@@ -34,6 +34,8 @@ export interface TunnelPolicy {
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;
     readonly keepaliveSeconds: number;
+    /** RFC 7383. */
+    readonly fragmentation: "auto" | "off";
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

@@ -73,7 +73,8 @@ export type Event =
  * In the order in which they must happen. `installChild` receives at once and sends only after `useChild`.
  */
 export type Effect =
-  | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array }
+  /** One message: `bytes`, or several datagrams of which `bytes` is the first (RFC 7383). */
+  | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array; readonly rest?: readonly Uint8Array[] }
   /** The peer may send on this SPI before `installChild`: the data plane parks such packets. */
   | { readonly kind: "reserveSpi"; readonly spi: number }
   | { readonly kind: "releaseSpi"; readonly spi: number }

@@ -24,6 +24,7 @@ import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
 import { adviceFor, oursInWords } from "./advice.js";
 import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
+import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
 import { ikeKeys, skeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { InitAnswered, InitKeying, InitOffer, InitSent, PskAwaited } from "./state.js";
@@ -98,7 +99,7 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
     path: nat.here || nat.peer || policy.encapsulation === "udp" ? onNatPort(sa.path, ctx) : sa.path,
     phase: "initAnswered",
     before: sa,
-    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat },
+    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat, ...agreedFragmentation([policy], notifies) },
     first: { initRequest: sa.request.bytes, initResponse: message.bytes },
     ask,
   };
@@ -175,7 +176,8 @@ function sendInit(
   publicValue: Uint8Array,
   ctx: SaContext,
 ): Step<InitSent> {
-  const { ike, encapsulation } = ctx.sight.tunnel(offer.tunnel);
+  const tunnel = ctx.sight.tunnel(offer.tunnel);
+  const { ike, encapsulation } = tunnel;
   const header = {
     initiatorSpi: sa.initiatorSpi,
     responderSpi: 0n,
@@ -190,10 +192,11 @@ function sendInit(
     payload("KE", { group: offer.group.ids.ikev2!, data: publicValue }),
     payload("Nonce", { nonce: offer.nonce }),
     ...notifications(natDetection(header, sa.path, encapsulation)),
+    ...notifications(announceFragmentation([tunnel])),
     payload("V", { data: OUR_VENDOR_ID }),
   ]);
   return stepTo(
-    { ...baseOf(sa), phase: "initSent", offer, publicValue, request: outstanding(bytes, ctx.now) },
+    { ...baseOf(sa), phase: "initSent", offer, publicValue, request: outstanding({ bytes }, ctx.now) },
     { kind: "send", path: sa.path, bytes },
   );
 }

@@ -2,7 +2,6 @@
 import { type Path, samePath } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { sentAgain } from "../core/retransmit.js";
 import { earlier, probeAt, verdictAt } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { adviceFor } from "./advice.js";
@@ -11,6 +10,7 @@ import { close, withdraw } from "./closing.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost } from "./create-child-sa.js";
+import { repeatRequest } from "./features/fragmentation.js";
 import type { Child, Established } from "./state.js";
 import { advance } from "./tasks.js";
 import { soonest, wish } from "./wishes.js";
@@ -42,8 +42,9 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
   const effects: SaEffect[] = [];
   let next = sa;
   if (request !== undefined && now >= request.nextAt && next.task?.stage === "sent") {
-    next = { ...next, task: { ...next.task, request: sentAgain(request, now) }, lastSent: now };
-    effects.push({ kind: "send", path: sa.path, bytes: request.bytes });
+    const again = repeatRequest(next, request, ctx);
+    next = { ...again.sa, task: { ...next.task, request: again.request }, lastSent: now };
+    effects.push(...again.effects);
   }
   if (next.rekeyAt !== undefined && now >= next.rekeyAt) {
     const { rekeyAt: _, ...begun } = next;

@@ -28,7 +28,7 @@ import { groupOf, NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
 import { ikeKeys, rekeySkeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { Established, PeerRequest, Role } from "./state.js";
-import { FRESH, sendReply, sendRequest } from "./window.js";
+import { freshWindow, sendReply, sendRequest } from "./window.js";
 import { wish } from "./wishes.js";
 
 const MOST_RESTARTS = 2;
@@ -255,9 +255,9 @@ function successor(
       path,
       createdAt: ctx.now,
       tunnel,
-      negotiated: { suite, ni, nr, nat: negotiated.nat },
+      negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
-      window: FRESH,
+      window: freshWindow(old.window),
       localId,
       peerId,
     },

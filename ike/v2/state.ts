@@ -12,8 +12,10 @@ import type { Path } from "../../esp/address.js";
 import type { ChildId, SaPair } from "../../esp/sa.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
-import type { Outstanding } from "../core/retransmit.js";
+import type { Outstanding, Transmission } from "../core/retransmit.js";
 import type { AskId, Instant } from "../core/types.js";
+import type { MessageContent } from "../wire/encrypted.js";
+import type { Reassembly } from "../wire/fragment.js";
 import type { AuthPayload } from "../wire/payloads/auth.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
@@ -75,6 +77,8 @@ export interface Negotiated {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly nat: NatVerdict;
+  /** Both ends understand fragments (RFC 7383). */
+  readonly fragmentation?: true;
 }
 
 /** The first messages as sent: each end signs its own (RFC 7296 section 2.15). */
@@ -113,7 +117,7 @@ export interface AuthSent extends Base {
   readonly psk: Secret;
   readonly localId: Identity;
   readonly window: Window;
-  readonly request: Outstanding;
+  readonly request: OpenRequest;
   /** The child inside IKE_AUTH. */
   readonly child: { readonly spiIn: number; readonly mapping: number };
 }
@@ -146,7 +150,8 @@ export interface Replied extends Base {
 /** The shared secret is computed when IKE_AUTH comes, which a spoofed source never sends; that message waits meanwhile. */
 export interface SecretAwaited extends Omit<Replied, "phase"> {
   readonly phase: "secretAwaited";
-  readonly parked: { readonly bytes: Uint8Array; readonly path: Path };
+  /** Several where it comes in fragments. */
+  readonly parked: readonly { readonly bytes: Uint8Array; readonly path: Path }[];
   readonly ask: AskId;
 }
 
@@ -178,6 +183,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
 /** A request of the peer that is answered later: what the answer needs of it. */
 export interface PeerRequest {
   readonly messageId: number;
+  /** Its datagram, or the one with the first fragment. */
   readonly bytes: Uint8Array;
   readonly path: Path;
 }
@@ -190,9 +196,22 @@ export interface Window {
   readonly nextIn: number;
   /** How many messages we have sealed: the source of unique IVs. */
   readonly sealed: number;
-  /** The last request answered and its answer, which is repeated octet for octet. */
-  readonly reply?: { readonly request: Uint8Array; readonly bytes: Uint8Array };
+  /** The last request answered and its answer, which is repeated octet for octet. `request`: the datagram that asks for it. */
+  readonly reply?: SealedMessage & { readonly request: Uint8Array; readonly repeats: number };
+  /** What came of a request or a response that comes in fragments (RFC 7383). */
+  readonly partialRequest?: Reassembly;
+  readonly partialResponse?: Reassembly;
+  /** Octets of an IP datagram that get through, where longer ones were lost. */
+  readonly datagramLimit?: number;
 }
+
+/** A sealed message; `content` where it can be cut smaller, if what was sent does not get through. */
+export interface SealedMessage extends Transmission {
+  readonly content?: MessageContent;
+}
+
+/** Our request whose response is missing. */
+export type OpenRequest = Outstanding & SealedMessage;
 
 export interface Child {
   readonly id: ChildId;
@@ -239,7 +258,7 @@ export interface Established extends Open {
 /** We are deleting it: no children any more. An exchange that was under way ends first (window of one). */
 export interface Closing extends Open {
   readonly phase: "closing";
-  readonly request?: Outstanding;
+  readonly request?: OpenRequest;
   readonly deleteSent: boolean;
   /** An error to tell the peer beside the Delete. */
   readonly notify?: NotifyPayload;

@@ -153,7 +153,12 @@ const ike = block("the IKE SA", {
     .exactOptional()
     .meta({ description: "How long before the end of the lifetime the renewal begins." }),
   volume: inertOnly("a volume limit of the IKE SA, version 1 only", "off", false).exactOptional(),
-  fragmentation: inertOnly("IKE fragmentation, also as auto", "off", false).exactOptional(),
+  fragmentation: z
+    .union([choice(["auto", "off"]), z.literal(false).transform(() => "off" as const)], {
+      error: () => "allowed: auto | off",
+    })
+    .exactOptional()
+    .meta({ description: "Long messages in fragments of their own (RFC 7383), version 2. Default: auto." }),
   mobike: inertOnly("MOBIKE", false).exactOptional(),
   reauth: inertOnly("reauthentication", false).exactOptional(),
   keepalive: z

@@ -60,6 +60,7 @@ export function buildTunnel(
         lifetimeSeconds: ike.lifetime ?? IKE_LIFETIME,
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        fragmentation: ike.fragmentation ?? "auto",
       },
       esp: {
         proposals: espOffer,

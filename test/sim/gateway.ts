@@ -97,8 +97,10 @@ export function createGateway(
     trace?.(`${clock.now} ${name} -> ${words(effect)}`);
     switch (effect.kind) {
       case "send":
-        assert(effect.bytes.length > 0);
-        transmit(effect.path, { kind: "ike", bytes: effect.bytes });
+        for (const bytes of [effect.bytes, ...(effect.rest ?? [])]) {
+          assert(bytes.length > 0);
+          transmit(effect.path, { kind: "ike", bytes });
+        }
         return;
       case "keepalive":
         transmit(effect.path, { kind: "keepalive" });

@@ -24,6 +24,7 @@ export interface SideOptions {
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
+  readonly fragmentation?: "auto" | "off";
 }
 
 /** A gateway with the one tunnel "t". */
@@ -53,6 +54,7 @@ export function onePolicy(options: SideOptions): Policy {
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
+      fragmentation: options.fragmentation ?? "auto",
     },
     esp: {
       proposals: options.espProposals.map(parseEspProposal),
