@@ -40,6 +40,8 @@ export interface TunnelPolicy {
     readonly keepaliveSeconds: number;
     /** RFC 7383. */
     readonly fragmentation: "auto" | "off";
+    /** RFC 4555. */
+    readonly mobike: boolean;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

@@ -3,8 +3,9 @@
  * A "holder" is what children belong to: in IKEv2 the established IKE SA.
  */
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
-import { formatSocketAddress, type Path } from "../../esp/address.js";
+import { type Address, formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
+import { onAddressesLate, onAddresses as onAddressesV2 } from "../v2/features/mobike.js";
 import { initiate as initiateV2 } from "../v2/ike-sa-init.js";
 import { follow } from "../v2/life.js";
 import { type Established, establishedOf, type IkeSa } from "../v2/state.js";
@@ -50,6 +51,12 @@ export function isOver(sa: AnySa): boolean {
 /** The first message to a peer. */
 export function initiate(policy: TunnelPolicy, path: Path, ctx: SaContext): AnyStep<AnySa> {
   return initiateV2(policy, path, ctx);
+}
+
+/** This host has other addresses or routes now. */
+export function onAddresses(sa: AnySa, addresses: readonly Address[], ctx: SaContext): AnyStep {
+  if (sa.phase === "lingering") return onAddressesLate(sa, ctx);
+  return sa.phase === "established" ? onAddressesV2(sa, addresses, ctx) : { sa, effects: [] };
 }
 
 /** An authenticated UDP-encapsulated packet came along another path. */

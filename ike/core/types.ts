@@ -66,6 +66,8 @@ export type Event =
   | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
   /** The data plane could not install or move the child, which carries nothing; `reason` is for the operator. */
   | { readonly kind: "childRefused"; readonly child: ChildId; readonly reason: string }
+  /** This host has other addresses or routes; these are its addresses now. */
+  | { readonly kind: "addresses"; readonly addresses: readonly Address[] }
   /** An authenticated UDP-encapsulated packet came from another address or port (RFC 7296 section 2.23). */
   | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path };
 

@@ -2,11 +2,13 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { EspSuite, IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
+import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { AskId } from "../core/types.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
 import type { NarrowedSelectors, SelectorOffer } from "./narrowing.js";
 import type { OpenRequest, PeerRequest } from "./state.js";
+import type { MobikeExchange } from "./wishes.js";
 
 /** A child that we ask for with CREATE_CHILD_SA. */
 export interface ChildOffer {
@@ -72,7 +74,16 @@ export type Task =
       readonly children: readonly ChildId[];
       readonly request: OpenRequest;
     }
-  | { readonly do: "probe"; readonly stage: "sent"; readonly request: OpenRequest };
+  | { readonly do: "probe"; readonly stage: "sent"; readonly request: OpenRequest }
+  | {
+      readonly do: "mobike";
+      readonly stage: "sent";
+      readonly errand: MobikeExchange;
+      /** Of the IKE SA when it was sent. */
+      readonly path: Path;
+      readonly cookie: Uint8Array;
+      readonly request: OpenRequest;
+    };
 
 /** What we decided about a child that the peer asks for; all but the keys. */
 export interface ChildPlan {

@@ -14,7 +14,7 @@ import type { Path } from "../../esp/address.js";
 import { adviceFor, oursInWords } from "../core/advice.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { natDetection, natVerdict, onNatPort } from "../core/nat.js";
+import { type NatVerdict, natDetection, natVerdict, onNatPort } from "../core/nat.js";
 import { chosenIke, offerIke } from "../core/negotiate.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
@@ -97,7 +97,7 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
   const next: InitAnswered = {
     ...baseOf(sa),
     responderSpi: header.responderSpi,
-    path: nat.here || nat.peer || policy.encapsulation === "udp" ? onNatPort(sa.path, ctx) : sa.path,
+    path: wantsNatPort(policy, nat) ? onNatPort(sa.path, ctx) : sa.path,
     phase: "initAnswered",
     before: sa,
     negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat, ...agreedFragmentation([policy], notifies) },
@@ -106,6 +106,11 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
   };
   const question = { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } as const;
   return stepTo(next, { kind: "ask", ask, question });
+}
+
+/** With MOBIKE also where no NAT is: one may stand on a later path (RFC 4555 section 3.3). */
+function wantsNatPort({ encapsulation, ike }: TunnelPolicy, { supported, here, peer }: NatVerdict): boolean {
+  return here || peer || encapsulation === "udp" || (ike.mobike && supported);
 }
 
 /** <-- HDR, N(COOKIE) | N(INVALID_KE_PAYLOAD) | N(error): start again, or an unauthenticated refusal. */

@@ -25,6 +25,7 @@ import { publicValueOf } from "./create-child-answer.js";
 import { hopeless, withoutTask } from "./create-child-sa.js";
 import { establish, ikeEstablished } from "./establish.js";
 import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
+import { inheritedErrands, inheritedMobike } from "./features/mobike.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { ikeKeys, rekeySkeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
@@ -259,13 +260,14 @@ function successor(
       negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
       window: freshWindow(old.window),
+      ...inheritedMobike(old),
       localId,
       peerId,
     },
     ctx,
     old.children,
   );
-  return { ...sa, wishes: old.wishes.filter((w) => w.do !== "rekeyIke" && w.do !== "probe") };
+  return { ...sa, wishes: inheritedErrands(old, ctx) };
 }
 
 function rekeyed(old: Established, next: Established) {

@@ -8,7 +8,7 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
-import type { Path } from "../../esp/address.js";
+import type { Address, Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Child } from "../core/child.js";
 import type { IkeKey, Role } from "../core/context.js";
@@ -175,6 +175,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly tsi: TsPayload;
   readonly tsr: TsPayload;
   readonly initialContact: boolean;
+  readonly mobike?: Mobike;
   readonly request: PeerRequest;
   readonly ask: AskId;
 }
@@ -212,6 +213,18 @@ export interface SealedMessage extends Transmission {
 /** Our request whose response is missing. */
 export type OpenRequest = Outstanding & SealedMessage;
 
+/** What both ends know of each other's addresses (RFC 4555). */
+export interface Mobike {
+  /** We began the first IKE SA of all: we decide which addresses are used. */
+  readonly decides: boolean;
+  /** Addresses of the peer beside the one in use, as it told. */
+  readonly further: readonly Address[];
+  /** How the peer last saw our address: the hash of its NAT_DETECTION_DESTINATION_IP. */
+  readonly seen?: Uint8Array;
+  /** The question for our own address that is open. */
+  readonly asking?: AskId;
+}
+
 interface Open extends Base {
   readonly tunnel: string;
   readonly negotiated: Negotiated;
@@ -223,6 +236,8 @@ export interface Established extends Open {
   readonly phase: "established";
   readonly localId: Identity;
   readonly peerId: Identity;
+  /** Agreed on in IKE_AUTH. */
+  readonly mobike?: Mobike;
   readonly establishedAt: Instant;
   readonly expiresAt: Instant;
   readonly rekeyAt?: Instant;
@@ -257,6 +272,8 @@ export interface Lingering extends Omit<Open, "tunnel"> {
   readonly tunnel?: string;
   /** It was refused before its peer had proved who it is. */
   readonly unproven?: true;
+  /** With MOBIKE: our address may change while the peer still waits for the last answer. */
+  readonly mobile?: { readonly asking?: AskId };
   readonly until: Instant;
 }
 

@@ -20,6 +20,7 @@ import { onAnsweringChild } from "./create-child-answer.js";
 import { onChildAnswer } from "./create-child-sa.js";
 import { rowsFor } from "./exchange-table.js";
 import { collect, repeatForFragment, repeatReply, repeatRequest } from "./features/fragmentation.js";
+import { onAnsweredElsewhere, onRoute, onRouteLate } from "./features/mobike.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
@@ -246,7 +247,7 @@ function onWhole(
     const opened = open();
     if (opened === undefined) return ignore(sa, "integrity", "its integrity check failed, or it has none");
     const rows = rowsFor(sa.phase, header.exchange, header.response);
-    return andThen(arrived(sa, path, ctx), (here) => {
+    return andThen(arrived(sa, path, ctx, header.response), (here) => {
       if (rows.length === 0)
         return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
@@ -258,9 +259,12 @@ function onWhole(
 const EXCHANGES = { IKE_SA_INIT: 0, IKE_AUTH: 0, CREATE_CHILD_SA: 0, INFORMATIONAL: 0 } as const;
 
 /** What any authentic message means: the peer is alive, and it is there where the message came from. */
-function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
+function arrived(sa: KeyedSa, path: Path, ctx: SaContext, response = false): Step<KeyedSa> {
   if (sa.phase === "keyed") return stepTo({ ...sa, path });
-  return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
+  if (sa.phase !== "established") return stepTo(sa);
+  return andThen(follow({ ...sa, lastAlive: ctx.now }, path, ctx), (here) =>
+    response ? onAnsweredElsewhere(here, path, ctx) : stepTo(here),
+  );
 }
 
 function told(sa: IkeSa, { story, routine }: Row, step: Step): Step {
@@ -289,13 +293,16 @@ function answered(sa: IkeSa, ask: AskId, answer: Answer, ctx: SaContext): Step {
       );
     case "established":
       return establishedAnswer(sa, ask, answer, ctx);
+    case "lingering":
+      return sa.mobile?.asking === ask ? onRouteLate(sa, answer) : stepTo(sa);
     default:
       return stepTo(sa);
   }
 }
 
 function establishedAnswer(sa: Established, ask: AskId, answer: Answer, ctx: SaContext): Step {
-  const { task, answering } = sa;
+  const { task, answering, mobike } = sa;
+  if (mobike?.asking === ask) return onRoute(sa, answer, ctx);
   if (task !== undefined && "ask" in task && task.ask === ask)
     return task.do === "child" ? onChildAnswer(sa, task, answer, ctx) : onIkeAnswer(sa, task, answer, ctx);
   if (answering?.ask !== ask) return stepTo(sa);

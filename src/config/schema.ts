@@ -159,7 +159,9 @@ const ike = block("the IKE SA", {
     })
     .exactOptional()
     .meta({ description: "Long messages in fragments of their own (RFC 7383), version 2. Default: auto." }),
-  mobike: inertOnly("MOBIKE", false).exactOptional(),
+  mobike: flag().exactOptional().meta({
+    description: "The tunnel outlives a change of address of either end (RFC 4555), version 2. Default: true.",
+  }),
   reauth: inertOnly("reauthentication", false).exactOptional(),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })

@@ -11,7 +11,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["ike.version", "ike: { version: 1 }"],
   ["ike.exchange", "ike: { exchange: aggressive }"],
   ["ike.volume", "ike: { volume: 1843200KiB }"],
-  ["ike.mobike", "ike: { mobike: true }"],
   ["ike.reauth", "ike: { reauth: true }"],
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],

@@ -64,6 +64,7 @@ function tunnelPolicy(
       lifetimeSeconds: 86_400,
       keepaliveSeconds: 20,
       fragmentation: "auto",
+      mobike: true,
     },
     esp: { proposals: DEFAULT_ESP_PROPOSALS, lifetimeSeconds: 3_600, volumeOctets: 0, replayWindow: 1024 },
     dpd: { timeoutSeconds: 30, action: "restart" },

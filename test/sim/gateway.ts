@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { secret } from "../../crypto/secret.js";
-import { type Address, formatAddress, formatSocketAddress, type Path, unspecified } from "../../esp/address.js";
+import {
+  type Address,
+  formatAddress,
+  formatSocketAddress,
+  type Path,
+  parseAddress,
+  sameAddress,
+  unspecified,
+} from "../../esp/address.js";
 import type { Encapsulation } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
 import type { Policy } from "../../ike/core/policy.js";
@@ -18,6 +26,7 @@ import { toyPublicValue, toySharedSecret } from "./toy-group.js";
 
 export interface Gateway {
   readonly name: string;
+  /** The one that it has now. */
   readonly address: Address;
   /** How many mappings its tunnel has. */
   readonly mappings: number;
@@ -29,6 +38,8 @@ export interface Gateway {
   /** A volume limit of a child. */
   limit(child: number, limit: "soft" | "hard"): void;
   views(): readonly TunnelView[];
+  /** It has this address from now on, and none before; the endpoint hears of it. */
+  moveTo(address: Address): void;
   /** The power goes: it forgets everything, and says nothing to anybody. */
   crash(): void;
 }
@@ -49,7 +60,7 @@ export interface GatewayOptions {
 }
 
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace }: GatewayOptions,
+  { name, address: first, policy, psk, names = new Map(), slowestAnswer, careful = false, trace }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
@@ -57,6 +68,8 @@ export function createGateway(
   const coreRandom = random.fork();
   let endpoint: Endpoint = createEndpoint(policy, clock.now);
   let dataPlane = createDataPlane(name);
+  let address = first;
+  const former: Address[] = [];
   let life = 0;
   let alarm = Number.POSITIVE_INFINITY;
   const reports: Report[] = [];
@@ -142,7 +155,7 @@ export function createGateway(
       case "psk":
         return { kind: "psk", psk: secret(utf8(psk)) };
       case "resolve": {
-        const remote = names.get(question.name);
+        const remote = names.get(question.name) ?? tryAddress(question.name);
         if (remote === undefined) return { kind: "refused", reason: `no such name: ${question.name}` };
         return { kind: "resolve", addresses: [{ remote, local: address }] };
       }
@@ -150,6 +163,8 @@ export function createGateway(
   };
 
   const transmit = ({ local, remote }: Path, content: Packet["content"]) => {
+    // As an operating system does with a source address that it has no more.
+    if (former.some((one) => sameAddress(one, local.address))) return;
     const ours = local.address.value === unspecified(local.address.family).value ? address : local.address;
     assert.equal(formatAddress(ours), formatAddress(address), `${name} sends from an address that it has not`);
     network.send({ source: { address, port: local.port }, destination: remote, content });
@@ -166,7 +181,9 @@ export function createGateway(
 
   return {
     name,
-    address,
+    get address() {
+      return address;
+    },
     mappings: policy.tunnels[0]!.mappings.length,
     get dataPlane() {
       return dataPlane;
@@ -187,6 +204,13 @@ export function createGateway(
     },
     limit: (child, limit) => handle({ kind: "limit", child, limit }),
     views: () => tunnelViews(endpoint, { now: clock.now }),
+    moveTo(next) {
+      former.push(address);
+      network.detach(address);
+      address = next;
+      network.attach(address, receive);
+      handle({ kind: "addresses", addresses: [address] });
+    },
     crash() {
       life++;
       alarm = Number.POSITIVE_INFINITY;
@@ -195,6 +219,14 @@ export function createGateway(
       setAlarm();
     },
   };
+}
+
+function tryAddress(words: string): Address | undefined {
+  try {
+    return parseAddress(words);
+  } catch {
+    return undefined;
+  }
 }
 
 /** An event or an effect in one line, without keys. */

@@ -25,6 +25,9 @@ export interface SideOptions {
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
   readonly fragmentation?: "auto" | "off";
+  readonly mobike?: boolean;
+  /** Its address may change: the policy names none. */
+  readonly roams?: boolean;
 }
 
 /** A gateway with the one tunnel "t". */
@@ -41,7 +44,7 @@ export function onePolicy(options: SideOptions): Policy {
   const tunnel: TunnelPolicy = {
     name: "t",
     peer: options.peer === undefined ? { kind: "any" } : { kind: "address", address: options.peer },
-    localAddress: options.local,
+    ...(!options.roams && { localAddress: options.local }),
     localId: parseIdentity(options.localId),
     peerId: parseIdentity(options.peerId),
     start: options.start,
@@ -55,6 +58,7 @@ export function onePolicy(options: SideOptions): Policy {
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
       fragmentation: options.fragmentation ?? "auto",
+      mobike: options.mobike ?? true,
     },
     esp: {
       proposals: options.espProposals.map(parseEspProposal),
