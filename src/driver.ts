@@ -187,6 +187,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         case "alive":
         case "firstInbound":
         case "limit":
+        case "traffic":
         case "moved":
           dispatch(message);
           return;
@@ -247,6 +248,7 @@ function describe(event: Event): string {
     case "alive":
     case "firstInbound":
     case "limit":
+    case "traffic":
     case "childRefused":
     case "addresses":
     case "moved":

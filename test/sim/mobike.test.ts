@@ -26,7 +26,7 @@ interface Roaming {
 /** Twenty minutes with a change of address every minute or so, amid rekeys. Gives how many IKE SAs were negotiated from nothing. */
 function roam(seed: number, { moves, loss, mobike = true }: Roaming): number {
   const random = seededRandom(seed);
-  const side = { roams: true, mobike, dpdSeconds: 60, childLifetimeSeconds: 400, ikeLifetimeSeconds: 700 };
+  const side = { anyLocal: true as const, mobike, dpdSeconds: 60, childLifetimeSeconds: 400, ikeLifetimeSeconds: 700 };
   const pair = createPair(
     {
       entries: [["10.1.0.0/16 10.2.0.0/16"], ["10.1.0.0/16 10.3.0.0/16"]],

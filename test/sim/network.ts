@@ -34,8 +34,6 @@ export interface Network {
   readonly conditions: Conditions;
   /** Where packets to an address arrive. */
   attach(address: Address, receive: (packet: Packet) => void): void;
-  /** What is on its way to the address, and what will be sent there, is lost. */
-  detach(address: Address): void;
   /** Puts a NAT in front of an attached address. */
   place(nat: Nat): void;
   send(packet: Packet): void;
@@ -58,10 +56,6 @@ export function createNetwork(clock: Clock, random: SeededRandom, conditions: Co
     conditions,
     attach(address, receive) {
       hosts.push({ address, receive });
-    },
-    detach(address) {
-      const at = hosts.findIndex((host) => sameAddress(host.address, address));
-      if (at >= 0) hosts.splice(at, 1);
     },
     place(nat) {
       nats.push(nat);

@@ -23,7 +23,7 @@ import {
 
 const NEW = parseAddress("203.0.113.50");
 const FURTHER = parseAddress("198.51.100.77");
-const ROAMS: PairOptions = { a: { roams: true }, b: { roams: true } };
+const ROAMS: PairOptions = { a: { anyLocal: true }, b: { anyLocal: true } };
 
 /** A resolver for both sides that knows where each of them stands. */
 function located(pair: Pair, at: { a: Address; b: Address }): Pair {
