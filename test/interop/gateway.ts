@@ -108,6 +108,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
       address: ours.outer[outer],
       control: { socket },
       log: { level: "debug", format: "json" },
+      ...scenario.ourGateway,
     },
     tunnels: [
       {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
-import { PSK, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
+import { needsRouter, PSK, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
 import { CONTROL, type OpenStage, openStage } from "./stage.js";
 import { agreement, perform } from "./steps.js";
 
@@ -22,9 +22,10 @@ const PROGRAMS = [
 export function suite(title: string, scenarios: readonly Scenario[]): void {
   const [first] = scenarios;
   if (!first) throw new Error(`${title}: no scenarios`);
-  const router = first.behindNat !== undefined;
-  for (const { peer, behindNat, name } of scenarios)
-    if (peer !== first.peer || (behindNat !== undefined) !== router) throw new Error(`${name} needs another stage`);
+  const router = needsRouter(first);
+  for (const scenario of scenarios)
+    if (scenario.peer !== first.peer || needsRouter(scenario) !== router)
+      throw new Error(`${scenario.name} needs another stage`);
   const wanted = scenarios
     .filter(({ tier }) => tier === "ci" || process.env.CAUSEWAY_TIER === "full")
     .filter((scenario) => !CONTROL || standInCan(scenario));
@@ -61,6 +62,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
   const scene = { ...stage, note: (text: string) => t.diagnostic(`${scenario.name}: ${text}`) };
   try {
     if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
+    if (scenario.dropsFragments) await stage.topology.dropFragments();
     await peer.load(scenario);
     await ours.load(scenario);
     if (scenario.wrongPsk) await refused(stage, scenario);
@@ -74,6 +76,8 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
         });
     }
     const log = await ours.log();
+    const theirs = scenario.peerSays ? await peer.log() : "";
+    for (const words of scenario.peerSays ?? []) assert.match(theirs, words);
     assert.ok(!log.includes(PSK) && !log.includes(WRONG_PSK), "no pre-shared key in our log");
     await ours.unload();
     await until("the peer to forget a gateway that ended", 5, async () => !(await peer.view()).ike || undefined);
