@@ -1,4 +1,4 @@
-import { groups } from "./scenarios/groups.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("key exchange groups with strongSwan", groups);
+suite("key exchange groups with strongSwan", TABLE.strongswanGroups);

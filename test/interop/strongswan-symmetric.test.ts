@@ -1,4 +1,4 @@
-import { symmetric } from "./scenarios/symmetric.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with strongSwan, every encryption, integrity and PRF", symmetric);
+suite("interoperability with strongSwan, every encryption, integrity and PRF", TABLE.strongswanSymmetric);
