@@ -10,7 +10,8 @@ import { xfrmStatistics } from "./strongswan.js";
 import type { Topology } from "./topology.js";
 
 const PROGRAMS = `${LIBRESWAN}/usr/libexec/ipsec`;
-const ENVIRONMENT = [
+/** For a shell that is to call libreswan's programs. */
+export const ENVIRONMENT = [
   `export LD_LIBRARY_PATH=${LIBRESWAN}/usr/lib/x86_64-linux-gnu:${LIBRESWAN}/lib/x86_64-linux-gnu`,
   `export IPSEC_EXECDIR=${PROGRAMS} EVENT_NOEPOLL=1`,
   `export PATH=${PROGRAMS}:$PATH`,

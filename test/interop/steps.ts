@@ -65,7 +65,8 @@ export async function agreement(
   return agreed;
 }
 
-function compare(ours: SideView, peer: SideView): Agreement | undefined {
+/** What both views show, where they show the same. */
+export function compare(ours: SideView, peer: SideView): Agreement | undefined {
   const [child] = ours.children;
   const [twin] = peer.children;
   if (!ours.ike || !peer.ike || !child || !twin || ours.children.length > 1 || peer.children.length > 1)
