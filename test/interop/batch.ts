@@ -68,8 +68,12 @@ function batches(scenarios: readonly Scenario[]): readonly (readonly Scenario[])
   );
 }
 
-function rekeysOf({ steps }: Scenario): readonly Rekey[] {
-  return steps.filter((step): step is Rekey => step.do === "rekey");
+/** The only steps that a batch has. */
+function rekeysOf({ name, steps }: Scenario): readonly Rekey[] {
+  return steps.map((step) => {
+    if (step.do !== "rekey") throw new Error(`${name}: a batch has no step "${step.do}"`);
+    return step;
+  });
 }
 
 async function runBatch(stage: OpenStage, rows: readonly Scenario[], t: TestContext): Promise<void> {

@@ -1,4 +1,4 @@
+import { batchSuite } from "./batch.js";
 import { TABLE } from "./scenarios/table.js";
-import { suite } from "./suite.js";
 
-suite("key exchange groups with strongSwan", TABLE.strongswanGroups);
+batchSuite("key exchange groups with strongSwan", TABLE.strongswanGroups);

@@ -1,4 +1,4 @@
+import { batchSuite } from "./batch.js";
 import { TABLE } from "./scenarios/table.js";
-import { suite } from "./suite.js";
 
-suite("interoperability with strongSwan, every encryption, integrity and PRF", TABLE.strongswanSymmetric);
+batchSuite("interoperability with strongSwan, every encryption, integrity and PRF", TABLE.strongswanSymmetric);

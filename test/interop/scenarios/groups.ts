@@ -1,11 +1,11 @@
 /**
  * Every group of the registry that a peer has: made from the rows, so that a new row is met here at once. A group of IKE is
- * proved by the handshake, a group of ESP by the rekey of the child (PFS).
+ * proved by the handshake, a group of ESP by the rekey of the child (PFS). They run as batches (`../batch.ts`).
  */
 import { KEY_EXCHANGE_ROWS } from "../../../crypto/registry/key-exchange.js";
 import type { KeyExchangeRow } from "../../../crypto/registry/row.js";
 import { lackOf } from "../peer-lacks.js";
-import { type PeerKind, ping, rekey, type Scenario } from "../scenario.js";
+import { type PeerKind, rekey, type Scenario } from "../scenario.js";
 
 /** In few tunnels: each group once, the one of a pair for IKE and the other for PFS, with the roles in turn. */
 export function coveringGroups(peer: PeerKind): readonly Scenario[] {
@@ -14,7 +14,7 @@ export function coveringGroups(peer: PeerKind): readonly Scenario[] {
     return {
       ...tunnel(peer, role, ike, esp),
       tier: "ci",
-      steps: [ping("ours", 2), rekey("child", role === "initiator" ? "ours" : "peer"), ping("peer", 2)],
+      steps: [rekey("child", role === "initiator" ? "ours" : "peer")],
     };
   });
 }
@@ -25,14 +25,7 @@ export function eachGroup(peer: PeerKind): readonly Scenario[] {
     groupsOf(peer).map((row) => ({
       ...tunnel(peer, role, row, row),
       tier: "full",
-      steps: [
-        ping("ours", 2),
-        rekey("child", "ours"),
-        rekey("child", "peer"),
-        rekey("ike", "ours"),
-        rekey("ike", "peer"),
-        ping("peer", 2),
-      ],
+      steps: [rekey("child", "ours"), rekey("child", "peer"), rekey("ike", "ours"), rekey("ike", "peer")],
     })),
   );
 }

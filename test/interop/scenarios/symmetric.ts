@@ -1,7 +1,7 @@
 /**
  * Every encryption, integrity and PRF of the registry that a peer has, in IKE and in ESP, with each key length, in both roles:
  * one algorithm at a time (tier `full`). Beside them a covering set (tier `ci`) that has each at least once. Made from the rows
- * of the registry, so a new one brings its scenarios along. The groups stand in `groups.ts`.
+ * of the registry, so a new one brings its scenarios along. They run as batches (`../batch.ts`). The groups stand in `groups.ts`.
  */
 import { allRows, keywordOf, type RowOf, type TransformKind } from "../../../crypto/registry/lookup.js";
 import type { EncryptionRow } from "../../../crypto/registry/row.js";
@@ -17,10 +17,11 @@ const PLAIN: Words = { ike: "aes128-sha256-modp2048", esp: "aes128-sha256" };
 
 /** One algorithm at a time; everything else is plain. */
 export function eachSymmetric(peer: PeerKind, usages: readonly Usage[] = ["ike", "esp"]): readonly Scenario[] {
+  const oneWord = peer === "libreswan-kernel"; // pluto has one word for integrity and PRF
   const ike = [
     ...encryptions(peer, "ike").map(([row, word]) => `${word}-${row.aead ? "prfsha256" : "sha256"}-modp2048`),
-    ...rows("integrity", peer, "ike").map((row) => `aes128-${keywordOf(row)}-prfsha256-modp2048`),
-    ...rows("prf", peer, "ike").map((row) => `aes128-sha256-${keywordOf(row)}-modp2048`),
+    ...rows("integrity", peer, "ike").map((row) => `aes128-${keywordOf(row)}${oneWord ? "" : "-prfsha256"}-modp2048`),
+    ...rows("prf", peer, "ike").map((row) => `${oneWord ? "aes128gcm16" : "aes128-sha256"}-${keywordOf(row)}-modp2048`),
   ];
   const esp = [
     ...encryptions(peer, "esp").map(([row, word]) => (row.aead ? word : `${word}-sha256`)),
@@ -69,14 +70,11 @@ export function coveringSymmetric(peer: PeerKind): readonly Scenario[] {
 export const gmac: readonly Scenario[] = encryptions("strongswan-kernel", "esp")
   .filter(([row]) => row.keywords[0] === "aes*gmac")
   .flatMap(([row, esp], i) =>
-    (["initiator", "responder"] as const).map((role) =>
-      scenario(
-        "strongswan-kernel",
-        { ...PLAIN, esp },
-        role,
-        i === row.keyBits.length - 1 && role === "initiator" ? "ci" : "full",
-      ),
-    ),
+    (["initiator", "responder"] as const).map((role): Scenario => {
+      const tier = i === row.keyBits.length - 1 && role === "initiator" ? "ci" : "full";
+      const steps = [transfer("ours", 1), transfer("peer", 1), ping("peer", 2)];
+      return { ...scenario("strongswan-kernel", { ...PLAIN, esp }, role, tier), steps };
+    }),
   );
 
 /** Each encryption with each of its key lengths. */
@@ -100,6 +98,6 @@ function scenario(peer: PeerKind, { ike, esp }: Words, role: Scenario["role"], t
     esp,
     ours: { legacy: true },
     encapsulation: peer === "strongswan-userspace" ? "udp" : "esp",
-    steps: [transfer("ours", 1), ping("peer", 2)],
+    steps: [],
   };
 }
