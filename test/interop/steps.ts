@@ -83,12 +83,14 @@ function isSpis(name: string): boolean {
 
 async function ping(stage: Stage, scenario: Scenario, from: Who, count: number): Promise<void> {
   const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];
-  // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
-  const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-W", "3", target];
+  // With a count alone ping ends one interval after its last request once anything has come back, which a busy machine may take
+  // longer for. With a deadline it goes on until that many are answered: what is missing among the first ones is lost.
+  const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-w", "8", target];
   const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
-  const { sent, received } = pingCounts(done.stdout);
-  if (received !== count)
-    throw new Error(`${received} of ${sent} echo requests from ${from} came back; ${await drops(stage)}`);
+  const answered = new Set([...done.stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map(([, sequence]) => Number(sequence)));
+  const lost = Array.from({ length: count }, (_, i) => i + 1).filter((sequence) => !answered.has(sequence));
+  if (lost.length > 0)
+    throw new Error(`echo requests ${lost.join(", ")} of ${count} from ${from} never came back; ${await drops(stage)}`);
 }
 
 async function transfer(stage: Stage, scenario: Scenario, from: Who, mebibytes: number): Promise<void> {
