@@ -5,7 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { parseEspProposal, parseIkeProposal, proposalKeywords } from "../../crypto/registry/proposal.js";
+import { espSuiteName, ikeSuiteName, parseEspProposal, parseIkeProposal } from "../../crypto/registry/proposal.js";
+import { SEQUENCE_32 } from "../../crypto/registry/sequence.js";
+import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { must, until } from "../child.js";
 import { type BatchPeer, batchPeer } from "./batch-peers.js";
 import type { Scenario, Step, Who } from "./scenario.js";
@@ -161,9 +163,16 @@ async function agreement(
 
 /** In the words of `status`. The child of IKE_AUTH has no group of its own. */
 function proposalsOf({ ike, esp }: Scenario, withGroup: boolean): string {
+  const sa = parseIkeProposal(ike);
   const child = parseEspProposal(esp);
-  const chosen = withGroup ? child : { ...child, keyExchange: [] };
-  return `${proposalKeywords(parseIkeProposal(ike))} and ${proposalKeywords(chosen)}`;
+  const parts = ({ encryption: [cipher], integrity: [integrity] }: IkeProposal | EspProposal) => ({
+    encryption: cipher!.row,
+    keyBits: cipher!.keyBits,
+    ...(integrity && { integrity }),
+  });
+  const [group] = withGroup ? child.keyExchange : [];
+  const saName = ikeSuiteName({ ...parts(sa), prf: sa.prf[0]!, keyExchange: sa.keyExchange[0]! });
+  return `${saName} and ${espSuiteName({ ...parts(child), ...(group && { keyExchange: group }), sequence: SEQUENCE_32 })}`;
 }
 
 /** Echo requests from both hosts through every tunnel at the same time. */
