@@ -10,8 +10,14 @@ export type Usage = "ike" | "esp";
 type Reasons = Readonly<Record<string, string>>;
 
 const NO_ENCRYPTION = "RFC 7296 section 5: IKE messages are encrypted";
-const NO_PROPOSAL_WORD = "pluto implements it for IKE not at all, or not for IKEv2";
-const NOT_COMPILED = "not compiled into Debian's libreswan";
+const NOT_FOR_IKE = "pluto has it for ESP alone, or not at all";
+const NOT_LISTED = "not in the list of Debian's pluto";
+const NO_GROUPS = Object.fromEntries(
+  [
+    ...["modp768", "modp1024", "modp1024s160", "modp2048s224", "modp2048s256"],
+    ...["ecp224bp", "ecp256bp", "ecp384bp", "ecp512bp", "x448"],
+  ].map((word) => [word, NOT_LISTED]),
+);
 const ESP_IN_CHARON = "charon's own ESP has no crypter for it; the kernel's has";
 
 export const LACKS: Readonly<Record<PeerKind, Readonly<Record<Usage, Reasons>>>> = {
@@ -27,37 +33,16 @@ export const LACKS: Readonly<Record<PeerKind, Readonly<Record<Usage, Reasons>>>>
     ike: {
       null: NO_ENCRYPTION,
       "aes*gmac": NO_ENCRYPTION,
-      des: NOT_COMPILED,
-      "aes*ccm8": NO_PROPOSAL_WORD,
-      "aes*ccm12": NO_PROPOSAL_WORD,
-      "aes*ccm16": NO_PROPOSAL_WORD,
-      "camellia*ctr": NO_PROPOSAL_WORD,
-      aescmac: NO_PROPOSAL_WORD,
-      prfaescmac: NO_PROPOSAL_WORD,
-      modp768: NOT_COMPILED,
-      modp1024: NOT_COMPILED,
-      modp1024s160: NOT_COMPILED,
-      modp2048s224: NOT_COMPILED,
-      modp2048s256: NOT_COMPILED,
-      ecp224bp: NOT_COMPILED,
-      ecp256bp: NOT_COMPILED,
-      ecp384bp: NOT_COMPILED,
-      ecp512bp: NOT_COMPILED,
-      x448: NOT_COMPILED,
+      des: NOT_LISTED,
+      "aes*ccm8": NOT_FOR_IKE,
+      "aes*ccm12": NOT_FOR_IKE,
+      "aes*ccm16": NOT_FOR_IKE,
+      "camellia*ctr": NOT_FOR_IKE,
+      aescmac: NOT_FOR_IKE,
+      prfaescmac: NOT_FOR_IKE,
+      ...NO_GROUPS,
     },
-    esp: {
-      des: NOT_COMPILED,
-      modp768: NOT_COMPILED,
-      modp1024: NOT_COMPILED,
-      modp1024s160: NOT_COMPILED,
-      modp2048s224: NOT_COMPILED,
-      modp2048s256: NOT_COMPILED,
-      ecp224bp: NOT_COMPILED,
-      ecp256bp: NOT_COMPILED,
-      ecp384bp: NOT_COMPILED,
-      ecp512bp: NOT_COMPILED,
-      x448: NOT_COMPILED,
-    },
+    esp: { des: NOT_LISTED, ...NO_GROUPS },
   },
 };
 
