@@ -73,10 +73,13 @@ function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
   throw new ProtocolError("AUTHENTICATION_FAILED", `${formatIdPayload(IDi)} wants EAP, which is not supported`);
 }
 
-/** The tunnel of this pair of identities whose proposals allow what was chosen before they were known. */
+/**
+ * The tunnel of this pair of identities whose proposals allow what was chosen before they were known; where several do, the
+ * first one that takes the child as well.
+ */
 function tunnelOf(
   sa: Keyed,
-  { IDi, IDr, path }: AuthRequest,
+  { IDi, IDr, SA, path }: AuthRequest,
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
@@ -100,13 +103,18 @@ function tunnelOf(
       `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
     );
   }
-  const tunnel = meant.find((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const allowing = meant.filter((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const tunnel = allowing.find((t) => takesChild(t, SA)) ?? allowing[0];
   if (tunnel === undefined)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${meant[0]!.name} does not allow ${ikeSuiteName(sa.negotiated.suite)}, which another tunnel of this address does`,
     );
   return { tunnel, peerId };
+}
+
+function takesChild({ esp }: TunnelPolicy, offer: AuthRequest["SA"]): boolean {
+  return chooseEsp(offer, esp.proposals, { keyExchange: false }).kind === "chosen";
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
