@@ -41,7 +41,14 @@ export function policyOf({ local, peer, mappings, tunnel = {} }: PolicyWords): P
           return { local: range(ours), peer: range(theirs) };
         }),
         entries: mappings.map((_, first) => ({ first, count: 1 })),
-        ike: { version: 2, proposals: DEFAULT_IKE_PROPOSALS, lifetimeSeconds: 86_400, keepaliveSeconds: 20 },
+        ike: {
+          version: 2,
+          proposals: DEFAULT_IKE_PROPOSALS,
+          lifetimeSeconds: 86_400,
+          keepaliveSeconds: 20,
+          fragmentation: "auto",
+          mobike: true,
+        },
         esp: { proposals: DEFAULT_ESP_PROPOSALS, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 64 },
         ...tunnel,
       },

@@ -101,11 +101,11 @@ function copyProgram() {
   prune(join(program, "node_modules"));
 }
 
-/** Leaves what a program needs. Debian's C library is glibc, and koffi's `src` is C++ for those who compile it themselves. */
+/** Leaves what a program needs. Debian's C library is glibc. */
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    const isNative = entry.name.startsWith("musl_") || path.endsWith("/koffi/src");
+    const isNative = entry.name.startsWith("musl_");
     if (NEEDLESS.test(entry.name) || isNative) rmSync(path, { recursive: true });
     else if (entry.isDirectory()) prune(path);
     else if (!NEEDED.test(entry.name)) rmSync(path);
