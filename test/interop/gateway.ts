@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { act, fetchStatus } from "../../src/cli/client.js";
 import { type Finished, type Running, run, start, until } from "../child.js";
 import type { BatchTunnel } from "./batch.js";
-import { identity, PSK, type Scenario } from "./scenario.js";
+import { identity, namesGroup, PSK, renewalAfter, type Scenario } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { NAMESPACE, type Topology } from "./topology.js";
 
@@ -131,6 +131,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
       address: ours.outer[outer],
       control: { socket },
       log: { level: "debug", format: "json" },
+      ...scenario.ourGateway,
     },
     tunnels: [
       {
@@ -141,11 +142,19 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         psk: { file: join(socket, "..", "site.psk") },
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
-        policies: [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
-        ike: { proposals: [scenario.ike] },
+        policies: scenario.mappings
+          ? peer.parts.slice(0, scenario.mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }))
+          : [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
+        ike: {
+          proposals: [scenario.ike],
+          ...(scenario.version && { version: scenario.version }),
+          ...(scenario.exchange && { exchange: scenario.exchange }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.ike)),
+        },
         esp: {
           proposals: [scenario.esp],
-          ...(/-(modp|ecp|x25519|x448)/.test(scenario.esp) ? {} : { pfs: "off" }),
+          ...(namesGroup(scenario.esp) ? {} : { pfs: "off" }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.esp)),
           ...(scenario.ours?.esp as object | undefined),
         },
         ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
@@ -171,6 +180,10 @@ function batchConfiguration(topology: Topology, batch: readonly BatchTunnel[], s
 
 function proposalsOf({ ike, children: [child] }: Status["tunnels"][number]): string {
   return `${ike?.proposal} and ${child?.proposal?.replace(/-esn$/, "")}`;
+}
+
+function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {
+  return { lifetime: seconds, rekey_margin: seconds - renewalAfter(scenario, "ours", seconds) };
 }
 
 function viewOf(tunnel: Status["tunnels"][number]): SideView {

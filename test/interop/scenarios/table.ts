@@ -1,6 +1,9 @@
 /** The whole table, by the stage that its rows share: each entry is one file of tests. */
 import type { Scenario } from "../scenario.js";
+import { fragments } from "./fragments.js";
 import { coveringGroups, eachGroup } from "./groups.js";
+import { ikev1Kernel, ikev1Libreswan, ikev1NatKernel, ikev1NatUserspace, ikev1Userspace } from "./ikev1.js";
+import { ikev1Algorithms } from "./ikev1-algorithms.js";
 import { libreswanKernel } from "./libreswan-kernel.js";
 import { natKernel, natUserspace } from "./nat.js";
 import { strongswanKernel } from "./strongswan-kernel.js";
@@ -9,13 +12,14 @@ import { coveringSymmetric, eachSymmetric, gmac } from "./symmetric.js";
 import { usualSuites } from "./usual-suites.js";
 
 export const TABLE = {
-  strongswanUserspace,
-  strongswanKernel: [...strongswanKernel, ...gmac, ...usualSuites("strongswan-kernel")],
+  strongswanUserspace: [...strongswanUserspace, ...ikev1Userspace, ...ikev1Algorithms],
+  strongswanKernel: [...strongswanKernel, ...gmac, ...usualSuites("strongswan-kernel"), ...ikev1Kernel],
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
   strongswanGroups: [...coveringGroups("strongswan-userspace"), ...eachGroup("strongswan-userspace")],
-  libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel")],
+  libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel"), ...ikev1Libreswan],
   libreswanSymmetric: [...coveringSymmetric("libreswan-kernel"), ...eachSymmetric("libreswan-kernel")],
   libreswanGroups: eachGroup("libreswan-kernel"),
-  natUserspace,
-  natKernel,
+  natUserspace: [...natUserspace, ...ikev1NatUserspace],
+  natKernel: [...natKernel, ...ikev1NatKernel],
+  fragments,
 } satisfies Readonly<Record<string, readonly Scenario[]>>;
