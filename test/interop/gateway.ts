@@ -163,6 +163,10 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
   };
 }
 
+function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {
+  return { lifetime: seconds, rekey_margin: seconds - renewalAfter(scenario, "ours", seconds) };
+}
+
 /** The same with a tunnel for each of a batch. */
 function batchConfiguration(topology: Topology, batch: readonly BatchTunnel[], socket: string): unknown {
   const { tunnels: _, ...common } = configuration(topology, batch[0]!.scenario, socket);
@@ -180,10 +184,6 @@ function batchConfiguration(topology: Topology, batch: readonly BatchTunnel[], s
 
 function proposalsOf({ ike, children: [child] }: Status["tunnels"][number]): string {
   return `${ike?.proposal} and ${child?.proposal?.replace(/-esn$/, "")}`;
-}
-
-function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {
-  return { lifetime: seconds, rekey_margin: seconds - renewalAfter(scenario, "ours", seconds) };
 }
 
 function viewOf(tunnel: Status["tunnels"][number]): SideView {

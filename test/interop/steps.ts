@@ -68,7 +68,7 @@ export async function agreement(
 }
 
 /** What both views show, where they show the same. */
-export function compare(ours: SideView, peer: SideView, count: number): Agreement | undefined {
+export function compare(ours: SideView, peer: SideView, count = 1): Agreement | undefined {
   const [child] = ours.children;
   if (!ours.ike || !peer.ike || !child || ours.children.length !== count || peer.children.length !== count)
     return undefined;

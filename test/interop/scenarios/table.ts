@@ -14,6 +14,7 @@ import { usualSuites } from "./usual-suites.js";
 export const TABLE = {
   strongswanUserspace: [...strongswanUserspace, ...ikev1Userspace, ...ikev1Algorithms],
   strongswanKernel: [...strongswanKernel, ...gmac, ...usualSuites("strongswan-kernel"), ...ikev1Kernel],
+  fragments,
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
   strongswanGroups: [...coveringGroups("strongswan-userspace"), ...eachGroup("strongswan-userspace")],
   libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel"), ...ikev1Libreswan],
@@ -21,5 +22,4 @@ export const TABLE = {
   libreswanGroups: eachGroup("libreswan-kernel"),
   natUserspace: [...natUserspace, ...ikev1NatUserspace],
   natKernel: [...natKernel, ...ikev1NatKernel],
-  fragments,
 } satisfies Readonly<Record<string, readonly Scenario[]>>;
