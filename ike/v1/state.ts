@@ -23,6 +23,7 @@ import type { SaPayloadV1 } from "../wire/payloads/v1/sa.js";
 import type { V1Child } from "./child.js";
 import type { Fragments } from "./fragment.js";
 import type { Phase1Keys } from "./keys.js";
+import type { Lifetimes } from "./lifetimes.js";
 import type { Quick } from "./quick.js";
 import type { Limits } from "./terms.js";
 import type { VendorFeatures } from "./vendor-features.js";
@@ -69,6 +70,8 @@ export interface Chosen {
   readonly suite: IkeSuite;
   /** Of both sides the shorter. */
   readonly limits: Limits;
+  /** What the peer announced. */
+  readonly lifetimes: Lifetimes;
   readonly features: VendorFeatures;
 }
 
