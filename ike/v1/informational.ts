@@ -45,7 +45,7 @@ function onNotify(
     case "R-U-THERE":
       return onProbe(peer, phase1, data, path, ctx);
     case "R-U-THERE-ACK":
-      return onProbeAnswer(peer, data);
+      return onProbeAnswer(peer, data, path, ctx);
     case "RESPONDER-LIFETIME":
       // Of a child it is part of quick mode.
       return protocol === "ISAKMP" ? onLifetime(peer, phase1, data, ctx) : stepTo(peer);

@@ -302,7 +302,7 @@ export interface Phase1 {
   readonly usedOctets: number;
   /** The last message of phase 1, for a peer that did not get it. */
   readonly reply?: Reply;
-  /** Message IDs of the peer's latest exchanges: none of them counts twice. */
+  /** Message IDs of the latest exchanges of both sides: none of them counts twice, nor when it is reflected. */
   readonly seen: readonly number[];
 }
 
@@ -310,6 +310,8 @@ export interface Phase1 {
 export interface Probing {
   /** When the first question went out that is still unanswered. */
   readonly since: Instant;
+  /** Its number. */
+  readonly first: number;
   readonly nextAt: Instant;
 }
 
