@@ -40,6 +40,8 @@ export interface ChildSa<Outer> {
   readonly innerOffset: number;
   /** The length of the ESP packet for an inner packet of this length. */
   sealedLength(innerLength: number): number;
+  /** See `OutboundSa.leastPayload`. */
+  padTo(payload: number): void;
   /** See `OutboundSa.sealAt`; a drop is counted. */
   sealAt(at: number, innerLength: number, nextHeader: number): number;
 }
@@ -139,6 +141,9 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       outer,
       innerOffset: outbound.innerOffset,
       sealedLength: outbound.sealedLength,
+      padTo(payload) {
+        outbound.leastPayload = payload;
+      },
       sealAt(at, innerLength, nextHeader) {
         const length = outbound.sealAt(at, innerLength, nextHeader);
         if (length < 0) ledger.drop(-length, child.tunnel);

@@ -10,13 +10,59 @@ export function readTos({ bytes, view }: Arena, inner: number): number {
   return bytes[inner]! >> 4 === 6 ? (view.getUint16(inner) >> 4) & 0xff : bytes[inner + 1]!;
 }
 
-/**
- * The outer TOS or Traffic Class octet for the inner packet: a copy, which is the normal mode of RFC 6040 section 4.1
- * for ECN and the uniform model of RFC 2983 for DSCP.
- */
-export function outerTos(arena: Arena, inner: number): number {
-  return readTos(arena, inner);
+/** How the packets of a tunnel are wrapped; all its SAs alike. */
+export interface Wrapping {
+  /** The largest inner packet, in octets; 0: what the path takes. */
+  readonly mtu: number;
+  /** Don't Fragment of an outer IPv4 header. RFC 4301 section 8.1. */
+  readonly df: "copy" | "set" | "clear";
+  /** The outer DSCP: the inner one (uniform model of RFC 2983), or one for all packets (pipe model). */
+  readonly dscp: "copy" | number;
+  readonly clampMss: boolean;
+  /** Octets that each payload has at least, "mtu": as many as fit the path; 0: off. RFC 4303 section 2.7. */
+  readonly tfcPadding: "mtu" | number;
 }
+
+export const USUAL_WRAPPING: Wrapping = { mtu: 0, df: "copy", dscp: "copy", clampMss: true, tfcPadding: 0 };
+
+/** The outer DSCP where it is the inner one. */
+export const COPY_DSCP = -1;
+
+/**
+ * The outer TOS or Traffic Class octet for the inner packet: its ECN field (the normal mode of RFC 6040 section 4.1), and
+ * `dscp`, which is `COPY_DSCP` or six bits.
+ */
+export function outerTos(arena: Arena, inner: number, dscp: number): number {
+  const tos = readTos(arena, inner);
+  return dscp === COPY_DSCP ? tos : (dscp << 2) | (tos & ECN.mask);
+}
+
+/**
+ * Whether the outer packet may be fragmented on its way, by this host or by routers:
+ *
+ *     inner           set   copy   clear
+ *     IPv4 with DF    no    no     yes
+ *     IPv4 without    no    yes    yes
+ *     IPv6            no    no     yes      routers never fragment IPv6 (RFC 8200 section 5)
+ *
+ * An outer IPv6 packet is fragmented only by this host, so what fits stays whole: no. `fits` false, the ESP packet is larger
+ * than the path: yes, in any case. Only an IPv6 packet of up to 1280 octets, a fragment that cannot be cut, or a tunnel
+ * with `clear` come to that.
+ */
+export function mayBeFragmented(
+  { bytes }: Arena,
+  inner: number,
+  df: Wrapping["df"],
+  outerFamily: 4 | 6,
+  fits: boolean,
+): boolean {
+  if (!fits) return true;
+  if (outerFamily === 6 || df === "set") return false;
+  return df === "clear" || (bytes[inner]! >> 4 === 4 && (bytes[inner + 6]! & DONT_FRAGMENT) === 0);
+}
+
+/** In the first octet of the fragment field. */
+const DONT_FRAGMENT = 0x40;
 
 /**
  * Carries the outer ECN field into the decapsulated packet, with the IPv4 header checksum. RFC 6040 section 4.2:
