@@ -1,10 +1,11 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { ChildId } from "../../esp/sa.js";
-import { type Notice, type SaContext, type SaEffect, type Step, tunnelOf } from "../v2/context.js";
-import { type Established, establishedOf, type IkeSa, isHandshake } from "../v2/state.js";
-import { drop, losesTo, wishClose } from "../v2/step.js";
+import { type Established, establishedOf } from "../v2/state.js";
+import { losesTo } from "../v2/step.js";
+import type { Notice, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
+import { type AnySa, type AnyStep, drop, holdersOf, isHandshake, isOver, tunnelOf, wishClose } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
@@ -15,12 +16,12 @@ import {
 } from "./supervisor.js";
 import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
 
-export function born(draft: Draft, { sa, effects }: Step, ctx: SaContext): void {
+export function born(draft: Draft, { sa, effects }: AnyStep, ctx: SaContext): void {
   if (sa !== undefined) draft.setSa(sa.key, sa);
   perform(draft, sa, sa, effects, ctx);
 }
 
-export function apply(draft: Draft, before: IkeSa, { sa, effects }: Step, ctx: SaContext): void {
+export function apply(draft: Draft, before: AnySa, { sa, effects }: AnyStep, ctx: SaContext): void {
   draft.setSa(before.key, sa);
   const tunnel = tunnelOf(before);
   if (tunnel !== undefined) draft.touched.add(tunnel);
@@ -29,9 +30,9 @@ export function apply(draft: Draft, before: IkeSa, { sa, effects }: Step, ctx: S
 
 function perform(
   draft: Draft,
-  before: IkeSa | undefined,
-  after: IkeSa | undefined,
-  effects: readonly SaEffect[],
+  before: AnySa | undefined,
+  after: AnySa | undefined,
+  effects: AnyStep["effects"],
   ctx: SaContext,
 ): void {
   for (const effect of effects) {
@@ -87,7 +88,13 @@ function fallBack(draft: Draft, id: ChildId): void {
   }
 }
 
-function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: IkeSa | undefined, ctx: SaContext): void {
+function notice(
+  draft: Draft,
+  told: Notice<AnySa>,
+  before: AnySa | undefined,
+  after: AnySa | undefined,
+  ctx: SaContext,
+): void {
   switch (told.kind) {
     case "adopt":
       draft.setSa(told.sa.key, told.sa);
@@ -107,7 +114,7 @@ function notice(draft: Draft, told: Notice, before: IkeSa | undefined, after: Ik
     }
     case "lost": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (establishedOf(draft.sas, told.tunnel).length > 0) {
+      if (holdersOf(draft.sas, told.tunnel).length > 0) {
         if (told.cause === "failed" && state.renewing)
           draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
         return;
@@ -184,6 +191,6 @@ function withPatience(state: TunnelState, ctx: SaContext, tunnel: string): Tunne
 }
 
 /** Every IKE SA of the tunnel that is not over. */
-export function sasOf(draft: Draft, tunnel: string): readonly IkeSa[] {
-  return [...draft.sas.values()].filter((sa) => tunnelOf(sa) === tunnel && sa.phase !== "lingering");
+export function sasOf(draft: Draft, tunnel: string): readonly AnySa[] {
+  return [...draft.sas.values()].filter((sa) => tunnelOf(sa) === tunnel && !isOver(sa));
 }

@@ -1,10 +1,11 @@
 /** The first station: which IKE SA a datagram is for, by SPIs, version and flags alone. Nothing changes here. */
 
 import { type Path, sameAddress } from "../../esp/address.js";
-import { spiHex } from "../v2/context.js";
-import type { IkeKey, IkeSa } from "../v2/state.js";
+import type { IkeSa } from "../v2/state.js";
 import { decodeRawHeader, type IkeHeader, ikeHeader, type RawHeader } from "../wire/header.js";
+import { type IkeKey, spiHex } from "./context.js";
 import { ProtocolError } from "./errors.js";
+import type { AnySa } from "./sas.js";
 
 export type Destination =
   | { readonly to: "sa"; readonly sa: IkeSa; readonly raw: RawHeader }
@@ -15,7 +16,7 @@ export type Destination =
   | { readonly to: "refuse"; readonly header: IkeHeader; readonly error: ProtocolError }
   | { readonly to: "nobody"; readonly code: string; readonly detail: string };
 
-export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, IkeSa>): Destination {
+export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
   let raw: RawHeader;
   try {
     raw = decodeRawHeader(bytes);

@@ -1,9 +1,9 @@
 /** The endpoint that a step is making: maps are copied when they are first written, so that the old one stays as it was. */
 import type { ChildId } from "../../esp/sa.js";
-import type { Ids } from "../v2/context.js";
 import type { CookieSecrets } from "../v2/cookie.js";
-import type { Established, IkeKey, IkeSa } from "../v2/state.js";
+import { type Ids, type IkeKey, spiHex } from "./context.js";
 import type { AskOwner, Endpoint } from "./endpoint.js";
+import { type AnySa, type Holder, isHolder, usesEspSpi } from "./sas.js";
 import type { TunnelState } from "./supervisor.js";
 import type { AskId, Context, Effect, Instant } from "./types.js";
 
@@ -14,7 +14,7 @@ export class Draft {
   readonly touched = new Set<string>();
   cookies: CookieSecrets | undefined;
   shutdownAt: Instant | undefined;
-  #sas: Map<IkeKey, IkeSa> | undefined;
+  #sas: Map<IkeKey, AnySa> | undefined;
   #tunnels: Map<string, TunnelState> | undefined;
   #asks: Map<AskId, AskOwner> | undefined;
   #nextAsk: AskId;
@@ -28,7 +28,7 @@ export class Draft {
     this.#nextChild = base.nextChild;
   }
 
-  get sas(): ReadonlyMap<IkeKey, IkeSa> {
+  get sas(): ReadonlyMap<IkeKey, AnySa> {
     return this.#sas ?? this.base.sas;
   }
 
@@ -36,7 +36,7 @@ export class Draft {
     return this.#tunnels ?? this.base.tunnels;
   }
 
-  setSa(key: IkeKey, sa: IkeSa | undefined): void {
+  setSa(key: IkeKey, sa: AnySa | undefined): void {
     if (this.sas.get(key) === sa) return;
     this.#sas ??= new Map(this.base.sas);
     if (sa === undefined) this.#sas.delete(key);
@@ -64,8 +64,8 @@ export class Draft {
     return owner;
   }
 
-  childOwner(id: ChildId): Established | undefined {
-    for (const sa of this.sas.values()) if (sa.phase === "established" && sa.children.has(id)) return sa;
+  childOwner(id: ChildId): Holder | undefined {
+    for (const sa of this.sas.values()) if (isHolder(sa) && sa.children.has(id)) return sa;
     return undefined;
   }
 
@@ -73,7 +73,7 @@ export class Draft {
   liveChild(tunnel: string, mapping: number): ChildId | undefined {
     let newest: ChildId | undefined;
     for (const sa of this.sas.values()) {
-      if (sa.phase !== "established" || sa.tunnel !== tunnel) continue;
+      if (!isHolder(sa) || sa.tunnel !== tunnel) continue;
       for (const { id, state, pair } of sa.children.values())
         if (state === "live" && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
     }
@@ -95,20 +95,14 @@ export class Draft {
         for (;;) {
           const octets = random(8);
           const spi = new DataView(octets.buffer, octets.byteOffset, 8).getBigUint64(0);
-          if (spi !== 0n && !this.sas.has(spi.toString(16).padStart(16, "0"))) return spi;
+          if (spi !== 0n && !this.sas.has(spiHex(spi))) return spi;
         }
       },
     };
   }
 
   #espSpiInUse(spi: number): boolean {
-    for (const sa of this.sas.values()) {
-      if (sa.phase === "authSent" && sa.child.spiIn === spi) return true;
-      if (sa.phase !== "established") continue;
-      if (sa.task?.do === "child" && sa.task.offer.spiIn === spi) return true;
-      if (sa.answering?.do === "child" && sa.answering.plan.spiIn === spi) return true;
-      for (const { pair } of sa.children.values()) if (pair.spiIn === spi) return true;
-    }
+    for (const sa of this.sas.values()) if (usesEspSpi(sa, spi)) return true;
     return false;
   }
 

@@ -4,9 +4,9 @@
  */
 import type { ChildId } from "../../esp/sa.js";
 import type { CookieSecrets } from "../v2/cookie.js";
-import type { IkeKey, IkeSa } from "../v2/state.js";
-import { saDeadline } from "../v2/step.js";
+import type { IkeKey } from "./context.js";
 import type { Policy, TunnelPolicy } from "./policy.js";
+import { type AnySa, isOver, saDeadline } from "./sas.js";
 import { initialState, type TunnelState } from "./supervisor.js";
 import { earlier } from "./timers.js";
 import { soonestTunnel } from "./tunnel-deadlines.js";
@@ -19,7 +19,7 @@ export { tunnelViews } from "./tunnel-views.js";
 export interface Endpoint {
   readonly policy: Policy;
   readonly byName: ReadonlyMap<string, TunnelPolicy>;
-  readonly sas: ReadonlyMap<IkeKey, IkeSa>;
+  readonly sas: ReadonlyMap<IkeKey, AnySa>;
   readonly tunnels: ReadonlyMap<string, TunnelState>;
   /** Who waits for which answer: an IKE SA, or the supervisor of a tunnel. */
   readonly asks: ReadonlyMap<AskId, AskOwner>;
@@ -60,6 +60,6 @@ export function deadline(endpoint: Endpoint): Instant | undefined {
 
 /** True when no IKE SA is left that anybody has to care for: after "shutdown", the moment to stop. */
 export function isEmpty({ sas }: Pick<Endpoint, "sas">): boolean {
-  for (const sa of sas.values()) if (sa.phase !== "lingering") return false;
+  for (const sa of sas.values()) if (!isOver(sa)) return false;
   return true;
 }

@@ -3,8 +3,9 @@
  * (RFC 7296 section 2.6, `architecture.md` section 9, 14).
  */
 import { type Address, type Path, sameAddress } from "../../esp/address.js";
-import { type IkeKey, type IkeSa, isHalfOpen } from "../v2/state.js";
+import type { IkeKey } from "./context.js";
 import type { Policy } from "./policy.js";
+import { type AnySa, isHalfOpen } from "./sas.js";
 
 /** "low": welcome. "high": a cookie has to show that the sender is where it says. "full": nothing more. */
 export type HalfOpenLoad = "low" | "high" | "full";
@@ -17,7 +18,7 @@ const COOKIE_SHARE = 8;
  * to the limit of its own address alone, so that nobody else can lock it out.
  */
 export function halfOpenLoad(
-  sas: ReadonlyMap<IkeKey, IkeSa>,
+  sas: ReadonlyMap<IkeKey, AnySa>,
   { tunnels, limits: { halfOpen, halfOpenPerAddress } }: Policy,
   { remote: { address } }: Path,
 ): HalfOpenLoad {

@@ -1,8 +1,16 @@
 /** Identification payload contents, RFC 7296 section 3.5: reading, printing and comparing them. */
 import { equal, hex, octets, text, utf8 } from "../../crypto/bytes.js";
-import { type Address, addressFromOctets, addressOctets, formatAddress, parseAddress } from "../../esp/address.js";
+import {
+  type Address,
+  addressFromOctets,
+  addressOctets,
+  formatAddress,
+  type Path,
+  parseAddress,
+} from "../../esp/address.js";
 import { ID_TYPE, type IdTypeName, idTypeName } from "../wire/id-types.js";
 import type { IdPayload } from "../wire/payloads/id.js";
+import type { TunnelPolicy } from "./policy.js";
 
 export type IdentityType = IdTypeName;
 
@@ -75,6 +83,16 @@ export function identityOf({ idType, data }: IdPayload): Identity | undefined {
 export function formatIdPayload(payload: IdPayload): string {
   const identity = identityOf(payload);
   return identity === undefined ? `ID type ${payload.idType} 0x${hex(payload.data)}` : formatIdentity(identity);
+}
+
+/** Who we say we are: as configured, else our own outer address. */
+export function ourIdentity({ localId }: TunnelPolicy, { local }: Path): Identity {
+  return localId ?? addressIdentity(local.address);
+}
+
+/** Who the peer has to be: as configured, else the peer's address. */
+export function theirIdentity({ peerId, peer }: TunnelPolicy, { remote }: Path): Identity {
+  return peerId ?? addressIdentity(peer.kind === "address" ? peer.address : remote.address);
 }
 
 const KEY_ID = "keyid:";

@@ -2,8 +2,10 @@
 import { equal } from "../../crypto/bytes.js";
 import { sha1 } from "../../crypto/hash.js";
 import { addressOctets, type Path, type SocketAddress, unspecified } from "../../esp/address.js";
+import type { Encapsulation } from "../../esp/sa.js";
 import { spiOctets } from "../wire/header.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
+import type { Context } from "./types.js";
 
 export interface NatVerdict {
   /** The peer does NAT traversal: it sent both hashes. */
@@ -61,4 +63,20 @@ export function natVerdict(spis: HeaderSpis, path: Path, notifies: readonly Noti
 export function natWords({ here, peer }: NatVerdict): "none" | "here" | "peer" | "both" {
   if (here) return peer ? "both" : "here";
   return peer ? "peer" : "none";
+}
+
+const PEER_IKE_PORT = 500;
+const PEER_NAT_PORT = 4500;
+
+/** Port 4500 on both sides (RFC 7296 section 2.23, RFC 3947 section 4); a peer that is met on a port of its own stays there. */
+export function onNatPort({ local, remote }: Path, { policy }: Pick<Context, "policy">): Path {
+  return {
+    local: { ...local, port: policy.ports.natT },
+    remote: { ...remote, port: remote.port === PEER_IKE_PORT ? PEER_NAT_PORT : remote.port },
+  };
+}
+
+/** Encapsulated ESP always leaves from the NAT-T port, wherever IKE is spoken. */
+export function espPath(path: Path, encapsulation: Encapsulation, ctx: Pick<Context, "policy">): Path {
+  return encapsulation === "udp" && path.local.port !== ctx.policy.ports.natT ? onNatPort(path, ctx) : path;
 }

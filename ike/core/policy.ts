@@ -30,6 +30,10 @@ export interface TunnelPolicy {
   readonly entries: readonly { readonly first: number; readonly count: number }[];
   readonly ike: {
     readonly version: 1 | 2;
+    /** Version 1 alone, where it is always there. */
+    readonly exchange?: "main" | "aggressive";
+    /** Version 1 alone; absent: off. */
+    readonly volumeOctets?: number;
     readonly proposals: readonly IkeProposal[];
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;

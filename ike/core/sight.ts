@@ -1,10 +1,10 @@
 /** What an IKE SA may see of the endpoint around it. */
 import { type Path, sameAddress } from "../../esp/address.js";
-import type { SaContext, Sight } from "../v2/context.js";
-import { establishedOf } from "../v2/state.js";
+import type { SaContext, Sight } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
+import { holdersOf } from "./sas.js";
 import type { Context } from "./types.js";
 
 export function contextOf(draft: Draft, given: Context): SaContext {
@@ -15,9 +15,9 @@ export function contextOf(draft: Draft, given: Context): SaContext {
       if (found === undefined) throw new Error(`no tunnel is called ${name}`);
       return found;
     },
-    candidates: (path) => candidates(draft, path),
+    candidates: (path, version) => candidates(draft, path, version),
     inContact: (tunnel, peerId, except) =>
-      establishedOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
+      holdersOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
     carried: (tunnel, mapping) => draft.liveChild(tunnel, mapping) !== undefined,
     inUse(id) {
       const owner = draft.childOwner(id);
@@ -33,11 +33,11 @@ export function contextOf(draft: Draft, given: Context): SaContext {
 const CLOSENESS = { address: 0, name: 1, any: 2 } as const;
 
 /** The tunnels that somebody at this address may be; a name stands for any address, its identity decides. */
-function candidates(draft: Draft, { local, remote }: Path): readonly TunnelPolicy[] {
+function candidates(draft: Draft, { local, remote }: Path, version: 1 | 2): readonly TunnelPolicy[] {
   return draft.base.policy.tunnels
     .filter(
       (tunnel) =>
-        tunnel.ike.version === 2 &&
+        tunnel.ike.version === version &&
         draft.tunnels.get(tunnel.name)!.want !== "down" &&
         (tunnel.localAddress === undefined || sameAddress(tunnel.localAddress, local.address)) &&
         (tunnel.peer.kind !== "address" || sameAddress(tunnel.peer.address, remote.address)),

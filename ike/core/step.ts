@@ -1,30 +1,38 @@
 /** One event of the whole endpoint: to the IKE SA that it concerns, and then to the supervisor of the tunnels that it touched. */
 import { formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { SaContext, Step } from "../v2/context.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
-import { follow, onAlive, onChildRefused, onFirstInbound, onLimit } from "../v2/life.js";
-import { type Established, establishedOf } from "../v2/state.js";
-import {
-  drop,
-  onAnswer,
-  onDatagram,
-  onRepeatedFirstRequest,
-  onTick,
-  saDeadline,
-  wishClose,
-  wishRekeyChildren,
-  wishRekeyIke,
-} from "../v2/step.js";
+import { onDatagram, onRepeatedFirstRequest } from "../v2/step.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage } from "../wire/message.js";
 import { apply, born, sasOf } from "./consequences.js";
+import type { SaContext } from "./context.js";
 import { demux } from "./demux.js";
 import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
 import { halfOpenLoad } from "./half-open.js";
+import {
+  type AnyStep,
+  drop,
+  type Holder,
+  holdersOf,
+  holdsAny,
+  isHolder,
+  isOver,
+  onAlive,
+  onAnswer,
+  onChildRefused,
+  onFirstInbound,
+  onLimit,
+  onMoved,
+  onTick,
+  saDeadline,
+  wishClose,
+  wishRekeyChildren,
+  wishRekeyIke,
+} from "./sas.js";
 import { contextOf } from "./sight.js";
 import { resolved, supervise } from "./supervise.js";
 import { wantDown, wantUp } from "./supervisor.js";
@@ -71,7 +79,7 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
     case "alive": {
       const ids = new Set(event.children);
       for (const sa of draft.sas.values())
-        if (sa.phase === "established" && holdsAny(sa, ids)) apply(draft, sa, onAlive(sa, ctx), ctx);
+        if (isHolder(sa) && holdsAny(sa, ids)) apply(draft, sa, onAlive(sa, ctx), ctx);
       return;
     }
     case "firstInbound":
@@ -84,19 +92,14 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
       return;
     case "moved":
-      onChild(draft, event.child, ctx, (sa) => follow({ ...sa, lastAlive: ctx.now }, event.path, ctx));
+      onChild(draft, event.child, ctx, (sa) => onMoved(sa, event.path, ctx));
       return;
   }
 }
 
-function onChild(draft: Draft, id: ChildId, ctx: SaContext, run: (sa: Established) => Step): void {
+function onChild(draft: Draft, id: ChildId, ctx: SaContext, run: (sa: Holder) => AnyStep): void {
   const sa = draft.childOwner(id);
   if (sa !== undefined) apply(draft, sa, run(sa), ctx);
-}
-
-function holdsAny({ children }: Established, ids: ReadonlySet<ChildId>): boolean {
-  for (const id of children.keys()) if (ids.has(id)) return true;
-  return false;
 }
 
 // --- datagrams -----------------------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ function ignored(draft: Draft, path: Path, code: string, detail: string): void {
 function tick(draft: Draft, ctx: SaContext): void {
   if (draft.shutdownAt !== undefined && ctx.now >= draft.shutdownAt) {
     for (const [key, sa] of draft.sas) {
-      if (sa.phase === "established") apply(draft, sa, drop(sa, "the gateway is going down"), ctx);
+      if (isHolder(sa)) apply(draft, sa, drop(sa, "the gateway is going down"), ctx);
       draft.setSa(key, undefined);
     }
     return;
@@ -208,10 +211,10 @@ function wish(draft: Draft, wanted: Wish, ctx: SaContext): void {
         apply(draft, sa, wishClose(sa, "taken down by the operator", CLOSING_LIFE, ctx), ctx);
       return;
     case "rekeyChildren":
-      for (const sa of establishedOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyChildren(sa, ctx), ctx);
+      for (const sa of holdersOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyChildren(sa, ctx), ctx);
       return;
     case "rekeyIke":
-      for (const sa of establishedOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyIke(sa, ctx), ctx);
+      for (const sa of holdersOf(draft.sas, tunnel)) apply(draft, sa, wishRekeyIke(sa, ctx), ctx);
       return;
   }
 }
@@ -220,5 +223,5 @@ function shutdown(draft: Draft, ctx: SaContext): void {
   if (draft.shutdownAt !== undefined) return;
   draft.shutdownAt = ctx.now + SHUTDOWN_LIFE;
   for (const sa of [...draft.sas.values()])
-    if (sa.phase !== "lingering") apply(draft, sa, wishClose(sa, "the gateway is going down", SHUTDOWN_LIFE, ctx), ctx);
+    if (!isOver(sa)) apply(draft, sa, wishClose(sa, "the gateway is going down", SHUTDOWN_LIFE, ctx), ctx);
 }

@@ -1,12 +1,10 @@
 /** The supervisor at work: what a tunnel's state asks for now is begun. */
 import { formatAddress, formatSocketAddress, type SocketAddress } from "../../esp/address.js";
-import { type SaContext, spiText, tunnelOf } from "../v2/context.js";
-import { initiate } from "../v2/ike-sa-init.js";
-import { type Established, establishedOf, isHandshake } from "../v2/state.js";
-import { wishMapping } from "../v2/step.js";
 import { apply, born } from "./consequences.js";
+import { type SaContext, spiText } from "./context.js";
 import type { Draft } from "./draft.js";
 import type { TunnelPolicy } from "./policy.js";
+import { holdersOf, initiate, isAskedFor, isHandshake, tunnelOf, wishMapping } from "./sas.js";
 import { type TunnelState, withAsking, withoutTrouble } from "./supervisor.js";
 import { pause, RECONNECT } from "./timers.js";
 import type { Answer } from "./types.js";
@@ -15,7 +13,7 @@ import type { Answer } from "./types.js";
 export function supervise(draft: Draft, name: string, ctx: SaContext): void {
   const state = draft.tunnels.get(name);
   if (state === undefined || state.want !== "up" || draft.shutdownAt !== undefined) return;
-  if (establishedOf(draft.sas, name).length > 0) {
+  if (holdersOf(draft.sas, name).length > 0) {
     superviseMappings(draft, name, state, ctx);
     if (!state.renewing) return;
   }
@@ -36,17 +34,11 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
     }
     if (trouble !== undefined && trouble.retryAt === undefined && !trouble.asking) continue;
     if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
-    const established = establishedOf(draft.sas, name);
-    const current = established.at(-1);
-    if (current === undefined || established.some((sa) => isAskedFor(sa, mapping))) continue;
+    const holders = holdersOf(draft.sas, name);
+    const current = holders.at(-1);
+    if (current === undefined || holders.some((sa) => isAskedFor(sa, mapping))) continue;
     apply(draft, current, wishMapping(current, mapping, ctx), ctx);
   }
-}
-
-/** Whether a child for the mapping is wished for or on its way. */
-function isAskedFor({ task, wishes }: Established, mapping: number): boolean {
-  if (task?.do === "child" && task.offer.purpose.do === "create" && task.offer.purpose.mapping === mapping) return true;
-  return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
 }
 
 const PEER_PORT = 500;

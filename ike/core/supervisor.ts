@@ -4,7 +4,7 @@
  */
 import type { Random } from "../../crypto/interfaces.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { LossCause } from "../v2/context.js";
+import type { LossCause } from "./context.js";
 import type { TunnelPolicy } from "./policy.js";
 import { earlier, pause, RECONNECT, RETRY_MAPPING } from "./timers.js";
 import type { AskId, Instant } from "./types.js";

@@ -1,7 +1,6 @@
 /** When the supervisor has something to do, for all tunnels in one pass over the IKE SAs. */
-import { tunnelOf } from "../v2/context.js";
-import { isHandshake } from "../v2/state.js";
 import type { Endpoint } from "./endpoint.js";
+import { isHandshake, isHolder, tunnelOf } from "./sas.js";
 import { supervisorDeadline } from "./supervisor.js";
 import { earlier } from "./timers.js";
 import type { Instant } from "./types.js";
@@ -28,7 +27,7 @@ function* deadlines({ sas, tunnels }: Parts): Iterable<readonly [string, Instant
   for (const sa of sas.values()) {
     const name = tunnelOf(sa);
     if (name === undefined) continue;
-    if (sa.phase === "established") connected.add(name);
+    if (isHolder(sa)) connected.add(name);
     else if (isHandshake(sa)) busy.add(name);
   }
   for (const [name, state] of tunnels) yield [name, supervisorDeadline(state, connected.has(name), busy.has(name))];

@@ -1,17 +1,25 @@
 /** The status view, made from the endpoint's state alone: every tunnel, every mapping, with the reason in words. */
-import { espSuiteName, ikeSuiteName } from "../../crypto/registry/proposal.js";
+import { espSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress, formatSocketAddress } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
-import { spiHex, tunnelOf } from "../v2/context.js";
-import { type Child, type Established, establishedOf, type IkeSa, isHalfOpen, isHandshake } from "../v2/state.js";
+import type { Child } from "./child.js";
 import type { Endpoint } from "./endpoint.js";
-import { formatIdentity } from "./identity.js";
-import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
+import {
+  type AnySa,
+  type Holder,
+  handshakeWords,
+  holdersOf,
+  ikeView,
+  isHalfOpen,
+  isHandshake,
+  isRenewing,
+  tunnelOf,
+} from "./sas.js";
 import type { TunnelState } from "./supervisor.js";
 import type { Context, Instant } from "./types.js";
-import type { ChildView, IkeView, TunnelState as StateWord, TunnelView } from "./view.js";
+import type { ChildView, TunnelState as StateWord, TunnelView } from "./view.js";
 
 /** Every tunnel with every mapping, up or not, with state and reason in words. */
 export function tunnelViews(endpoint: Endpoint, ctx: Pick<Context, "now">): readonly TunnelView[] {
@@ -20,7 +28,7 @@ export function tunnelViews(endpoint: Endpoint, ctx: Pick<Context, "now">): read
 
 function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): TunnelView {
   const state = endpoint.tunnels.get(policy.name)!;
-  const established = establishedOf(endpoint.sas, policy.name);
+  const established = holdersOf(endpoint.sas, policy.name);
   const current = established.at(-1);
   const handshake = [...endpoint.sas.values()].find(
     (sa) => tunnelOf(sa) === policy.name && (isHandshake(sa) || isHalfOpen(sa)),
@@ -41,8 +49,8 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
 function stateWord(
   policy: TunnelPolicy,
   state: TunnelState,
-  current: Established | undefined,
-  handshake: IkeSa | undefined,
+  current: Holder | undefined,
+  handshake: AnySa | undefined,
   up: number,
   all: number,
 ): StateWord {
@@ -63,7 +71,7 @@ function stateWord(
 function reasonOf(
   word: StateWord,
   state: TunnelState,
-  handshake: IkeSa | undefined,
+  handshake: AnySa | undefined,
   up: number,
   children: readonly ChildView[],
   now: Instant,
@@ -86,20 +94,6 @@ function reasonOf(
   }
 }
 
-function handshakeWords(sa: IkeSa): string {
-  switch (sa.phase) {
-    case "initKeying":
-    case "initSent":
-      return `calling ${formatSocketAddress(sa.path.remote)}`;
-    case "initAnswered":
-    case "pskAwaited":
-    case "authSent":
-      return "the peer has answered; authenticating";
-    default:
-      return "the peer calls; authenticating";
-  }
-}
-
 function nextTry(state: TunnelState, children: readonly ChildView[], now: Instant): string {
   if (state.resolving !== undefined) return "looking up the peer's address";
   if (state.retryAt === undefined) return children.find(({ id }) => id === undefined)?.reason ?? "starting";
@@ -109,8 +103,8 @@ function nextTry(state: TunnelState, children: readonly ChildView[], now: Instan
 function childViews(
   policy: TunnelPolicy,
   state: TunnelState,
-  established: readonly Established[],
-  handshake: IkeSa | undefined,
+  established: readonly Holder[],
+  handshake: AnySa | undefined,
   now: Instant,
 ): readonly ChildView[] {
   const views: ChildView[] = [];
@@ -132,16 +126,12 @@ function childViews(
 }
 
 interface Carrier {
-  readonly sa: Established;
+  readonly sa: Holder;
   readonly child: Child;
 }
 
 /** The child that the mapping sends on, else one that it could. */
-function carrierOf(
-  established: readonly Established[],
-  mapping: number,
-  used: ChildId | undefined,
-): Carrier | undefined {
+function carrierOf(established: readonly Holder[], mapping: number, used: ChildId | undefined): Carrier | undefined {
   let found: Carrier | undefined;
   for (const sa of established)
     for (const child of sa.children.values()) {
@@ -151,15 +141,13 @@ function carrierOf(
   return found;
 }
 
-function liveView(sa: Established, { id, pair, rekeyAt, state }: Child): ChildView {
-  const renewing =
-    state === "old" ||
-    (sa.task?.do === "child" && sa.task.offer.purpose.do === "rekey" && sa.task.offer.purpose.child === id);
+function liveView(sa: Holder, child: Child): ChildView {
+  const { id, pair, rekeyAt } = child;
   return {
     id,
     local: pair.local.map(formatSelector),
     peer: pair.remote.map(formatSelector),
-    state: renewing ? "rekeying" : "established",
+    state: isRenewing(sa, child) ? "rekeying" : "established",
     reason: "",
     spiIn: pair.spiIn,
     spiOut: pair.spiOut,
@@ -191,24 +179,6 @@ function idleWords(
   if (state.want === "answer") return { state: "passive", reason: state.reason || "waits for the peer" };
   if (connected) return { state: "connecting", reason: "its turn comes" };
   return { state: "connecting", reason: calling ? "comes with the IKE SA" : state.reason || "waits for the IKE SA" };
-}
-
-function ikeView(sa: Established): IkeView {
-  const { initiatorSpi, responderSpi, path, negotiated } = sa;
-  return {
-    version: 2,
-    role: sa.role,
-    local: formatSocketAddress(path.local),
-    remote: formatSocketAddress(path.remote),
-    localId: formatIdentity(sa.localId),
-    peerId: formatIdentity(sa.peerId),
-    spiI: spiHex(initiatorSpi),
-    spiR: spiHex(responderSpi),
-    proposal: ikeSuiteName(negotiated.suite),
-    nat: natWords(negotiated.nat),
-    establishedAt: sa.establishedAt,
-    rekeyAt: sa.rekeyAt ?? sa.expiresAt,
-  };
 }
 
 function peerWords({ peer }: TunnelPolicy): string {

@@ -3,13 +3,13 @@ import { createPrf } from "../../crypto/backends.js";
 import { espSuiteName } from "../../crypto/registry/proposal.js";
 import type { EspSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
-import type { Path } from "../../esp/address.js";
-import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
+import type { ChildId, Encapsulation } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
+import { volumeLimits } from "../core/child.js";
+import { espPath } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
-import { onNatPort } from "./ike-sa-init.js";
 import { childKeys } from "./keys.js";
 import type { NarrowedSelectors } from "./narrowing.js";
 import type { Child, Established, Negotiated } from "./state.js";
@@ -62,19 +62,9 @@ export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
   };
 }
 
-/** The soft limit stands a tenth before the hard one; packets are the data plane's own affair. */
-function volumeLimits(octets: number): VolumeLimits {
-  return { softOctets: Math.floor(octets * 0.9), hardOctets: octets, softPackets: 0, hardPackets: 0 };
-}
-
 /** RFC 7296 section 2.23, `decisions.md` 25: UDP where a NAT was seen, or where the configuration says so. */
 function encapsulationOf({ nat }: Negotiated, policy: TunnelPolicy): Encapsulation {
   return nat.here || nat.peer || policy.encapsulation === "udp" ? "udp" : "esp";
-}
-
-/** Encapsulated ESP always leaves from the NAT-T port, wherever IKE is spoken. */
-export function espPath(path: Path, encapsulation: Encapsulation, ctx: Pick<SaContext, "policy">): Path {
-  return encapsulation === "udp" && path.local.port !== ctx.policy.ports.natT ? onNatPort(path, ctx) : path;
 }
 
 export function withChild<Sa extends Established>(sa: Sa, child: Child): Sa {
@@ -112,13 +102,4 @@ export function childByInbound(sa: Established, spi: number): Child | undefined 
 export function childByOutbound(sa: Established, spi: number): Child | undefined {
   for (const child of sa.children.values()) if (child.pair.spiOut === spi) return child;
   return undefined;
-}
-
-/** An SPI on the wire of an SA payload. */
-export function espSpiOctets(spi: number): Uint8Array {
-  return new Uint8Array([spi >>> 24, (spi >>> 16) & 0xff, (spi >>> 8) & 0xff, spi & 0xff]);
-}
-
-export function espSpiFrom(bytes: Uint8Array): number {
-  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
 }

@@ -1,62 +1,13 @@
-/** What a handler of one IKE SA sees of the endpoint around it, and what it gives back. */
-import { formatSocketAddress, type Path } from "../../esp/address.js";
-import type { ChildId } from "../../esp/sa.js";
-import type { Identity } from "../core/identity.js";
-import type { TunnelPolicy } from "../core/policy.js";
-import type { Report } from "../core/report.js";
-import type { AskId, Context, Effect } from "../core/types.js";
-import type { Established, IkeKey, IkeSa } from "./state.js";
+/** `core/context.ts` for IKEv2: steps of an IKEv2 SA, and reports with its names. */
+import type { Notice as AnyNotice, ReportBody } from "../core/context.js";
+import { reportOf } from "../core/context.js";
+import type { Effect } from "../core/types.js";
+import type { Established, IkeSa } from "./state.js";
 
-export interface SaContext extends Context {
-  readonly ids: Ids;
-  readonly sight: Sight;
-}
+export type { Ids, LossCause, SaContext, Sight } from "../core/context.js";
+export { peerText, spiHex, spiText } from "../core/context.js";
 
-/** Numbers that are unique in the endpoint. */
-export interface Ids {
-  ask(): AskId;
-  child(): ChildId;
-  /** Random, above 255 (RFC 4303 section 2.1), in use nowhere else here. */
-  espSpi(): number;
-  /** Random, not zero. */
-  ikeSpi(): bigint;
-}
-
-/** What an IKE SA may know of the others. */
-export interface Sight {
-  tunnel(name: string): TunnelPolicy;
-  /** The tunnels that a peer at this address may be, the closest description first. */
-  candidates(path: Path): readonly TunnelPolicy[];
-  /** Whether another IKE SA with this identity pair is established (`decisions.md` 7). */
-  inContact(tunnel: string, peerId: Identity, except: IkeKey): boolean;
-  /** A child of the tunnel, in whatever IKE SA, that carries the mapping and is not being replaced. */
-  carried(tunnel: string, mapping: number): boolean;
-  /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
-  inUse(child: ChildId): boolean;
-}
-
-/** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. */
-export type Notice =
-  /** An IKE SA was born of another one, with its children; the other one goes on in its own state. */
-  | { readonly kind: "adopt"; readonly sa: Established }
-  /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
-  | { readonly kind: "established"; readonly initialContact: boolean }
-  /** The IKE SA is gone, or will be when the peer has answered our Delete. */
-  | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
-  /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
-  | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
-  /** A refusal that is not believed yet. */
-  | { readonly kind: "refused"; readonly tunnel: string; readonly reason: string }
-  | {
-      readonly kind: "mappingLost";
-      readonly tunnel: string;
-      readonly mapping: number;
-      readonly cause: "peer" | "failed" | "expired";
-      readonly reason: string;
-    };
-
-/** "peer" deleted it, it is "dead", the negotiation "failed", it "expired", the "operator" wanted it, a newer one "replaced" it. */
-export type LossCause = "peer" | "dead" | "failed" | "expired" | "operator" | "replaced";
+export type Notice = AnyNotice<Established>;
 
 export type SaEffect = Effect | Notice;
 
@@ -79,15 +30,9 @@ export function andThen<A extends IkeSa | undefined, B extends IkeSa | undefined
   return { sa: following.sa, effects: [...step.effects, ...following.effects] };
 }
 
-type ReportBody = Report extends infer R ? (R extends Report ? Omit<R, "tunnel" | "ike" | "peer"> : never) : never;
-
 /** A report with the names that make a log read as one story. */
 export function report(sa: IkeSa, body: ReportBody): SaEffect {
-  const tunnel = tunnelOf(sa);
-  return {
-    kind: "report",
-    report: { ...body, ike: spiText(sa), peer: peerText(sa.path), ...(tunnel !== undefined && { tunnel }) } as Report,
-  };
+  return reportOf(sa, tunnelOf(sa), body);
 }
 
 /** An input that changed nothing. */
@@ -99,16 +44,4 @@ export function tunnelOf(sa: IkeSa): string | undefined {
   if ("tunnel" in sa) return sa.tunnel;
   if ("offer" in sa) return sa.offer.tunnel;
   return "before" in sa ? sa.before.offer.tunnel : undefined;
-}
-
-export function spiText(sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint }): string {
-  return `${spiHex(sa.initiatorSpi)}_${spiHex(sa.responderSpi)}`;
-}
-
-export function spiHex(spi: bigint): string {
-  return spi.toString(16).padStart(16, "0");
-}
-
-export function peerText(path: Path): string {
-  return formatSocketAddress(path.remote);
 }

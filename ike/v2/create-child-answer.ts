@@ -4,6 +4,8 @@
  */
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
+import { espSpiFrom, espSpiOctets } from "../core/child.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { chooseEsp, noProposalChosen } from "../core/negotiate.js";
 import { SWITCH_AFTER } from "../core/timers.js";
@@ -11,13 +13,13 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import type { KePayload } from "../wire/payloads/ke.js";
 import { espNotification, espSpiOf, notification } from "../wire/payloads/notify.js";
-import { childByOutbound, childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { childByOutbound, childEstablished, makeChild, withChild } from "./child.js";
 import { refuseChildRekey, refuseDuringIkeRekey, refuseSameMapping } from "./collision.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { retire } from "./create-child-sa.js";
 import type { Answering, ChildPlan } from "./exchanges.js";
 import { carriedBy } from "./ike-auth-answer.js";
-import { NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
+import { NONCE_BYTES } from "./ike-sa-init.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
 import { type Received, row } from "./row.js";
 import type { Child, Established, PeerRequest } from "./state.js";

@@ -8,6 +8,9 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { ChildId } from "../../esp/sa.js";
+import { adviceFor, oursInWords } from "../core/advice.js";
+import { espSpiFrom, espSpiOctets } from "../core/child.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
 import { DELETE_OLD_CHILD_AFTER, pause, RETRY_REKEY } from "../core/timers.js";
@@ -15,20 +18,11 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { espNotification } from "../wire/payloads/notify.js";
-import { adviceFor, oursInWords } from "./advice.js";
-import {
-  childClosed,
-  childEstablished,
-  espSpiFrom,
-  espSpiOctets,
-  makeChild,
-  withChild,
-  withoutChild,
-} from "./child.js";
+import { childClosed, childEstablished, makeChild, withChild, withoutChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
-import { groupOf, NONCE_BYTES, refusalOf } from "./ike-sa-init.js";
+import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";

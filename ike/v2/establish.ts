@@ -1,9 +1,6 @@
 /** The step from a handshake, or from a rekey, to an established IKE SA. */
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
-import type { Path } from "../../esp/address.js";
-import { addressIdentity, type Identity } from "../core/identity.js";
 import { natWords } from "../core/nat.js";
-import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
 import type { Child, Established } from "./state.js";
@@ -44,14 +41,4 @@ export function establish(given: Given, ctx: SaContext, children: ReadonlyMap<nu
 export function ikeEstablished(sa: Established): SaEffect {
   const { suite, nat } = sa.negotiated;
   return report(sa, { kind: "ikeEstablished", proposal: ikeSuiteName(suite), role: sa.role, nat: natWords(nat) });
-}
-
-/** Who we say we are: as configured, else our own outer address. */
-export function ourIdentity({ localId }: TunnelPolicy, { local }: Path): Identity {
-  return localId ?? addressIdentity(local.address);
-}
-
-/** Who the peer has to be: as configured, else the peer's address. */
-export function theirIdentity({ peerId, peer }: TunnelPolicy, { remote }: Path): Identity {
-  return peerId ?? addressIdentity(peer.kind === "address" ? peer.address : remote.address);
 }

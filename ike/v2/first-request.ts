@@ -11,6 +11,8 @@ import { createPrf } from "../../crypto/backends.js";
 import { PRF_HMAC_SHA2_256 } from "../../crypto/registry/prf.js";
 import { Secret } from "../../crypto/secret.js";
 import { formatAddress, formatSocketAddress, type Path } from "../../esp/address.js";
+import { adviceFor } from "../core/advice.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { natDetection, natVerdict } from "../core/nat.js";
 import { chooseIke, distinctProposals, noProposalChosen } from "../core/negotiate.js";
@@ -20,10 +22,9 @@ import type { Answer } from "../core/types.js";
 import { OUR_VENDOR_ID, vendorName } from "../core/vendor-ids.js";
 import { encodeMessage, type Message, type Payload, payload } from "../wire/message.js";
 import { notification } from "../wire/payloads/notify.js";
-import { adviceFor } from "./advice.js";
 import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
 import { type CookieSecrets, isOurCookie, makeCookie } from "./cookie.js";
-import { NONCE_BYTES, notifications, refusalOf } from "./ike-sa-init.js";
+import { NONCE_BYTES, notifications } from "./ike-sa-init.js";
 import { match, type Received, row } from "./row.js";
 import type { Replied, ReplyKeying } from "./state.js";
 
@@ -75,7 +76,7 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
       return stepTo(undefined, { kind: "send", path, bytes: plainReply(header, [payload("N", ours)]) });
     }
   }
-  const candidates = ctx.sight.candidates(path);
+  const candidates = ctx.sight.candidates(path, 2);
   if (candidates.length === 0)
     throw new ProtocolError(
       "NO_PROPOSAL_CHOSEN",
@@ -136,7 +137,7 @@ export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaCont
   const { initiatorSpi, responderSpi, path, negotiated, peerPublic, privateOctets, expiresAt, key, role, createdAt } =
     sa;
   const { suite, nr, nat } = negotiated;
-  const fakesNat = ctx.sight.candidates(path).some((tunnel) => tunnel.encapsulation === "udp");
+  const fakesNat = ctx.sight.candidates(path, 2).some((tunnel) => tunnel.encapsulation === "udp");
   const header = {
     initiatorSpi,
     responderSpi,

@@ -5,6 +5,9 @@
 import { createPrf } from "../../crypto/backends.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress } from "../../esp/address.js";
+import { adviceFor } from "../core/advice.js";
+import { espSpiFrom, espSpiOctets } from "../core/child.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import {
   formatIdentity,
@@ -12,7 +15,9 @@ import {
   type Identity,
   identityOf,
   idPayload,
+  ourIdentity,
   sameIdentity,
+  theirIdentity,
 } from "../core/identity.js";
 import { allowsIke, chooseEsp, noProposalChosen } from "../core/negotiate.js";
 import type { TunnelPolicy } from "../core/policy.js";
@@ -21,11 +26,9 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { adviceFor } from "./advice.js";
-import { childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { childEstablished, makeChild, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
-import { establish, ikeEstablished, ourIdentity, theirIdentity } from "./establish.js";
-import { refusalOf } from "./ike-sa-init.js";
+import { establish, ikeEstablished } from "./establish.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
 import { type Received, row } from "./row.js";
@@ -73,7 +76,7 @@ function tunnelOf(
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
-  const candidates = ctx.sight.candidates(path);
+  const candidates = ctx.sight.candidates(path, 2);
   const known = peerId === undefined ? [] : candidates.filter((t) => sameIdentity(theirIdentity(t, path), peerId));
   if (peerId === undefined || known.length === 0) {
     const expected = candidates.map((t) => `${t.name} expects ${formatIdentity(theirIdentity(t, path))}`);

@@ -7,19 +7,28 @@
  * A child that is refused leaves the IKE SA standing (section 1.2); its mapping is asked for again later.
  */
 import { createPrf } from "../../crypto/backends.js";
+import { adviceFor, oursInWords } from "../core/advice.js";
+import { espSpiFrom, espSpiOctets } from "../core/child.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { formatIdentity, formatIdPayload, identityOf, idPayload, sameIdentity } from "../core/identity.js";
+import {
+  formatIdentity,
+  formatIdPayload,
+  identityOf,
+  idPayload,
+  ourIdentity,
+  sameIdentity,
+  theirIdentity,
+} from "../core/identity.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { adviceFor, oursInWords } from "./advice.js";
-import { childEstablished, espSpiFrom, espSpiOctets, makeChild, withChild } from "./child.js";
+import { childEstablished, makeChild, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
-import { establish, ikeEstablished, ourIdentity, theirIdentity } from "./establish.js";
-import { refusalOf } from "./ike-sa-init.js";
+import { establish, ikeEstablished } from "./establish.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
 import { type Received, row } from "./row.js";

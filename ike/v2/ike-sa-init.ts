@@ -11,8 +11,10 @@ import { createPrf } from "../../crypto/backends.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
+import { adviceFor, oursInWords } from "../core/advice.js";
+import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { natDetection, natVerdict } from "../core/nat.js";
+import { natDetection, natVerdict, onNatPort } from "../core/nat.js";
 import { chosenIke, offerIke } from "../core/negotiate.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
@@ -22,7 +24,6 @@ import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
 import { encodeMessage, type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
-import { adviceFor, oursInWords } from "./advice.js";
 import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
 import { ikeKeys, skeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
@@ -216,23 +217,6 @@ export function groupOf(data: Uint8Array): number {
 
 export function notifications(list: readonly NotifyPayload[]): readonly Payload[] {
   return list.map((one) => payload("N", one));
-}
-
-/** Why a question was not answered; any other answer than the one asked for is our bug. */
-export function refusalOf(answer: Answer): string {
-  if (answer.kind !== "refused") throw new Error(`an answer about ${answer.kind} to another question`);
-  return answer.reason;
-}
-
-const PEER_IKE_PORT = 500;
-const PEER_NAT_PORT = 4500;
-
-/** Port 4500 on both sides (RFC 7296 section 2.23); a peer that is met on a port of its own stays there. */
-export function onNatPort({ local, remote }: Path, { policy }: Pick<SaContext, "policy">): Path {
-  return {
-    local: { ...local, port: policy.ports.natT },
-    remote: { ...remote, port: remote.port === PEER_IKE_PORT ? PEER_NAT_PORT : remote.port },
-  };
 }
 
 export const INIT_RESPONSE_ROWS = [

@@ -1,12 +1,13 @@
 /** The life of an established IKE SA between exchanges: time, signs of life, limits, and where the peer is. */
 import { type Path, samePath } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
+import { adviceFor } from "../core/advice.js";
+import { espPath } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { sentAgain } from "../core/retransmit.js";
 import { earlier, probeAt, verdictAt } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
-import { adviceFor } from "./advice.js";
-import { childClosed, espPath, withChild, withoutChild } from "./child.js";
+import { childClosed, withChild, withoutChild } from "./child.js";
 import { close, withdraw } from "./closing.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";

@@ -1,10 +1,11 @@
 /** What becomes of a `ProtocolError` in an IKE SA: `core/react.ts` decides, this file does it (RFC 7296 section 2.21). */
+
+import { adviceFor } from "../core/advice.js";
 import { ProtocolError } from "../core/errors.js";
 import { reactTo, type Situation } from "../core/react.js";
 import { LINGER_LIFE } from "../core/timers.js";
 import { payload } from "../wire/message.js";
 import { notification } from "../wire/payloads/notify.js";
-import { adviceFor } from "./advice.js";
 import { close, lingering, sendDelete, withdraw } from "./closing.js";
 import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { abandonAnswered, withoutTask } from "./create-child-sa.js";

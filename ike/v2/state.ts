@@ -9,7 +9,9 @@ import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
-import type { ChildId, SaPair } from "../../esp/sa.js";
+import type { ChildId } from "../../esp/sa.js";
+import type { Child } from "../core/child.js";
+import type { IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
@@ -22,11 +24,8 @@ import type { Answering, Task } from "./exchanges.js";
 import type { IkeKeys } from "./keys.js";
 import type { SaWish } from "./wishes.js";
 
-/** Names an IKE SA in its endpoint: our own SPI in hex. */
-export type IkeKey = string;
-
-/** Of the whole IKE SA: who sent its IKE_SA_INIT request, or who asked for the rekey that made it. */
-export type Role = "initiator" | "responder";
+export type { Child } from "../core/child.js";
+export type { IkeKey, Role } from "../core/context.js";
 
 interface Base {
   readonly key: IkeKey;
@@ -192,22 +191,6 @@ export interface Window {
   readonly sealed: number;
   /** The last request answered and its answer, which is repeated octet for octet. */
   readonly reply?: { readonly request: Uint8Array; readonly bytes: Uint8Array };
-}
-
-export interface Child {
-  readonly id: ChildId;
-  readonly pair: SaPair;
-  /** "old": replaced by a rekey or a duplicate; receives until its Delete or hard limit, is not renewed. */
-  readonly state: "live" | "old" | "deleting";
-  readonly expiresAt: Instant;
-  /** When it is to be replaced; absent once that has begun. */
-  readonly rekeyAt?: Instant;
-  /** Failed attempts to replace it. */
-  readonly attempts: number;
-  /** Set as responder of a rekey: we send on it from then on, at the latest (`decisions.md` 8). */
-  readonly useAt?: Instant;
-  /** The child whose place it takes. */
-  readonly replaces?: ChildId;
 }
 
 interface Open extends Base {

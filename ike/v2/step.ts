@@ -5,6 +5,7 @@
 import { createPrf } from "../../crypto/backends.js";
 import { compare, equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
+import { adviceFor } from "../core/advice.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Situation } from "../core/react.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
@@ -12,7 +13,6 @@ import type { Answer, AskId, Instant } from "../core/types.js";
 import { openMessage } from "../wire/encrypted.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage, type Message } from "../wire/message.js";
-import { adviceFor } from "./advice.js";
 import { close, withdraw } from "./closing.js";
 import { andThen, ignore, report, type SaContext, type Step, stepTo } from "./context.js";
 import { onAnsweringChild } from "./create-child-answer.js";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Address, type Path, parseAddress } from "../../../esp/address.js";
+import { espSpiOctets } from "../../../ike/core/child.js";
 import { born } from "../../../ike/core/consequences.js";
 import { Draft } from "../../../ike/core/draft.js";
 import { createEndpoint, type Endpoint, step } from "../../../ike/core/endpoint.js";
@@ -9,7 +10,6 @@ import { offerEsp } from "../../../ike/core/negotiate.js";
 import type { TunnelPolicy } from "../../../ike/core/policy.js";
 import { contextOf } from "../../../ike/core/sight.js";
 import type { Effect, Event, Question } from "../../../ike/core/types.js";
-import { espSpiOctets } from "../../../ike/v2/child.js";
 import { initiate } from "../../../ike/v2/ike-sa-init.js";
 import { isHalfOpen, type Phase } from "../../../ike/v2/state.js";
 import { decodeRawHeader } from "../../../ike/wire/header.js";

@@ -1,0 +1,33 @@
+/** A child SA pair in the life of the IKE SA or the peer that it belongs to: the same in both versions of IKE. */
+import type { ChildId, SaPair, VolumeLimits } from "../../esp/sa.js";
+import type { Instant } from "./types.js";
+
+export interface Child {
+  readonly id: ChildId;
+  readonly pair: SaPair;
+  /** "old": replaced by a rekey or a duplicate; receives until its Delete or hard limit, is not renewed. */
+  readonly state: "live" | "old" | "deleting";
+  readonly expiresAt: Instant;
+  /** When it is to be replaced; absent once that has begun. */
+  readonly rekeyAt?: Instant;
+  /** Failed attempts to replace it. */
+  readonly attempts: number;
+  /** Until then we leave it to the peer to use it first; we send on it from then on, at the latest (`decisions.md` 8 and 10). */
+  readonly useAt?: Instant;
+  /** The child whose place it takes. */
+  readonly replaces?: ChildId;
+}
+
+/** The soft limit stands a tenth before the hard one; packets are the data plane's own affair. */
+export function volumeLimits(octets: number): VolumeLimits {
+  return { softOctets: Math.floor(octets * 0.9), hardOctets: octets, softPackets: 0, hardPackets: 0 };
+}
+
+/** An SPI on the wire of an SA payload. */
+export function espSpiOctets(spi: number): Uint8Array {
+  return new Uint8Array([spi >>> 24, (spi >>> 16) & 0xff, (spi >>> 8) & 0xff, spi & 0xff]);
+}
+
+export function espSpiFrom(bytes: Uint8Array): number {
+  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
+}

@@ -1,0 +1,106 @@
+/** What a handler of one IKE SA sees of the endpoint around it, and what it gives back: the same in both versions of IKE. */
+import { formatSocketAddress, type Path } from "../../esp/address.js";
+import type { ChildId } from "../../esp/sa.js";
+import type { Identity } from "./identity.js";
+import type { TunnelPolicy } from "./policy.js";
+import type { Report } from "./report.js";
+import type { Answer, AskId, Context, Effect } from "./types.js";
+
+/** Names an IKE SA in its endpoint: our own SPI in hex. */
+export type IkeKey = string;
+
+/** Of the whole IKE SA: who sent its first request, or who asked for the rekey that made it. */
+export type Role = "initiator" | "responder";
+
+export interface SaContext extends Context {
+  readonly ids: Ids;
+  readonly sight: Sight;
+}
+
+/** Numbers that are unique in the endpoint. */
+export interface Ids {
+  ask(): AskId;
+  child(): ChildId;
+  /** Random, above 255 (RFC 4303 section 2.1), in use nowhere else here. */
+  espSpi(): number;
+  /** Random, not zero. */
+  ikeSpi(): bigint;
+}
+
+/** What an IKE SA may know of the others. */
+export interface Sight {
+  tunnel(name: string): TunnelPolicy;
+  /** The tunnels of this IKE version that a peer at this address may be, the closest description first. */
+  candidates(path: Path, version: 1 | 2): readonly TunnelPolicy[];
+  /** Whether another IKE SA with this identity pair is established (`decisions.md` 7). */
+  inContact(tunnel: string, peerId: Identity, except: IkeKey): boolean;
+  /** A child of the tunnel, in whatever IKE SA, that carries the mapping and is not being replaced. */
+  carried(tunnel: string, mapping: number): boolean;
+  /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
+  inUse(child: ChildId): boolean;
+}
+
+/** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. `Adopted`: what may be born of it. */
+export type Notice<Adopted> =
+  /** An IKE SA was born of another one, with its children; the other one goes on in its own state. */
+  | { readonly kind: "adopt"; readonly sa: Adopted }
+  /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
+  | { readonly kind: "established"; readonly initialContact: boolean }
+  /** The IKE SA is gone, or will be when the peer has answered our Delete. */
+  | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
+  /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
+  | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
+  /** A refusal that is not believed yet. */
+  | { readonly kind: "refused"; readonly tunnel: string; readonly reason: string }
+  | {
+      readonly kind: "mappingLost";
+      readonly tunnel: string;
+      readonly mapping: number;
+      readonly cause: "peer" | "failed" | "expired";
+      readonly reason: string;
+    };
+
+/** "peer" deleted it, it is "dead", the negotiation "failed", it "expired", the "operator" wanted it, a newer one "replaced" it. */
+export type LossCause = "peer" | "dead" | "failed" | "expired" | "operator" | "replaced";
+
+/** The next state (undefined: gone) and what follows, in order. `Adopted` as in `Notice`. */
+export interface Stepped<Sa, Adopted> {
+  readonly sa: Sa;
+  readonly effects: readonly (Effect | Notice<Adopted>)[];
+}
+
+export type ReportBody = Report extends infer R
+  ? R extends Report
+    ? Omit<R, "tunnel" | "ike" | "peer">
+    : never
+  : never;
+
+/** A report with the names that make a log read as one story. */
+export function reportOf(
+  sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint; readonly path: Path },
+  tunnel: string | undefined,
+  body: ReportBody,
+): Extract<Effect, { kind: "report" }> {
+  return {
+    kind: "report",
+    report: { ...body, ike: spiText(sa), peer: peerText(sa.path), ...(tunnel !== undefined && { tunnel }) } as Report,
+  };
+}
+
+export function spiText(sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint }): string {
+  return `${spiHex(sa.initiatorSpi)}_${spiHex(sa.responderSpi)}`;
+}
+
+export function spiHex(spi: bigint): string {
+  return spi.toString(16).padStart(16, "0");
+}
+
+export function peerText(path: Path): string {
+  return formatSocketAddress(path.remote);
+}
+
+/** Why a question was not answered; any other answer than the one asked for is our bug. */
+export function refusalOf(answer: Answer): string {
+  if (answer.kind !== "refused") throw new Error(`an answer about ${answer.kind} to another question`);
+  return answer.reason;
+}
