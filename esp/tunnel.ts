@@ -37,28 +37,42 @@ export function outerTos(arena: Arena, inner: number, dscp: number): number {
   return dscp === COPY_DSCP ? tos : (dscp << 2) | (tos & ECN.mask);
 }
 
+/** Whether an outer packet may be fragmented on its way. */
+export const OUTER = {
+  /** It has DF, and this host does not cut it either. */
+  whole: 0,
+  /** It fits the path that is known, and has no DF for those that are not. */
+  mayFragment: 1,
+  /** It is larger than the path, and this host cuts it. */
+  fragments: 2,
+} as const;
+
 /**
- * Whether the outer packet may be fragmented on its way, by this host or by routers:
+ * What RFC 4301 section 8.1 makes of the DF bits; `fits`: the ESP packet is not larger than the path.
  *
- *     inner           set   copy   clear
- *     IPv4 with DF    no    no     yes
- *     IPv4 without    no    yes    yes
- *     IPv6            no    no     yes      routers never fragment IPv6 (RFC 8200 section 5)
+ *     inner           set    copy         clear
+ *     IPv4 with DF    whole  whole        mayFragment
+ *     IPv4 without    whole  mayFragment  mayFragment
+ *     IPv6            whole  whole        mayFragment     routers do not fragment IPv6 (RFC 8200 section 5)
  *
- * An outer IPv6 packet is fragmented only by this host, so what fits stays whole: no. `fits` false, the ESP packet is larger
- * than the path: yes, in any case. Only an IPv6 packet of up to 1280 octets, a fragment that cannot be cut, or a tunnel
- * with `clear` come to that.
+ * An outer IPv6 packet that fits is `whole`: it has no DF. One that does not fit `fragments` in any case; that happens to IPv6 packets
+ * of up to 1280 octets, to IPv4 packets that may not be cut before they are sealed, and where `clear` permits a larger MTU.
  */
-export function mayBeFragmented(
+export function outerFragmentation(
   { bytes }: Arena,
   inner: number,
   df: Wrapping["df"],
   outerFamily: 4 | 6,
   fits: boolean,
-): boolean {
-  if (!fits) return true;
-  if (outerFamily === 6 || df === "set") return false;
-  return df === "clear" || (bytes[inner]! >> 4 === 4 && (bytes[inner + 6]! & DONT_FRAGMENT) === 0);
+): number {
+  if (!fits) return OUTER.fragments;
+  if (outerFamily === 6 || df === "set") return OUTER.whole;
+  return df === "clear" || isFragmentable(bytes, inner) ? OUTER.mayFragment : OUTER.whole;
+}
+
+/** IPv4 without DF. */
+export function isFragmentable(bytes: Uint8Array, packet: number): boolean {
+  return bytes[packet]! >> 4 === 4 && (bytes[packet + 6]! & DONT_FRAGMENT) === 0;
 }
 
 /** In the first octet of the fragment field. */

@@ -42,7 +42,7 @@ function openOne(calls: SocketCalls, address: Address, mark: number): OuterSocke
   if (mark !== 0 && !calls.mark(fd, mark)) throw new SystemError("SO_MARK", 1);
   calls.buffers(fd, ESP_RECEIVE_OCTETS, SEND_OCTETS);
   calls.receiveHeaderFields(fd, family, wildcard);
-  calls.dontFragment(fd, family, true);
+  calls.fragmentation(fd, family, "refusedByKernel");
   const local = { address, port: 0 };
   calls.bind(fd, local);
   return { fd, family, carries: "rawEsp", local, wildcard };
