@@ -28,6 +28,8 @@ export interface Scenario {
   readonly role: "initiator" | "responder";
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
+  /** The link between a router and the peer carries no more, in octets; our own link is Ethernet's, so we have to be told. */
+  readonly pathMtu?: number;
   /** IP versions. Default: 4 inside 4. */
   readonly outer?: 4 | 6;
   readonly inner?: 4 | 6;
@@ -51,6 +53,11 @@ export interface Scenario {
 
 export const PSK = "correct horse battery staple";
 export const WRONG_PSK = "incorrect horse battery staple";
+
+/** Scenarios of one stage agree in this. */
+export function needsRouter({ behindNat, pathMtu }: Scenario): boolean {
+  return behindNat !== undefined || pathMtu !== undefined;
+}
 
 /** How a side is called in IDi and IDr. */
 export function identity(

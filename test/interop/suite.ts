@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
-import { PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { needsRouter, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
 import { CONTROL, type OpenStage, openStage } from "./stage.js";
 import { agreement, perform } from "./steps.js";
 
@@ -22,9 +22,10 @@ const PROGRAMS = [
 export function suite(title: string, scenarios: readonly Scenario[]): void {
   const [first] = scenarios;
   if (!first) throw new Error(`${title}: no scenarios`);
-  const router = first.behindNat !== undefined;
-  for (const { peer, behindNat, name } of scenarios)
-    if (peer !== first.peer || (behindNat !== undefined) !== router) throw new Error(`${name} needs another stage`);
+  const router = needsRouter(first);
+  for (const scenario of scenarios)
+    if (scenario.peer !== first.peer || needsRouter(scenario) !== router)
+      throw new Error(`${scenario.name} needs another stage`);
   const wanted = scenarios
     .filter(({ tier }) => tier === "ci" || process.env.CAUSEWAY_TIER === "full")
     .filter((scenario) => !CONTROL || standInCan(scenario));
@@ -60,6 +61,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
   const { ours, peer } = stage.sides;
   const scene = { ...stage, note: (text: string) => t.diagnostic(`${scenario.name}: ${text}`) };
   try {
+    if (scenario.pathMtu) await stage.topology.narrow(scenario.pathMtu);
     if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
     await peer.load(scenario);
     await ours.load(scenario);
