@@ -54,8 +54,10 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     await dataplaneSettings(configuration, plan),
     {
       received(message) {
-        if (message.kind === "innerMtu") routes.measured(message.child, message.mtu);
-        else driver?.received(message);
+        if (message.kind === "innerMtu") {
+          log.debug(`a child carries inner packets of up to ${message.mtu} octets`, { child: message.child });
+          routes.measured(message.child, message.mtu);
+        } else driver?.received(message);
       },
       replaced() {
         routes.reset();

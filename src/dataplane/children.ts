@@ -150,13 +150,17 @@ export function createChildren(parts: ChildrenParts): Children {
         if (!isFrom(one, message)) continue;
         const { path } = one.outer;
         if (!width.narrow(path, { ...message, verified: message.spi !== undefined }, now())) return false;
-        // The path is the same for every SA that uses it.
-        for (const other of kept.values()) measure(other);
+        for (const other of kept.values()) if (sameWay(other.outer.path, path)) measure(other);
         return true;
       }
       return false;
     },
   };
+}
+
+/** Whether packets take the same way: ports do not choose it. */
+function sameWay(a: Path, b: Path): boolean {
+  return sameAddress(a.local.address, b.local.address) && sameAddress(a.remote.address, b.remote.address);
 }
 
 function anyPort({ startPort, endPort }: TrafficSelector): boolean {

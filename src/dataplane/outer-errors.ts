@@ -54,12 +54,11 @@ export function createErrorReader(
     for (let i = 0; i < MESSAGES; i++) {
       const octets = read(fd, arena.address(buffer, BUFFER_BYTES), BUFFER_BYTES);
       if (octets < 0) return;
-      if (!bucket.take(1, now)) continue;
       // IPv4 delivers its header, IPv6 does not.
       const header = family === 4 ? (arena.bytes[buffer]! & IHL_MASK) * 4 : 0;
       if (header >= octets) continue;
       const message = readOuterTooBig(arena, checksum, buffer + header, octets - header, family);
-      if (message !== undefined) found(message);
+      if (message !== undefined && bucket.take(1, now)) found(message);
     }
   };
 }
