@@ -8,7 +8,7 @@ import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
-import type { Policy } from "../ike/core/policy.js";
+import { type Policy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
 import { act } from "./control/actions.js";
 import { startControlServer } from "./control/server.js";
@@ -149,11 +149,11 @@ async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Pr
 }
 
 function tunnelsMessage({ policy, wrappings }: Configuration): ToWorker {
-  const tunnels = policy.tunnels.map(({ name, mappings }) => ({
-    name,
-    mappings,
-    wrapping: wrappings.get(name) ?? USUAL_WRAPPING,
-  }));
+  const tunnels = policy.tunnels.map((tunnel) => {
+    const { name, mappings } = tunnel;
+    const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
+    return { name, mappings, onTraffic: waitsForTraffic(tunnel), wrapping };
+  });
   return { kind: "tunnels", tunnels };
 }
 

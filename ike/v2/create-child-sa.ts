@@ -258,7 +258,8 @@ function childFailed(
   const next = withoutTask(sa);
   if (purpose.do === "create") {
     const { mapping } = purpose;
-    return stepTo(next, released, told, { kind: "mappingLost", tunnel, mapping, cause: "failed", reason });
+    const cause = code === "TEMPORARY_FAILURE" ? "busy" : "failed";
+    return stepTo(next, released, told, { kind: "mappingLost", tunnel, mapping, cause, reason });
   }
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);

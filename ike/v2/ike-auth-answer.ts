@@ -121,6 +121,11 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       "AUTHENTICATION_FAILED",
       `the pre-shared keys of ${sa.tunnel} differ: ${formatIdentity(peerId)} made its AUTH with another one`,
     );
+  if (!sa.initialContact && ctx.sight.hasToKeep(sa.tunnel, peerId, sa))
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `${formatIdentity(peerId)} has an IKE SA in ${sa.tunnel}, which stays (duplicates: keep)`,
+    );
   const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
   const identity = [
     payload("IDr", idPayload(localId)),

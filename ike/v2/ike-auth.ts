@@ -84,11 +84,11 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   return stepTo({ ...next, request }, { kind: "reserveSpi", spi: spiIn }, send);
 }
 
-/** The mapping that the child of IKE_AUTH is for: the first that no child of another IKE SA carries. */
-function firstMapping({ tunnel }: PskAwaited, ctx: SaContext): number {
-  const count = ctx.sight.tunnel(tunnel).mappings.length;
-  for (let i = 0; i < count; i++) if (!ctx.sight.carried(tunnel, i)) return i;
-  return 0;
+/** The mapping that the child of IKE_AUTH is for: the first that is wanted and that no child of another IKE SA carries. */
+function firstMapping({ tunnel }: PskAwaited, { sight }: SaContext): number {
+  const mappings = [...sight.tunnel(tunnel).mappings.keys()];
+  const open = mappings.filter((i) => !sight.carried(tunnel, i));
+  return open.find((i) => sight.wanted(tunnel, i)) ?? open[0] ?? 0;
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */

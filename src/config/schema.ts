@@ -213,7 +213,7 @@ const dpd = z
       off(),
       block("dead peer detection", {
         timeout: duration(10, 300).exactOptional(),
-        action: choice(["clear", "restart"], ["on-traffic"]).exactOptional(),
+        action: choice(["clear", "restart", "on-traffic"]).exactOptional(),
       }),
     ],
     { error: () => "allowed: a block with timeout and action, or off" },
@@ -225,8 +225,8 @@ const tunnelShape = {
   local_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
   peer_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
   psk: psk.exactOptional(),
-  start: choice(["active", "passive"], ["on-traffic"]).exactOptional(),
-  close: choice(["none", "restart"], ["on-traffic"]).exactOptional(),
+  start: choice(["active", "passive", "on-traffic"]).exactOptional(),
+  close: choice(["none", "restart", "on-traffic"]).exactOptional(),
   encapsulation: choice(["auto", "udp"]).exactOptional(),
   policies: list("blocks with local and peer", policy).exactOptional(),
   routes: emptyOnly("route mode").exactOptional(),
@@ -239,7 +239,10 @@ const tunnelShape = {
   profile: notYet("product profiles").exactOptional(),
   numbering: numbering.exactOptional(),
   split: choice(["auto"], ["always", "never"]).exactOptional(),
-  duplicates: choice(["replace"], ["keep", "never"]).exactOptional(),
+  duplicates: choice(["replace", "keep", "never"]).exactOptional().meta({
+    description:
+      "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",
+  }),
   tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
   inner_address: notYet("an inner address, route mode").exactOptional(),
   table: notYet("a routing table per tunnel").exactOptional(),

@@ -55,6 +55,7 @@ export function buildTunnel(
       ...(peerId && { peerId }),
       start: block.start ?? "active",
       close: block.close ?? "restart",
+      duplicates: block.duplicates ?? "replace",
       encapsulation: block.encapsulation ?? "auto",
       mappings: expanded.mappings.map(({ local, peer }) => ({ local, peer })),
       entries: expanded.entries,
@@ -147,15 +148,13 @@ function identityOf(tunnel: InheritedTunnel, key: "local_id" | "peer_id", findin
   );
 }
 
-/** `restart` can only wait where there is nobody to call (decided once: it means `clear` there). */
+/** Where there is nobody to call, or the peer is to call, whatever is to be done about its death can only wait: it means `clear` there. */
 function dpdOf(tunnel: InheritedTunnel, peer: TunnelPolicy["peer"]): Pick<TunnelPolicy, "dpd"> {
   const { dpd, start } = tunnel.block;
   if (dpd === "off") return {};
   const waits = peer.kind === "any" || start === "passive";
   const action = dpd?.action ?? "restart";
-  return {
-    dpd: { timeoutSeconds: dpd?.timeout ?? DPD_TIMEOUT, action: action === "restart" && waits ? "clear" : action },
-  };
+  return { dpd: { timeoutSeconds: dpd?.timeout ?? DPD_TIMEOUT, action: waits ? "clear" : action } };
 }
 
 /** Below these a lifetime is an experiment: rekeying would be all that the gateways do. */

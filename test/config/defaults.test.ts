@@ -268,3 +268,11 @@ test("what MUST NOT be used is refused by name, RFC and key, and with legacy: tr
     1,
   );
 });
+
+test("traffic may bring a tunnel up at first and after each loss; where the peer is to call, that means to wait for it", () => {
+  const text = "    start: on-traffic\n    close: on-traffic\n    dpd: { action: on-traffic }\n    duplicates: keep";
+  const { start, close, dpd, duplicates } = accepted(oneTunnel(text)).policy.tunnels[0]!;
+  assert.deepEqual([start, close, dpd?.action, duplicates], ["on-traffic", "on-traffic", "on-traffic", "keep"]);
+  const waits = accepted(oneTunnel("    start: passive\n    dpd: { action: on-traffic }")).policy.tunnels[0]!;
+  assert.equal(waits.dpd?.action, "clear");
+});

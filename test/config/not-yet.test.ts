@@ -4,9 +4,6 @@ import { accepted, oneTunnel, refused } from "./reading.js";
 
 /** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
 const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
-  ["start", "start: on-traffic"],
-  ["close", "close: on-traffic"],
-  ["dpd.action", "dpd: { action: on-traffic }"],
   ["routes", "routes: [10.0.0.0/8]"],
   ["ike.version", "ike: { version: 1 }"],
   ["ike.exchange", "ike: { exchange: aggressive }"],
@@ -21,8 +18,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["profile", "profile: aws"],
   ["split", "split: always"],
   ["split", "split: never"],
-  ["duplicates", "duplicates: keep"],
-  ["duplicates", "duplicates: never"],
   ["tun", "tun: cw-a"],
   ["inner_address", "inner_address: 169.254.0.1/30"],
   ["table", "table: 220"],
@@ -71,7 +66,6 @@ test("values that ask for nothing are accepted", () => {
     bypass: []
     drop: []
     split: auto
-    duplicates: replace
     health_check: off
     bandwidth: off
     ike: { version: 2, exchange: main, volume: off, fragmentation: off, mobike: false, reauth: false }
