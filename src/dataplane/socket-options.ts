@@ -1,6 +1,7 @@
 /** Socket options by name, with the numbers of Linux (asm-generic; equal on x86-64 and arm64), and the calls around them. */
 import type { Arena } from "../../crypto/interfaces.js";
 import { type Address, type Family, isUnspecified, type SocketAddress } from "../../esp/address.js";
+import { LEAST_MTU } from "../../esp/mtu.js";
 import type { Descriptors } from "./descriptors.js";
 import { addressFamily, type FilterInstruction, SOCKADDR_BYTES, writeFilter, writeSocketAddress } from "./layout.js";
 import { bind, checked, connect, getsockopt, SystemError, setsockopt, socket } from "./libc.js";
@@ -123,6 +124,8 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
     },
     fragmentation(fd, family, wanted) {
       const value = MTU_DISCOVER[wanted];
+      // Only this host fragments IPv6, and the kernel does not learn what raw sockets are told: 1280 octets pass everywhere.
+      if (family === 6) set(fd, SOL_IPV6, IPV6_MTU, wanted === "allowed" ? LEAST_MTU[6] : 0);
       if (family === 4) set(fd, SOL_IP, IP_MTU_DISCOVER, value);
       else set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, value);
     },

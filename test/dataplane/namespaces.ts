@@ -122,7 +122,7 @@ export async function createRoutedLink(): Promise<RoutedLink> {
     },
     async filter(rules) {
       const chain = (hook: string) => `chain ${hook} { type filter hook ${hook} priority 0\n${rules.join("\n")}\n}`;
-      const table = `table inet test\ndelete table inet test\ntable inet test { ${chain("forward")}\n${chain("output")} }`;
+      const table = `table inet test\ndelete table inet test\ntable inet test { ${chain("forward")}\n${chain("output")}\n}\n`;
       for (const name of routers) await must(namespaces.inside(name, "nft", "-f", "-"), { input: table, seconds: 10 });
     },
     async counted() {
