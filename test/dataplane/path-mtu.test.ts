@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { concat, hex } from "../../crypto/bytes.js";
+import { ANY_PROTOCOL, type ProtocolPorts } from "../../esp/selector.js";
 import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
-import type { SuiteName, ToWorker } from "../../src/dataplane/protocol.js";
+import type { ChildMessage, SuiteName, ToWorker } from "../../src/dataplane/protocol.js";
 import { type Running, start, until } from "../child.js";
 import { ipPacket, naiveChecksum, udpPacket } from "../esp/packets.js";
 import { bothEnds, type Gateway, settingsFor, startGateway, tunnels } from "./gateway.js";
@@ -25,6 +26,7 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
   let right: Gateway;
   const receivers: Running[] = [];
   let ids = 0;
+  let transfers = 0;
 
   before(async () => {
     link = await createRoutedLink();
@@ -58,6 +60,7 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
     encapsulation: "esp" | "udp",
     outer: 4 | 6,
     wrapping: Partial<Wrapping> = {},
+    ports: ProtocolPorts = ANY_PROTOCOL,
   ): Promise<number> {
     const id = ++ids;
     const addresses = [routedAddress("left", outer, number), routedAddress("right", outer, number)] as const;
@@ -65,7 +68,9 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
     for (const [i, gateway] of [left, right].entries()) {
       const message = tunnels(i as 0 | 1) as Extract<ToWorker, { kind: "tunnels" }>;
       const wrapped = message.tunnels.map((one) => ({ ...one, wrapping: { ...USUAL_WRAPPING, ...wrapping } }));
-      gateway.post({ kind: "tunnels", tunnels: wrapped }, { kind: "installChild", child: ends[i]! });
+      const narrowed = (selectors: ChildMessage["local"]) => selectors.map((one) => ({ ...one, ...ports }));
+      const child = { ...ends[i]!, local: narrowed(ends[i]!.local), remote: narrowed(ends[i]!.remote) };
+      gateway.post({ kind: "tunnels", tunnels: wrapped }, { kind: "installChild", child });
       if (id > 1) gateway.post({ kind: "removeChild", id: id - 1 });
       await gateway.counters();
     }
@@ -81,7 +86,7 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
   /** A transfer from the left to the right, compared by its hash. */
   async function transfer(family: 4 | 6): Promise<void> {
     const begun = performance.now();
-    const octets = 3_000_000 + ++ids * 1000;
+    const octets = 3_000_000 + ++transfers * 1000;
     const argv = ["send", "tcp", PEER[family], "5000", `${octets}`];
     const sent = JSON.parse(await link.run("left", process.execPath, TRANSFER, ...argv)) as { sha256: string };
     const hash = await until("the receiver's hash", 10, async () =>
@@ -201,6 +206,9 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
     assert.equal(await pings(4, 1500, "-M", "do"), 3);
     await tunnel(1, "udp", 4, { df: "clear", mtu: 1500 });
     assert.equal(await pings(4, 1500, "-M", "do"), 3);
+    // An SA for echo messages alone: fragments have no type, so the packet goes whole, and its ESP packet in fragments.
+    await tunnel(1, "udp", 4, { df: "set" }, { protocol: 1, startPort: 0, endPort: 0x08ff });
+    assert.equal(await pings(4, 1500, "-M", "dont"), 3);
     // An inner packet without DF takes it along.
     await tunnel(1, "esp", 4, { df: "copy" });
     assert.equal(await pings(4, 1400, "-M", "dont"), 3);
