@@ -1,7 +1,6 @@
 /** Socket options by name, with the numbers of Linux (asm-generic; equal on x86-64 and arm64), and the calls around them. */
 import type { Arena } from "../../crypto/interfaces.js";
 import { type Address, type Family, isUnspecified, type SocketAddress } from "../../esp/address.js";
-import { LEAST_MTU } from "../../esp/mtu.js";
 import type { Descriptors } from "./descriptors.js";
 import { addressFamily, type FilterInstruction, SOCKADDR_BYTES, writeFilter, writeSocketAddress } from "./layout.js";
 import { bind, checked, connect, getsockopt, SystemError, setsockopt, socket } from "./libc.js";
@@ -25,6 +24,7 @@ export const UDP_GRO = 104;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
+const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
@@ -34,6 +34,7 @@ const IP_RECVTOS = 13;
 const IP_MTU = 14;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_MTU = 24;
+const IPV6_RECVERR = 25;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 const IPV6_RECVTCLASS = 66;
@@ -73,11 +74,15 @@ export interface SocketCalls {
   steer(fd: number, program: readonly FilterInstruction[]): boolean;
   /** Which ICMP or ICMPv6 type a raw socket of that protocol receives: this one alone. */
   onlyIcmp(fd: number, family: Family, type: number): void;
+  /** An IPv6 socket that receives nothing but errors, which nobody reads: see `raw-esp.ts`. */
+  errorsAlone(fd: number): void;
   /** The path MTU as the kernel knows it now; undefined when there is no route. */
   pathMtu(remote: SocketAddress, local: Address, mark: number): number | undefined;
 }
 
 const SCRATCH_BYTES = 512;
+/** Classic BPF: how many octets of the packet are wanted. */
+const BPF_RETURN = 0x06;
 
 export function createSocketCalls(arena: Arena, descriptors: Descriptors): SocketCalls {
   const scratch = arena.alloc(SCRATCH_BYTES);
@@ -124,8 +129,6 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
     },
     fragmentation(fd, family, wanted) {
       const value = MTU_DISCOVER[wanted];
-      // Only this host fragments IPv6, and the kernel does not learn what raw sockets are told: 1280 octets pass everywhere.
-      if (family === 6) set(fd, SOL_IPV6, IPV6_MTU, wanted === "allowed" ? LEAST_MTU[6] : 0);
       if (family === 4) set(fd, SOL_IP, IP_MTU_DISCOVER, value);
       else set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, value);
     },
@@ -139,6 +142,11 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
       arena.view.setUint32(scratch, ~(1 << type) >>> 0, true);
       const [level, option] = family === 4 ? [SOL_RAW, ICMP_FILTER] : [SOL_ICMPV6, ICMPV6_FILTER];
       checked(setsockopt(fd, level, option, arena.address(scratch, octets), octets), "ICMP_FILTER");
+    },
+    errorsAlone(fd) {
+      attach(fd, SO_ATTACH_FILTER, [{ code: BPF_RETURN, k: 0 }]);
+      set(fd, SOL_SOCKET, SO_RCVBUF, 1);
+      set(fd, SOL_IPV6, IPV6_RECVERR, 1);
     },
     pathMtu(remote, local, mark) {
       const { family } = remote.address;
