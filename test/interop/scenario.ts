@@ -40,6 +40,8 @@ export interface Scenario {
   readonly behindNat?: Who;
   /** The link between a router and the peer carries no more, in octets; our own link is Ethernet's, so we have to be told. */
   readonly pathMtu?: number;
+  /** A router between them that forwards no IP fragments. */
+  readonly dropsFragments?: true;
   /** IP versions. Default: 4 inside 4. */
   readonly outer?: 4 | 6;
   readonly inner?: 4 | 6;
@@ -48,8 +50,9 @@ export interface Scenario {
   /** Proposals as our configuration and strongSwan's write them. */
   readonly ike: string;
   readonly esp: string;
-  /** Further keys of our tunnel. */
+  /** Further keys of our tunnel, and of our gateway. */
   readonly ours?: Readonly<Record<string, unknown>>;
+  readonly ourGateway?: Readonly<Record<string, unknown>>;
   /** Further lines of the peer's connection (strongSwan: `connections.site`; libreswan: `conn site`). */
   readonly theirs?: readonly string[];
   /** Further lines of strongSwan's child. */
@@ -59,15 +62,17 @@ export interface Scenario {
   /** How ESP must travel. */
   readonly encapsulation: "esp" | "udp";
   readonly steps: readonly Step[];
+  /** What the peer's log must say at the end. */
+  readonly peerSays?: readonly RegExp[];
+}
+
+/** Whether a router stands between the gateways. */
+export function needsRouter({ behindNat, dropsFragments, pathMtu }: Scenario): boolean {
+  return behindNat !== undefined || dropsFragments === true || pathMtu !== undefined;
 }
 
 export const PSK = "correct horse battery staple";
 export const WRONG_PSK = "incorrect horse battery staple";
-
-/** Scenarios of one stage agree in this. */
-export function needsRouter({ behindNat, pathMtu }: Scenario): boolean {
-  return behindNat !== undefined || pathMtu !== undefined;
-}
 
 /** How a side is called in IDi and IDr. */
 export function identity(

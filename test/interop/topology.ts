@@ -32,6 +32,8 @@ export interface Topology {
   narrow(mtu: number): Promise<void>;
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
+  /** From now on the router forwards no IP fragments, in either direction. */
+  dropFragments(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -120,6 +122,7 @@ async function build(
       await ns.ip("far", `link set outer mtu ${mtu}`);
     },
     translate: (who) => translate(ns, who, translations++),
+    dropFragments: () => dropFragments(ns),
     close: () => ns.close(),
   };
 }
@@ -154,6 +157,21 @@ function partsOf(network: string): SiteAddresses["parts"] {
     { net: `${network}.16/28`, gateway: `${network}.17`, host: `${network}.20` },
     { net: `${network}.32/28`, gateway: `${network}.33`, host: `${network}.40` },
   ];
+}
+
+/** Before the kernel could put them together: for IPv4 any offset or "more fragments", for IPv6 the extension header. */
+async function dropFragments(ns: Namespaces): Promise<void> {
+  const rules = `
+    table inet fragments
+    delete table inet fragments
+    table inet fragments {
+      chain prerouting {
+        type filter hook prerouting priority -450
+        ip frag-off & 0x3fff != 0 drop
+        exthdr frag exists drop
+      }
+    }`;
+  await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
 }
 
 function withLength(address: { readonly 4: string; readonly 6: string }): readonly string[] {
