@@ -3,7 +3,7 @@
  * A "holder" is what children belong to: in IKEv2 the established IKE SA, in IKEv1 the peer (`decisions.md` 10).
  */
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
-import { formatSocketAddress, type Path } from "../../esp/address.js";
+import { type Address, formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import * as v1Context from "../v1/context.js";
 import { current } from "../v1/exchange.js";
@@ -13,6 +13,7 @@ import { isOurs } from "../v1/quick.js";
 import { isCalling, isHalfOpen as isHalfOpenV1, type V1Peer, type V1Sa } from "../v1/state.js";
 import * as v1 from "../v1/step.js";
 import * as v2Context from "../v2/context.js";
+import { onAddressesLate, onAddresses as onAddressesV2 } from "../v2/features/mobike.js";
 import { initiate as initiateV2 } from "../v2/ike-sa-init.js";
 import * as v2Life from "../v2/life.js";
 import { type Established, type IkeSa, isHalfOpen as isHalfOpenV2, isHandshake as isHandshakeV2 } from "../v2/state.js";
@@ -105,6 +106,13 @@ export function onLimit(sa: Holder, id: ChildId, limit: "soft" | "hard", ctx: Sa
 /** The data plane cannot carry the child. */
 export function onChildRefused(sa: Holder, id: ChildId, reason: string, ctx: SaContext): AnyStep {
   return isV1(sa) ? v1Life.onChildRefused(sa, id, reason, ctx) : v2Life.onChildRefused(sa, id, reason, ctx);
+}
+
+/** This host has other addresses or routes now. */
+export function onAddresses(sa: AnySa, addresses: readonly Address[], ctx: SaContext): AnyStep {
+  if (isV1(sa)) return { sa, effects: [] };
+  if (sa.phase === "lingering") return onAddressesLate(sa, ctx);
+  return sa.phase === "established" ? onAddressesV2(sa, addresses, ctx) : { sa, effects: [] };
 }
 
 /** An authenticated UDP-encapsulated packet came along another path. */

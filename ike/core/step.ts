@@ -25,6 +25,7 @@ import {
   holdsAny,
   isHolder,
   isOver,
+  onAddresses,
   onAlive,
   onAnswer,
   onChildRefused,
@@ -98,6 +99,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       return;
     case "childRefused":
       onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
+      return;
+    case "addresses":
+      for (const sa of [...draft.sas.values()]) apply(draft, sa, onAddresses(sa, event.addresses, ctx), ctx);
       return;
     case "moved":
       onChild(draft, event.child, ctx, (sa) => onMoved(sa, event.path, ctx));

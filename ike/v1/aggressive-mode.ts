@@ -101,7 +101,7 @@ export function onAggressiveKeyingAnswer(sa: AggressiveKeying, answer: Answer, c
     publicValue: answer.publicValue,
     ni,
     localId,
-    request: outstanding(bytes, ctx.now),
+    request: outstanding({ bytes }, ctx.now),
   };
   return stepTo(next, ...send(sa.path, bytes));
 }

@@ -66,7 +66,7 @@ export function startMain(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Ste
     exchange: "main",
     giveUpAt: ctx.now + GIVE_UP_AFTER,
     saBody: encodeBodyV1(offer),
-    request: outstanding(bytes, ctx.now),
+    request: outstanding({ bytes }, ctx.now),
   };
   return stepTo(sa, ...send(path, bytes));
 }
@@ -135,7 +135,7 @@ export function onMainKeyingAnswer(sa: MainKeying, answer: Answer, ctx: SaContex
     phase: "mainKeySent",
     publicValue: answer.publicValue,
     ni,
-    request: outstanding(bytes, ctx.now),
+    request: outstanding({ bytes }, ctx.now),
   };
   return stepTo(next, ...send(sa.path, bytes, sa.chosen.features));
 }
@@ -200,7 +200,7 @@ export function onMainDerivingAnswer(sa: MainDeriving, answer: Answer, ctx: SaCo
     phase: "mainIdSent",
     iv,
     localId,
-    request: outstanding(bytes, ctx.now),
+    request: outstanding({ bytes }, ctx.now),
   };
   return stepTo(next, ...send(sa.path, bytes, sa.chosen.features));
 }

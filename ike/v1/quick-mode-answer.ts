@@ -228,7 +228,7 @@ function finish(
     child: child.id,
     rekeyAt: made.rekeyAt!,
     reply: replyTo(message, sent.bytes),
-    request: outstanding(sent.bytes, ctx.now),
+    request: outstanding({ bytes: sent.bytes }, ctx.now),
     path,
   };
   return stepTo(

@@ -105,7 +105,12 @@ function sendOffer(
   const hashOf = (behindHash: Uint8Array) => hash1(prf, phase1.keys.skeyidA, messageId, behindHash);
   const message = { exchange: "QUICK_MODE", messageId, iv, path: peer.path, payloads, hashOf } as const;
   const sent = sendIn(peer, phase1, message, ctx);
-  const quick: QuickSent = { ...base, stage: "sent", iv: sent.iv, request: outstanding(sent.bytes, ctx.now) };
+  const quick: QuickSent = {
+    ...base,
+    stage: "sent",
+    iv: sent.iv,
+    request: outstanding({ bytes: sent.bytes }, ctx.now),
+  };
   return stepTo(withQuick(sent.peer, quick), ...sent.effects);
 }
 

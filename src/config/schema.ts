@@ -156,8 +156,15 @@ const ike = block("the IKE SA", {
     .exactOptional()
     .meta({ description: "How long before the end of the lifetime the renewal begins." }),
   volume: volume().exactOptional().meta({ description: "Version 1 only. Default: off." }),
-  fragmentation: inertOnly("IKE fragmentation, also as auto", "off", false).exactOptional(),
-  mobike: inertOnly("MOBIKE", false).exactOptional(),
+  fragmentation: z
+    .union([choice(["auto", "off"]), z.literal(false).transform(() => "off" as const)], {
+      error: () => "allowed: auto | off",
+    })
+    .exactOptional()
+    .meta({ description: "Long messages in fragments of their own (RFC 7383), version 2. Default: auto." }),
+  mobike: flag().exactOptional().meta({
+    description: "The tunnel outlives a change of address of either end (RFC 4555), version 2. Default: true.",
+  }),
   reauth: inertOnly("reauthentication", false).exactOptional(),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })

@@ -68,6 +68,8 @@ export function buildTunnel(
         ...(version === 1 && typeof ike.volume === "number" && { volumeOctets: ike.volume }),
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        fragmentation: ike.fragmentation ?? "auto",
+        mobike: ike.mobike ?? true,
       },
       esp: {
         proposals: espOffer,

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly mappings?: 2 | 3;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
+  /** A router between them that forwards no IP fragments. */
+  readonly dropsFragments?: true;
   /** IP versions. Default: 4 inside 4. */
   readonly outer?: 4 | 6;
   readonly inner?: 4 | 6;
@@ -46,8 +48,9 @@ export interface Scenario {
   /** Proposals as our configuration and strongSwan's write them. */
   readonly ike: string;
   readonly esp: string;
-  /** Further keys of our tunnel. */
+  /** Further keys of our tunnel, and of our gateway. */
   readonly ours?: Readonly<Record<string, unknown>>;
+  readonly ourGateway?: Readonly<Record<string, unknown>>;
   /** Further lines of the peer's connection (strongSwan: `connections.site`; libreswan: `conn site`). */
   readonly theirs?: readonly string[];
   /** Further lines of strongSwan's child. */
@@ -57,6 +60,13 @@ export interface Scenario {
   /** How ESP must travel. */
   readonly encapsulation: "esp" | "udp";
   readonly steps: readonly Step[];
+  /** What the peer's log must say at the end. */
+  readonly peerSays?: readonly RegExp[];
+}
+
+/** Whether a router stands between the gateways. */
+export function needsRouter({ behindNat, dropsFragments }: Scenario): boolean {
+  return behindNat !== undefined || dropsFragments === true;
 }
 
 export const PSK = "correct horse battery staple";

@@ -30,6 +30,8 @@ export interface Topology {
   };
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
+  /** From now on the router forwards no IP fragments, in either direction. */
+  dropFragments(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -114,6 +116,7 @@ async function build(
       routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
     },
     translate: (who) => translate(ns, who, translations++),
+    dropFragments: () => dropFragments(ns),
     close: () => ns.close(),
   };
 }
@@ -148,6 +151,21 @@ function partsOf(network: string): SiteAddresses["parts"] {
     { net: `${network}.16/28`, gateway: `${network}.17`, host: `${network}.20` },
     { net: `${network}.32/28`, gateway: `${network}.33`, host: `${network}.40` },
   ];
+}
+
+/** Before the kernel could put them together: for IPv4 any offset or "more fragments", for IPv6 the extension header. */
+async function dropFragments(ns: Namespaces): Promise<void> {
+  const rules = `
+    table inet fragments
+    delete table inet fragments
+    table inet fragments {
+      chain prerouting {
+        type filter hook prerouting priority -450
+        ip frag-off & 0x3fff != 0 drop
+        exthdr frag exists drop
+      }
+    }`;
+  await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
 }
 
 function withLength(address: { readonly 4: string; readonly 6: string }): readonly string[] {

@@ -29,6 +29,8 @@ export interface SideOptions {
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
+  readonly fragmentation?: "auto" | "off";
+  readonly mobike?: boolean;
 }
 
 /** A gateway with the one tunnel "t". */
@@ -59,6 +61,8 @@ export function onePolicy(options: SideOptions): Policy {
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
+      fragmentation: options.fragmentation ?? "auto",
+      mobike: options.mobike ?? true,
     },
     esp: {
       proposals: options.espProposals.map(parseEspProposal),
