@@ -34,12 +34,12 @@ import {
   NONCE_BYTES,
   natPayloads,
   natVerdict,
+  offeredVendorIds,
   onlyId,
   refused,
   replyTo,
   send,
   through,
-  vendorIds,
   whoCame,
 } from "./phase1.js";
 import { offerPhase1 } from "./proposals.js";
@@ -92,7 +92,7 @@ export function onAggressiveKeyingAnswer(sa: AggressiveKeying, answer: Answer, c
     payloadV1("KE", { data: answer.publicValue }),
     payloadV1("NONCE", { nonce: ni }),
     identityPayload(localId),
-    ...vendorIds(),
+    ...offeredVendorIds(policy),
   ]);
   const { ask: _, ...begun } = sa;
   const next: AggressiveSent = {

@@ -32,6 +32,8 @@ import { hashI, hashR, isHash } from "./hashes.js";
 import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
 import {
+  agreedFeatures,
+  answeredVendorIds,
   checkPublicValue,
   dropped,
   hashInputs,
@@ -45,13 +47,11 @@ import {
   send,
   through,
   Uninvited,
-  vendorIds,
 } from "./phase1.js";
 import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
 import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
-import { vendorFeatures } from "./vendor-features.js";
 
 /** The tunnels that somebody at this address may mean by this exchange. */
 export function candidatesOf(
@@ -86,7 +86,7 @@ export function choose(
       suite,
       limits: limitsOf(lifetimes, ours),
       lifetimes,
-      features: vendorFeatures(vendorIds.map(({ data }) => data)),
+      features: agreedFeatures(tunnel, vendorIds),
     },
     answer: choice.answer(NO_SPI),
     ...(story !== undefined && { story }),
@@ -101,7 +101,10 @@ function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): 
   const { chosen, answer, story } = choose(SA, candidatesOf(path, "main", ctx), theirs);
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: header.initiatorCookie, responderSpi: spi };
-  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [payloadV1("SA", answer), ...vendorIds(chosen.features)]);
+  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [
+    payloadV1("SA", answer),
+    ...answeredVendorIds(chosen.features),
+  ]);
   const sa: MainAnswered = {
     version: 1,
     phase: "mainAnswered",

@@ -27,7 +27,7 @@ import { newPeer } from "./peer.js";
 import type { ReceivedId } from "./row.js";
 import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply, V1Peer } from "./state.js";
 import { isShorter, phase1Lifetimes } from "./terms.js";
-import { initiatorVendorIds, responderVendorIds, type VendorFeatures } from "./vendor-features.js";
+import { initiatorVendorIds, responderVendorIds, type VendorFeatures, vendorFeatures } from "./vendor-features.js";
 
 /** RFC 2409 section 5: 8 to 256 octets. */
 export const NONCE_BYTES = 32;
@@ -74,11 +74,27 @@ export function replyTo(message: Uint8Array, bytes: Uint8Array): Reply {
   return { digest: digestOf(message), bytes };
 }
 
-/** What we are able to; towards a peer that has said what it is able to, what both are. */
-export function vendorIds(peer?: VendorFeatures): readonly PayloadV1[] {
-  const able = { fragmentation: true };
-  const ids = peer === undefined ? initiatorVendorIds(able) : responderVendorIds(peer, able);
-  return ids.map((data) => payloadV1("VID", { data }));
+/** What we announce in message 1. */
+export function offeredVendorIds({ ike }: TunnelPolicy): readonly PayloadV1[] {
+  return initiatorVendorIds({ fragmentation: ike.fragmentation === "auto" }).map(vendorId);
+}
+
+/** What we announce in an answer, to a peer with whom this was agreed. */
+export function answeredVendorIds(features: VendorFeatures): readonly PayloadV1[] {
+  return responderVendorIds(features, { fragmentation: true }).map(vendorId);
+}
+
+/** What both sides can and want. */
+export function agreedFeatures(
+  { ike }: TunnelPolicy,
+  theirs: readonly { readonly data: Uint8Array }[],
+): VendorFeatures {
+  const features = vendorFeatures(theirs.map(({ data }) => data));
+  return ike.fragmentation === "auto" ? features : { ...features, fragmentation: false };
+}
+
+function vendorId(data: Uint8Array): PayloadV1 {
+  return payloadV1("VID", { data });
 }
 
 /** NAT-D payloads, where both sides do NAT traversal. */

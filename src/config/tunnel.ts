@@ -73,7 +73,7 @@ export function buildTunnel(
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
         fragmentation: ike.fragmentation ?? "auto",
-        mobike: ike.mobike ?? true,
+        mobike: version === 2 && (ike.mobike ?? true),
       },
       esp: {
         proposals: espOffer,
