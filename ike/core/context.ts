@@ -4,6 +4,7 @@ import type { ChildId } from "../../esp/sa.js";
 import type { Identity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
+import type { AnySa } from "./sas.js";
 import type { Answer, AskId, Context, Effect } from "./types.js";
 
 /** Names an IKE SA in its endpoint: our own SPI in hex. */
@@ -38,11 +39,13 @@ export interface Sight {
   carried(tunnel: string, mapping: number): boolean;
   /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
   inUse(child: ChildId): boolean;
+  /** Another IKE SA: the heir of this one, or its predecessor. */
+  other(key: IkeKey): AnySa | undefined;
 }
 
 /** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. `Adopted`: what may be born of it. */
 export type Notice<Adopted> =
-  /** An IKE SA was born of another one, with its children; the other one goes on in its own state. */
+  /** An IKE SA was born of this one, or takes its next state from what happened in this one; it is put into the table as it is. */
   | { readonly kind: "adopt"; readonly sa: Adopted }
   /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
   | { readonly kind: "established"; readonly initialContact: boolean }

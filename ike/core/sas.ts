@@ -57,9 +57,9 @@ export function onMoved(sa: Holder, path: Path, ctx: SaContext): AnyStep {
   return follow({ ...sa, lastAlive: ctx.now }, path, ctx);
 }
 
-/** Whether a child for the mapping is wished for or on its way. */
+/** Whether a child for the mapping, a further one or in the place of an old one, is wished for or on its way. */
 export function isAskedFor({ task, wishes }: Holder, mapping: number): boolean {
-  if (task?.do === "child" && task.offer.purpose.do === "create" && task.offer.purpose.mapping === mapping) return true;
+  if (task?.do === "child" && task.offer.selectors.mappings.includes(mapping)) return true;
   return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
 }
 

@@ -11,6 +11,8 @@ export const REFUSED_INIT_LIFE = 3_000;
 export const SWITCH_AFTER = 5_000;
 /** The initiator of a child's rekey deletes the old child this much later: packets on their way still find it. */
 export const DELETE_OLD_CHILD_AFTER = 1_000;
+/** A child that the peer has opened beside another one, and should have deleted by then, is deleted here. */
+export const REAP_DUPLICATE_AFTER = GIVE_UP_AFTER + 10_000;
 /** How long the responder of an IKE SA's rekey keeps the old one for the peer's Delete and for repeated requests. */
 export const REPLACED_IKE_LIFE = GIVE_UP_AFTER + 10_000;
 /** How long an IKE SA that is over repeats its last answer. */

@@ -10,7 +10,7 @@ import { espPath } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
-import { childKeys } from "./keys.js";
+import { childKeys, lowestNonce } from "./keys.js";
 import type { NarrowedSelectors } from "./narrowing.js";
 import type { Child, Established, Negotiated } from "./state.js";
 
@@ -59,6 +59,7 @@ export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
     expiresAt: ctx.now + lifetimeSeconds * 1000,
     rekeyAt: ctx.now + softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random),
     attempts: 0,
+    origin: { asked, lowestNonce: lowestNonce(facts) },
   };
 }
 

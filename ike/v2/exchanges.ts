@@ -21,6 +21,8 @@ export interface ChildOffer {
   readonly keyExchange?: { readonly group: KeyExchangeRow; readonly privateOctets: Secret };
   /** INVALID_KE_PAYLOAD answers so far. */
   readonly restarts: number;
+  /** The peer's SPIs that it has deleted and we have never heard of: its answer to this request may name one, and come late. */
+  readonly deletedMeanwhile?: readonly number[];
 }
 
 /** What the peer's response says, kept while the shared secret is computed. */

@@ -12,6 +12,7 @@ import { close, withdraw } from "./closing.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost } from "./create-child-sa.js";
+import { bequeath, heirOf } from "./heir.js";
 import type { Child, Established } from "./state.js";
 import { advance } from "./tasks.js";
 import { soonest, wish } from "./wishes.js";
@@ -70,6 +71,8 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
 
 /** The hard lifetime of the IKE SA: no rekey came through (`decisions.md` 11). */
 function expire(sa: Established, ctx: SaContext): Step {
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) return bequeath(sa, heir, ctx);
   const reason = "the lifetime of the IKE SA has ended, and no rekey succeeded";
   return andThen(close(sa, reason, ctx), (closing) =>
     stepTo(closing, { kind: "lost", tunnel: sa.tunnel, cause: "expired", reason }),
@@ -77,7 +80,9 @@ function expire(sa: Established, ctx: SaContext): Step {
 }
 
 /** The peer does not answer: everything of this IKE SA goes, without a word to anybody (RFC 7296 section 2.4). */
-function dead(sa: Established, ctx: SaContext): Step<undefined> {
+function dead(sa: Established, ctx: SaContext): Step {
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) return bequeath(sa, heir, ctx);
   const silence = Math.round((ctx.now - sa.lastAlive) / 1000);
   const reason = `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`;
   return stepTo(

@@ -67,6 +67,7 @@ export function requestOf(sa: KeyedSa): Outstanding | undefined {
       return sa.task?.stage === "sent" ? sa.task.request : undefined;
     case "keyed":
     case "authChecking":
+    case "heir":
     case "lingering":
       return undefined;
   }

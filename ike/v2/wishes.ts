@@ -30,6 +30,16 @@ export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[
   return known.at <= wanted.at ? queue : queue.map((w) => (w === known ? wanted : w));
 }
 
+/** What an IKE SA leaves to the one that replaces it. */
+export function inherited(queue: readonly SaWish[]): readonly SaWish[] {
+  return queue.filter((w) => w.do !== "rekeyIke" && w.do !== "probe");
+}
+
+/** The queue without the wish to delete this child. */
+export function withoutDelete(queue: readonly SaWish[], spi: number): readonly SaWish[] {
+  return queue.filter((w) => w.do !== "delete" || w.spi !== spi);
+}
+
 /** The most urgent of those whose time has come; among equals the one that was wished first. */
 export function nextWish(queue: readonly SaWish[], now: Instant): SaWish | undefined {
   let best: SaWish | undefined;
