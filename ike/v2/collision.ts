@@ -21,6 +21,11 @@ export function refuseChildRekey({ state }: Child): void {
   if (state !== "live") throw busy("this child has been replaced, or is being deleted");
 }
 
+/** A child that we do not know: the answer that makes it may be under way to us. */
+export function refuseWhileUnanswered({ task }: Established): void {
+  if (task?.do === "child" && task.stage !== "keying") throw busy("we wait for an answer that may make this child");
+}
+
 /** Two children for the same mapping would be born at once. */
 export function refuseSameMapping({ task }: Established, mappings: readonly number[]): void {
   if (task?.do !== "child" || task.offer.purpose.do !== "create") return;

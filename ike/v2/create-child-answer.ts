@@ -14,7 +14,14 @@ import { type Payload, payload } from "../wire/message.js";
 import type { KePayload } from "../wire/payloads/ke.js";
 import { espNotification, espSpiOf, notification } from "../wire/payloads/notify.js";
 import { childByOutbound, childEstablished, makeChild, withChild } from "./child.js";
-import { giveWay, refuseChildRekey, refuseDuringIkeRekey, refuseSameMapping, settleRivals } from "./collision.js";
+import {
+  giveWay,
+  refuseChildRekey,
+  refuseDuringIkeRekey,
+  refuseSameMapping,
+  refuseWhileUnanswered,
+  settleRivals,
+} from "./collision.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { retire } from "./create-child-sa.js";
 import type { Answering, ChildPlan } from "./exchanges.js";
@@ -37,7 +44,10 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   if (rekeySa !== undefined) {
     const spi = espSpiOf(rekeySa);
     old = spi === undefined ? undefined : childByOutbound(sa, spi);
-    if (old === undefined) return unknownChild(sa, request, spi ?? 0, ctx);
+    if (old === undefined) {
+      refuseWhileUnanswered(sa);
+      return unknownChild(sa, request, spi ?? 0, ctx);
+    }
     refuseChildRekey(old);
   }
   const policy = ctx.sight.tunnel(sa.tunnel);
