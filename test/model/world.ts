@@ -77,6 +77,9 @@ export interface Action {
 /** A deadline that far away is a lifetime: the model ends before. */
 const FAR = 3_600_000;
 
+/** How much sooner than an earlier timer of the other side one may run out. */
+const MOST_AHEAD = 5_000;
+
 const NO_PLANE: Plane = { children: new Map(), reserved: new Set(), told: [] };
 
 /** Both sides with a tunnel between them, and nothing under way. */
@@ -123,7 +126,9 @@ export function actions(world: World, rules: Rules): readonly Action[] {
   for (const who of [0, 1] as const) {
     const at = deadlines[who]!;
     if (at > world.now + FAR) continue;
-    const inversions = world.inversions - (at > world.now && deadlines[1 - who]! < at ? 1 : 0);
+    const ahead = at > world.now ? at - deadlines[1 - who]! : 0;
+    if (ahead > MOST_AHEAD) continue;
+    const inversions = world.inversions - (ahead > 0 ? 1 : 0);
     const delays = world.delays - (world.flights.length > 0 ? 1 : 0);
     if (inversions < 0 || delays < 0) continue;
     const ticked = tick({ ...world, inversions, delays }, who, at, rules);
