@@ -4,7 +4,7 @@
  * call, and in pure tests, it is `node`, then `portable`.
  */
 import { encryptThenMac } from "./encrypt-then-mac.js";
-import type { Arena, KeyExchange, Prf, Sealer } from "./interfaces.js";
+import type { Arena, Cipher, Hash, KeyExchange, Prf, Sealer } from "./interfaces.js";
 import { failureOf } from "./known-answers.js";
 import { libcrypto } from "./openssl/libcrypto.js";
 import { allRows } from "./registry/lookup.js";
@@ -20,7 +20,7 @@ import type {
   SequenceRow,
   TransformRow,
 } from "./registry/row.js";
-import { secret } from "./secret.js";
+import { type Secret, secret } from "./secret.js";
 
 /** Rows that do something, as against sequence numbers. */
 export type WorkingRow = Exclude<TransformRow, SequenceRow>;
@@ -101,8 +101,28 @@ export function createSealer(arena: Arena, spec: SealerSpec, keys: SealerKeys, b
   }
 }
 
+/** A cipher without integrity. Throws `RangeError` for an AEAD, a wrong key length, a backend that does not carry the row. */
+export function createCipher(
+  arena: Arena,
+  row: EncryptionRow,
+  keyBits: number,
+  key: Secret,
+  backend?: BackendName,
+): Cipher {
+  if (row.aead) throw new RangeError(`${row.name} is an AEAD`);
+  if (!row.keyBits.includes(keyBits) || key.length !== keyBits / 8 + row.saltBytes)
+    throw new RangeError(`${row.name}: key of ${key.length} octets for ${keyBits} bits`);
+  return pick(row, row.implementations, backend)(arena, row, keyBits, key);
+}
+
 export function createPrf(row: PrfRow, backend?: BackendName): Prf {
   return pick(row, row.implementations, backend)(row);
+}
+
+/** The hash behind a PRF of IKEv1. Throws `RangeError` for a PRF that is not made of a hash. */
+export function createHash(row: PrfRow, backend?: BackendName): Hash {
+  if (row.hash === undefined) throw new RangeError(`${row.name} is not made of a hash`);
+  return pick(row, row.hash, backend)(row);
 }
 
 export function createKeyExchange(row: KeyExchangeRow, backend?: BackendName): KeyExchange {

@@ -77,6 +77,12 @@ export interface Prf {
   compute(key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array;
 }
 
+/** A hash without a key: IKEv1 takes it for initialization vectors and NAT detection (RFC 2409 appendix B, RFC 3947 section 3.2). */
+export interface Hash {
+  readonly outputBytes: number;
+  digest(...data: readonly Uint8Array[]): Uint8Array;
+}
+
 /** Key exchange method (Diffie-Hellman group). Both calls are synchronous and may take milliseconds. */
 export interface KeyExchange {
   /** The number in KE payloads. */

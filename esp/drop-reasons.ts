@@ -7,6 +7,8 @@ const REASONS = {
   noPolicy: "no mapping covers the inner source and destination",
   noSa: "the mapping has no established SA to send on",
   narrowed: "the peer narrowed the mapping, and no SA covers this packet",
+  heldFull: "too many packets waited for the SA of a mapping that traffic brings up",
+  heldExpired: "the packet waited too long for the SA of its mapping, which traffic brings up",
   unknownSpi: "no SA has this SPI (the peer may be using one that was deleted)",
   larvalFull: "too many packets waited for an SA that is still being negotiated",
   larvalExpired: "the packet waited too long for its SA to be installed",

@@ -11,15 +11,15 @@ import { createSpd, type MappingRef, type TunnelMappings } from "./spd.js";
 export type Routable = Pick<SaPair, "id" | "tunnel" | "mappings" | "local" | "remote">;
 
 export interface Routing<Child extends Routable> {
-  /** Children in use keep the mappings that are still there at the same place of the tunnel's list. */
-  setTunnels(tunnels: readonly TunnelMappings[]): void;
+  /** Children in use keep the mappings that are still there at the same place of the tunnel's list. Gives every mapping, in order. */
+  setTunnels(tunnels: readonly TunnelMappings[]): readonly MappingRef[];
   /**
    * The pairs that a child carries: negotiated local x remote, restricted to its mappings, because the cross product
    * may be wider than what was configured.
    */
   selectorsOf(child: Routable): readonly SelectorPair[];
-  /** The child goes before all others of its mappings, and replaces those that it covers. */
-  use(child: Child): void;
+  /** The child goes before all others of its mappings, and replaces those that it covers. Gives these mappings. */
+  use(child: Child): readonly number[];
   remove(child: Child): void;
   /** The child for an outgoing packet whose header was read; undefined: see `code` and `tunnel`. */
   find(header: IpHeader): Child | undefined;
@@ -27,6 +27,8 @@ export interface Routing<Child extends Routable> {
   code(): number;
   /** Whose mapping it was. */
   tunnel(): string | undefined;
+  /** Which mapping it was, as an index of what `setTunnels` gave; -1: none. */
+  mapping(): number;
 }
 
 /** A child on one mapping. */
@@ -46,18 +48,21 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
   const used = new Set<Child>();
   let code = 0;
   let tunnel: string | undefined;
+  let mapping = -1;
 
   function mappingsOf({ tunnel, mappings }: Routable): number[] {
     return mappings.flatMap((index) => spd.indexOf(tunnel, index) ?? []);
   }
 
-  function attach(child: Child): void {
-    for (const i of mappingsOf(child)) {
-      const mapping = spd.mappings[i]!;
-      const pairs = partOf(child, mapping);
+  function attach(child: Child): readonly number[] {
+    const indices = mappingsOf(child);
+    for (const i of indices) {
+      const ref = spd.mappings[i]!;
+      const pairs = partOf(child, ref);
       const others = carriers[i]!.filter((other) => other.child !== child && !covers(pairs, other.pairs));
-      carriers[i] = pairs.length === 0 ? others : [carrier(child, mapping, pairs), ...others];
+      carriers[i] = pairs.length === 0 ? others : [carrier(child, ref, pairs), ...others];
     }
+    return indices;
   }
 
   return {
@@ -65,6 +70,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       spd = createSpd(arena, tunnels);
       carriers = spd.mappings.map(() => []);
       for (const child of used) attach(child);
+      return spd.mappings;
     },
     selectorsOf(child) {
       const mappings = mappingsOf(child);
@@ -74,7 +80,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
     use(child) {
       used.delete(child);
       used.add(child);
-      attach(child);
+      return attach(child);
     },
     remove(child) {
       used.delete(child);
@@ -82,6 +88,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
     },
     find(header) {
       const i = spd.find(header);
+      mapping = i;
       if (i < 0) {
         code = DROP.noPolicy;
         tunnel = undefined;
@@ -98,6 +105,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
     },
     code: () => code,
     tunnel: () => tunnel,
+    mapping: () => mapping,
   };
 }
 

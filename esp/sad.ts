@@ -18,6 +18,7 @@ import { createRouting } from "./routing.js";
 import type { ChildId, SaPair } from "./sa.js";
 import type { TrafficSelector } from "./selector.js";
 import type { TunnelMappings } from "./spd.js";
+import { createTraps, type HeldPacket, type TrapNews } from "./traps.js";
 
 export interface ChildParameters extends Omit<SaPair, "suite" | "keys" | "encapsulation"> {
   readonly extendedSequence: boolean;
@@ -53,7 +54,7 @@ export interface SadEvents {
 }
 
 export interface Sad<Outer, Origin> {
-  /** Replaces the policy database. SAs of mappings that are gone stop sending, and stay until `remove`. */
+  /** Replaces the policy database. SAs of mappings that are gone stop sending, and stay until `remove`; held packets are lost. */
   setTunnels(tunnels: readonly TunnelMappings[]): void;
   /** Packets for this SPI are to be parked from now on. */
   reserveSpi(spi: number): void;
@@ -65,15 +66,23 @@ export interface Sad<Outer, Origin> {
    * when id or SPI is taken; the sealers are the caller's then.
    */
   install(child: ChildParameters, sealers: Sealers, outer: Outer, now: number): readonly ParkedPacket<Origin>[];
-  /** From now on the child's mappings send on it. */
-  use(id: ChildId): void;
+  /** From now on the child's mappings send on it. The result is what was held for them, oldest first. `now`: as in `hold`. */
+  use(id: ChildId, now: number): readonly HeldPacket[];
   /** The peer is elsewhere now. Unknown ids are ignored (the SA may have gone in between). */
   move(id: ChildId, path: Path, outer: Outer): void;
   remove(id: ChildId): void;
   child(id: ChildId): ChildSa<Outer> | undefined;
 
-  /** The SA for a packet from the TUN device; undefined: dropped and counted. */
+  /** The SA for a packet from the TUN device; undefined: dropped and counted, unless `isAwaited`. */
   route(packet: number, length: number): ChildSa<Outer> | undefined;
+  /** The last packet for which `route` found nothing brings up its mapping: call `hold`. */
+  isAwaited(): boolean;
+  /** Keeps a copy of that packet as it was read, for `use`. `now`: milliseconds, monotonic. */
+  hold(at: number, length: number, now: number): void;
+  /** Mappings that held packets ask for; each at most once a second. */
+  takeTrapped(): readonly TrapNews[];
+  /** Lets go of packets that were held too long. False: none is held any more. */
+  sweepHeld(now: number): boolean;
   /**
    * Opens the ESP packet of `length` octets at `at`; the inner packet is written to `out` (which may be the place of
    * the ciphertext, at + innerOffset, and else must not overlap the packet; it needs room for `length` octets).
@@ -117,6 +126,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
   const ledger = createLedger();
   const peers = createPeerAddresses();
   const routing = createRouting<Entry<Outer>>(arena);
+  const traps = createTraps((code, packets, tunnel) => {
+    for (let i = 0; i < packets; i++) ledger.drop(code, tunnel);
+  });
+  let awaited = -1;
   const header = createIpHeader();
   let opened: Entry<Outer> | undefined;
   let alive: ChildId[] = [];
@@ -188,7 +201,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
   return {
     setTunnels(tunnels) {
       for (const { name } of tunnels) ledger.open(name);
-      routing.setTunnels(tunnels);
+      traps.setMappings(routing.setTunnels(tunnels));
     },
     reserveSpi(spi) {
       if (!bySpi.has(spi | 0)) larval.reserve(spi | 0);
@@ -206,9 +219,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       peers.add(child.path.remote.address);
       return release(child.spiIn, now);
     },
-    use(id) {
+    use(id, now) {
       const entry = byId.get(id);
-      if (entry) routing.use(entry);
+      if (!entry) return [];
+      return routing.use(entry).flatMap((mapping) => traps.release(mapping, now));
     },
     move(id, path, outer) {
       const entry = byId.get(id);
@@ -225,12 +239,25 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     child: (id) => byId.get(id),
 
     route(packet, length) {
+      awaited = -1;
       const malformed = readIpHeader(arena, packet, length, header);
       if (malformed !== 0) return dropPacket(malformed);
       if (peers.has(header)) return dropPacket(DROP.ownPeerAddress);
       const entry = routing.find(header);
-      return entry ?? dropPacket(routing.code(), routing.tunnel());
+      if (entry !== undefined) return entry;
+      const code = routing.code();
+      if (code === DROP.noSa && traps.catches(routing.mapping())) {
+        awaited = routing.mapping();
+        return undefined;
+      }
+      return dropPacket(code, routing.tunnel());
     },
+    isAwaited: () => awaited >= 0,
+    hold(at, length, now) {
+      traps.hold(awaited, { bytes: bytes.slice(at, at + length) }, now);
+    },
+    takeTrapped: () => traps.takeNews(),
+    sweepHeld: (now) => traps.sweep(now),
     openAt(at, length, out, outerTos) {
       if (length < 8) {
         ledger.drop(DROP.shortEsp);

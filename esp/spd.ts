@@ -8,6 +8,8 @@ import { createSelectorIndex, type SelectorIndex } from "./selector-index.js";
 export interface TunnelMappings {
   readonly name: string;
   readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+  /** A packet for a mapping without an SA asks for one, and waits for it. */
+  readonly onTraffic?: boolean;
 }
 
 export interface MappingRef {
@@ -16,6 +18,7 @@ export interface MappingRef {
   readonly index: number;
   readonly local: TrafficSelector;
   readonly peer: TrafficSelector;
+  readonly onTraffic: boolean;
 }
 
 export interface Spd {
@@ -31,8 +34,8 @@ export interface Spd {
 
 /** Mappings do not overlap (the configuration is checked for it); where they do, the first one counts. */
 export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd {
-  const mappings = tunnels.flatMap(({ name, mappings }) =>
-    mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping })),
+  const mappings = tunnels.flatMap(({ name, mappings, onTraffic = false }) =>
+    mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping, onTraffic })),
   );
   const index = createSelectorIndex(mappings.map(({ local, peer }) => ({ local, remote: peer })));
   const quoted = createIpHeader();

@@ -181,6 +181,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         case "alive":
         case "firstInbound":
         case "limit":
+        case "traffic":
         case "moved":
           dispatch(message);
           return;
@@ -240,6 +241,7 @@ function describe(event: Event): string {
     case "alive":
     case "firstInbound":
     case "limit":
+    case "traffic":
     case "childRefused":
     case "moved":
       return `the event "${event.kind}"`;

@@ -7,7 +7,7 @@ import { selectBackends } from "../crypto/backends.js";
 import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
-import type { Policy } from "../ike/core/policy.js";
+import { type Policy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
 import { act } from "./control/actions.js";
 import { startControlServer } from "./control/server.js";
@@ -147,7 +147,11 @@ async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: Hos
 }
 
 function tunnelsMessage(policy: Policy): ToWorker {
-  return { kind: "tunnels", tunnels: policy.tunnels.map(({ name, mappings }) => ({ name, mappings })) };
+  const tunnels = policy.tunnels.map((tunnel) => {
+    const { name, mappings } = tunnel;
+    return { name, mappings, onTraffic: waitsForTraffic(tunnel) };
+  });
+  return { kind: "tunnels", tunnels };
 }
 
 /** Without raw sockets every tunnel asks for UDP encapsulation, which needs none. */

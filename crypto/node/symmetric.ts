@@ -1,16 +1,17 @@
-/** AEADs, ciphers, HMAC and PRFs of `node:crypto`. Names are OpenSSL's; `*` stands for the key length. */
+/** AEADs, ciphers, HMAC, PRFs and hashes of `node:crypto`. Names are OpenSSL's; `*` stands for the key length. */
 import {
   type CipherGCM,
   type CipherGCMTypes,
   createCipheriv,
   createDecipheriv,
+  createHash,
   createHmac,
   createSecretKey,
   type DecipherGCM,
 } from "node:crypto";
 import { concat } from "../bytes.js";
 import { aeadOfOctets, cbcOfOctets, ctrOfOctets, gmacOfOctets, type KeyedAead, macOfOctets } from "../octet-backend.js";
-import type { CreateAead, CreateCipher, CreateMac, CreatePrf } from "../registry/row.js";
+import type { CreateAead, CreateCipher, CreateHash, CreateMac, CreatePrf } from "../registry/row.js";
 
 /** GCM, CCM and ChaCha20-Poly1305. */
 export function nodeAead(name: string): CreateAead {
@@ -95,6 +96,17 @@ export function nodePrf(hash: string): CreatePrf {
       const hmac = createHmac(hash, key);
       for (const part of data) hmac.update(part);
       return new Uint8Array(hmac.digest());
+    },
+  });
+}
+
+export function nodeHash(name: string): CreateHash {
+  return ({ outputBytes }) => ({
+    outputBytes,
+    digest(...data) {
+      const hash = createHash(name);
+      for (const part of data) hash.update(part);
+      return new Uint8Array(hash.digest());
     },
   });
 }

@@ -1,4 +1,4 @@
-/** AEADs, ciphers, MACs and PRFs in JavaScript: the oracle of the tests, and the last resort. Not constant time. */
+/** AEADs, ciphers, MACs, PRFs and hashes in JavaScript: the oracle of the tests, and the last resort. Not constant time. */
 import { cmac, ctr as nobleCtr, gcm as nobleGcm } from "@noble/ciphers/aes.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import type { CHash } from "@noble/hashes/utils.js";
@@ -6,7 +6,7 @@ import smCrypto from "sm-crypto";
 import { concat, equalConstantTime, octets } from "../bytes.js";
 import { aeadOfOctets, cbcOfOctets, ctrOfOctets, gmacOfOctets, macOfOctets } from "../octet-backend.js";
 import { blockPrf } from "../prf-variable-key.js";
-import type { CreateAead, CreateCipher, CreateMac, CreatePrf } from "../registry/row.js";
+import type { CreateAead, CreateCipher, CreateHash, CreateMac, CreatePrf } from "../registry/row.js";
 import { ccm, gcm } from "./block-aead.js";
 import { aesBlocks, ctr, type KeyedBlocks, xor } from "./blocks.js";
 
@@ -111,6 +111,15 @@ export const portablePrfSm3: CreatePrf = ({ name, outputBytes, keyBytes }) => ({
   outputBytes,
   keyBytes,
   compute: (key, ...data) => hmacSm3(key, concat(...data)),
+});
+
+export function portableHash(hash: CHash): CreateHash {
+  return ({ outputBytes }) => ({ outputBytes, digest: (...data) => hash(concat(...data)) });
+}
+
+export const portableHashSm3: CreateHash = ({ outputBytes }) => ({
+  outputBytes,
+  digest: (...data) => octets(smCrypto.sm3(concat(...data))),
 });
 
 export const portablePrfXcbc: CreatePrf = blockPrf(xcbc, "fill");

@@ -84,6 +84,24 @@ export interface Ikev2KeysCase extends CaseBase {
   readonly skeyseedRekey: string;
 }
 
+/** RFC 2409 section 5: SKEYID and what follows from it; `row` is the PRF. */
+export interface Ikev1KeysCase extends CaseBase {
+  readonly kind: "ikev1-keys";
+  /** What SKEYID is made of. */
+  readonly auth: "psk" | "signature";
+  /** Empty for signatures. */
+  readonly psk: string;
+  readonly ni: string;
+  readonly nr: string;
+  readonly gIr: string;
+  readonly cookieI: string;
+  readonly cookieR: string;
+  readonly skeyid: string;
+  readonly skeyidD: string;
+  readonly skeyidA: string;
+  readonly skeyidE: string;
+}
+
 /** The parameters of a MODP group. */
 export interface ModpGroupCase extends CaseBase {
   readonly kind: "modp-group";
@@ -121,16 +139,21 @@ export type VectorCase =
   | KeyExchangeCase
   | SharedSecretCase;
 
+/** Cases above the algorithms: they run through the code of `ike/`, so not here. */
+export type ExchangeCase = Ikev1KeysCase;
+
+export type FileCase = VectorCase | ExchangeCase;
+
 export interface VectorFile {
   readonly what: string;
   readonly sources: readonly string[];
   /** Present where no figures are published: the word that the vectors table prints. */
   readonly crossChecked?: string;
-  readonly cases: readonly VectorCase[];
+  readonly cases: readonly FileCase[];
 }
 
 /** Hex fields by kind; every one must be there. */
-const HEX_FIELDS: { readonly [K in VectorCase["kind"]]: readonly string[] } = {
+const HEX_FIELDS: { readonly [K in FileCase["kind"]]: readonly string[] } = {
   cipher: ["key", "iv", "plain", "cipher"],
   aead: ["key", "iv", "header", "plain", "sealed"],
   esp: ["key", "header", "iv", "plain", "packet"],
@@ -141,6 +164,7 @@ const HEX_FIELDS: { readonly [K in VectorCase["kind"]]: readonly string[] } = {
     ...["ni", "nr", "gIr", "gIrNew", "spiI", "spiR"],
     ...["skeyseed", "keymat", "childKeymat", "childKeymatNewGroup", "skeyseedRekey"],
   ],
+  "ikev1-keys": [...["psk", "ni", "nr", "gIr", "cookieI", "cookieR"], ...["skeyid", "skeyidD", "skeyidA", "skeyidE"]],
   "modp-group": ["prime"],
   "key-exchange": ["privateI", "publicI", "privateR", "publicR", "shared"],
   "shared-secret": ["private", "peerPublic", "shared"],
@@ -159,7 +183,7 @@ export function parseVectorFile(name: string, json: string): VectorFile {
 }
 
 function problemOf(entry: Record<string, unknown>): string | undefined {
-  const fields = HEX_FIELDS[entry.kind as VectorCase["kind"]];
+  const fields = HEX_FIELDS[entry.kind as FileCase["kind"]];
   if (fields === undefined) return `unknown kind ${String(entry.kind)}`;
   for (const field of ["row", "source"]) if (typeof entry[field] !== "string") return `"${field}" is missing`;
   for (const field of fields) {

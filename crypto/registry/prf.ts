@@ -3,8 +3,15 @@ import { md5, sha1 } from "@noble/hashes/legacy.js";
 import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
 import { cmacKeys, xcbcKeys } from "../cbc-mac-keys.js";
 import { nodeBlockPrf } from "../node/block.js";
-import { nodePrf } from "../node/symmetric.js";
-import { portablePrf, portablePrfCmac, portablePrfSm3, portablePrfXcbc } from "../portable/symmetric.js";
+import { nodeHash, nodePrf } from "../node/symmetric.js";
+import {
+  portableHash,
+  portableHashSm3,
+  portablePrf,
+  portablePrfCmac,
+  portablePrfSm3,
+  portablePrfXcbc,
+} from "../portable/symmetric.js";
 import type { PrfRow } from "./row.js";
 
 export const PRF_HMAC_MD5 = {
@@ -18,6 +25,7 @@ export const PRF_HMAC_MD5 = {
   outputBytes: 16,
   keyBytes: 16,
   implementations: { node: nodePrf("md5"), portable: portablePrf(md5) },
+  hash: { node: nodeHash("md5"), portable: portableHash(md5) },
 } as const satisfies PrfRow;
 
 export const PRF_HMAC_SHA1 = {
@@ -31,6 +39,7 @@ export const PRF_HMAC_SHA1 = {
   outputBytes: 20,
   keyBytes: 20,
   implementations: { node: nodePrf("sha1"), portable: portablePrf(sha1) },
+  hash: { node: nodeHash("sha1"), portable: portableHash(sha1) },
 } as const satisfies PrfRow;
 
 export const PRF_HMAC_SHA2_256 = {
@@ -44,6 +53,7 @@ export const PRF_HMAC_SHA2_256 = {
   outputBytes: 32,
   keyBytes: 32,
   implementations: { node: nodePrf("sha256"), portable: portablePrf(sha256) },
+  hash: { node: nodeHash("sha256"), portable: portableHash(sha256) },
 } as const satisfies PrfRow;
 
 export const PRF_HMAC_SHA2_384 = {
@@ -57,6 +67,7 @@ export const PRF_HMAC_SHA2_384 = {
   outputBytes: 48,
   keyBytes: 48,
   implementations: { node: nodePrf("sha384"), portable: portablePrf(sha384) },
+  hash: { node: nodeHash("sha384"), portable: portableHash(sha384) },
 } as const satisfies PrfRow;
 
 export const PRF_HMAC_SHA2_512 = {
@@ -70,6 +81,7 @@ export const PRF_HMAC_SHA2_512 = {
   outputBytes: 64,
   keyBytes: 64,
   implementations: { node: nodePrf("sha512"), portable: portablePrf(sha512) },
+  hash: { node: nodeHash("sha512"), portable: portableHash(sha512) },
 } as const satisfies PrfRow;
 
 export const PRF_AES128_XCBC = {
@@ -112,6 +124,7 @@ export const PRF_HMAC_SM3 = {
   outputBytes: 32,
   keyBytes: 32,
   implementations: { node: nodePrf("sm3"), portable: portablePrfSm3 },
+  hash: { node: nodeHash("sm3"), portable: portableHashSm3 },
 } as const satisfies PrfRow;
 
 export const PRF_ROWS: readonly PrfRow[] = [

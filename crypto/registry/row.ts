@@ -2,7 +2,7 @@
  * The shape of a registry row. A row is the only place where an algorithm's number, spelling, length or
  * implementation is written; everything else reads it.
  */
-import type { Arena, Cipher, KeyExchange, Mac, Prf, Sealer } from "../interfaces.js";
+import type { Arena, Cipher, Hash, KeyExchange, Mac, Prf, Sealer } from "../interfaces.js";
 import type { Secret } from "../secret.js";
 
 /** Transform numbers per number space. A missing entry means: never offered and never accepted there. */
@@ -84,6 +84,8 @@ export interface PrfRow extends RowBase {
   readonly keyBytes: number;
   /** How many octets of each nonce make the key of SKEYSEED (RFC 7296 section 2.14); absent: all. */
   readonly skeyseedNonceBytes?: number;
+  /** The hash that the PRF is made of, where IKEv1 negotiates it: it stands under the same phase 1 number. */
+  readonly hash?: Implementations<CreateHash>;
 }
 
 export interface KeyExchangeRow extends RowBase {
@@ -122,4 +124,5 @@ export type CreateAead = (arena: Arena, row: AeadRow, keyBits: number, key: Secr
 export type CreateCipher = (arena: Arena, row: CipherRow, keyBits: number, key: Secret) => Cipher;
 export type CreateMac = (arena: Arena, row: IntegrityRow, key: Secret) => Mac;
 export type CreatePrf = (row: PrfRow) => Prf;
+export type CreateHash = (row: PrfRow) => Hash;
 export type CreateKeyExchange = (row: KeyExchangeRow) => KeyExchange;

@@ -1,20 +1,20 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { ChildId } from "../../esp/sa.js";
-import { type Established, establishedOf } from "../v2/state.js";
-import { losesTo } from "../v2/step.js";
 import type { Notice, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
-import { sameIdentity } from "./identity.js";
-import { type AnySa, type AnyStep, drop, holdersOf, isHandshake, isOver, tunnelOf, wishClose } from "./sas.js";
+import { settleDuplicates } from "./duplicates.js";
+import { type AnySa, type AnyStep, type Holder, holdersOf, isHandshake, isHolder, isOver, tunnelOf } from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
   afterMappingLoss,
+  isCalling,
   type TunnelState,
   withTrouble,
   withUse,
 } from "./supervisor.js";
-import { CLOSING_LIFE, pause, RESPONDER_PATIENCE } from "./timers.js";
+import { LOOK_AGAIN, pause, RESPONDER_PATIENCE } from "./timers.js";
+import type { Instant } from "./types.js";
 
 export function born(draft: Draft, { sa, effects }: AnyStep, ctx: SaContext): void {
   if (sa !== undefined) draft.setSa(sa.key, sa);
@@ -63,7 +63,7 @@ function perform(
 }
 
 /** Told to the data plane once: a child that the mappings fell back on needs no switch when its time comes. */
-function useChild(draft: Draft, id: ChildId): void {
+export function useChild(draft: Draft, id: ChildId): void {
   const pair = draft.childOwner(id)?.children.get(id)?.pair;
   const state = pair && draft.tunnels.get(pair.tunnel);
   if (pair === undefined || state === undefined || pair.mappings.every((mapping) => state.using.get(mapping) === id))
@@ -100,11 +100,12 @@ function notice(
       draft.setSa(told.sa.key, told.sa);
       return;
     case "established":
-      if (after?.phase === "established") onEstablished(draft, after, told.initialContact, ctx);
+      if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);
       return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
-      if (state.want === "up" && !state.renewing) draft.setTunnel(told.tunnel, { ...state, renewing: true });
+      const isOld = before !== undefined && state.superseded.has(before.key);
+      if (isCalling(state) && !state.renewing && !isOld) draft.setTunnel(told.tunnel, { ...state, renewing: true });
       return;
     }
     case "refused": {
@@ -119,12 +120,9 @@ function notice(
           draft.setTunnel(told.tunnel, afterFailedRenewal(state, ctx.now, ctx.random));
         return;
       }
-      const lived = before?.phase === "established" ? ctx.now - before.establishedAt : 0;
       const { cause, reason } = told;
-      draft.setTunnel(
-        told.tunnel,
-        afterLoss(state, ctx.sight.tunnel(told.tunnel), { cause, reason, lived }, ctx.now, ctx.random),
-      );
+      const loss = { cause, reason, ...spansOf(before, ctx.now) };
+      draft.setTunnel(told.tunnel, afterLoss(state, ctx.sight.tunnel(told.tunnel), loss, ctx.now, ctx.random));
       return;
     }
     case "mappingLost": {
@@ -138,45 +136,22 @@ function notice(
   }
 }
 
+function spansOf(sa: AnySa | undefined, now: Instant): { readonly lived: number; readonly called: number } {
+  if (sa === undefined) return { lived: 0, called: 0 };
+  if (isHolder(sa)) return { lived: now - sa.establishedAt, called: 0 };
+  return { lived: 0, called: isHandshake(sa) ? now - sa.createdAt : 0 };
+}
+
 /** A handshake is through: what else there is with this peer, and what is left to do. */
-function onEstablished(draft: Draft, sa: Established, initialContact: boolean, ctx: SaContext): void {
+function onEstablished(draft: Draft, sa: Holder, initialContact: boolean, ctx: SaContext): void {
   const { tunnel } = sa;
-  const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
-  for (const other of establishedOf(draft.sas, tunnel)) {
-    if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
-    if (other.establishedAt < sa.createdAt) {
-      if (renews) apply(draft, other, wishClose(other, "replaced: it could not be rekeyed", CLOSING_LIFE, ctx), ctx);
-      else if (initialContact)
-        apply(draft, other, drop(other, "the peer has started anew and knows nothing of it"), ctx);
-    } else if (other.role !== sa.role) {
-      const loser = losesTo(sa, other) ? sa : other;
-      if (loser.role === "initiator")
-        apply(
-          draft,
-          loser,
-          wishClose(loser, "both sides started at once: the other IKE SA stays", CLOSING_LIFE, ctx),
-          ctx,
-        );
-    }
-  }
-  closeSurplus(draft, sa, ctx);
+  settleDuplicates(draft, sa, initialContact, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
-  draft.setTunnel(
-    tunnel,
-    sa.role === "responder" ? withPatience({ ...state, reason: "" }, ctx, tunnel) : { ...state, reason: "" },
-  );
-}
-
-/** IKE SAs of one peer in one tunnel: what simultaneous starts and lost Deletes leave for a while. */
-const MOST_IKE_SAS = 8;
-
-/** A peer that opens one IKE SA after the other and closes none keeps the newest. */
-function closeSurplus(draft: Draft, { tunnel, peerId }: Established, ctx: SaContext): void {
-  const ofPeer = establishedOf(draft.sas, tunnel).filter((other) => sameIdentity(other.peerId, peerId));
-  for (const oldest of ofPeer.slice(0, -MOST_IKE_SAS))
-    apply(draft, oldest, wishClose(oldest, "the peer has opened too many IKE SAs since", CLOSING_LIFE, ctx), ctx);
+  const looks = ctx.sight.tunnel(tunnel).peer.kind === "name" && state.looking === undefined;
+  const next = { ...state, reason: "", ...(looks && { lookAt: ctx.now + pause(LOOK_AGAIN, 1, ctx.random) }) };
+  draft.setTunnel(tunnel, sa.role === "responder" ? withPatience(next, ctx, tunnel) : next);
 }
 
 /** The peer has begun: further mappings are its to ask for, for a while. */

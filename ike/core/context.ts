@@ -5,7 +5,7 @@ import type { Identity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
 import type { AnySa } from "./sas.js";
-import type { Answer, AskId, Context, Effect } from "./types.js";
+import type { Answer, AskId, Context, Effect, Instant } from "./types.js";
 
 /** Names an IKE SA in its endpoint: our own SPI in hex. */
 export type IkeKey = string;
@@ -41,6 +41,10 @@ export interface Sight {
   inUse(child: ChildId): boolean;
   /** Another IKE SA: the heir of this one, or its predecessor. */
   other(key: IkeKey): AnySa | undefined;
+  /** Whether the mapping is to be brought up from here: not while it waits for traffic, or for the peer. */
+  wanted(tunnel: string, mapping: number): boolean;
+  /** `duplicates: keep`: the peer has an IKE SA that stays, and gets no other one. `sa`: the one that it asks for. */
+  hasToKeep(tunnel: string, peerId: Identity, sa: { readonly key: IkeKey; readonly createdAt: Instant }): boolean;
 }
 
 /** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. `Adopted`: what may be born of it. */
@@ -59,9 +63,12 @@ export type Notice<Adopted> =
       readonly kind: "mappingLost";
       readonly tunnel: string;
       readonly mapping: number;
-      readonly cause: "peer" | "failed" | "expired";
+      readonly cause: MappingLossCause;
       readonly reason: string;
     };
+
+/** The "peer" deleted its child, it "expired"; the peer refused one, or is "busy" with what collides with it. */
+export type MappingLossCause = "peer" | "failed" | "expired" | "busy";
 
 /** "peer" deleted it, it is "dead", the negotiation "failed", it "expired", the "operator" wanted it, a newer one "replaced" it. */
 export type LossCause = "peer" | "dead" | "failed" | "expired" | "operator" | "replaced";

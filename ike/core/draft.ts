@@ -70,7 +70,7 @@ export class Draft {
     return undefined;
   }
 
-  /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA. */
+  /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA that stays. */
   liveChild(tunnel: string, mapping: number): ChildId | undefined {
     return this.#newestChild(tunnel, mapping, "live");
   }
@@ -82,8 +82,9 @@ export class Draft {
 
   #newestChild(tunnel: string, mapping: number, wanted: Child["state"]): ChildId | undefined {
     let newest: ChildId | undefined;
+    const superseded = this.tunnels.get(tunnel)?.superseded;
     for (const sa of this.sas.values()) {
-      if (!isHolder(sa) || sa.tunnel !== tunnel) continue;
+      if (!isHolder(sa) || sa.tunnel !== tunnel || superseded?.has(sa.key)) continue;
       for (const { id, state, pair } of sa.children.values())
         if (state === wanted && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
     }

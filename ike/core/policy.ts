@@ -24,6 +24,8 @@ export interface TunnelPolicy {
   readonly peerId?: Identity;
   readonly start: "active" | "passive" | "on-traffic";
   readonly close: "none" | "restart" | "on-traffic";
+  /** What becomes of an older IKE SA with the same peer when a new one comes: see `duplicates.ts`. */
+  readonly duplicates: "replace" | "keep" | "never";
   readonly encapsulation: "auto" | "udp";
   readonly mappings: readonly Mapping[];
   /** The mappings of one `policies[]` entry, as ranges of indices: entry k covers mappings groups[k].first .. +count-1. */
@@ -38,6 +40,8 @@ export interface TunnelPolicy {
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;
     readonly keepaliveSeconds: number;
+    /** A new IKE SA, with a new proof of both identities, instead of a rekey (RFC 7296 section 2.8.3). */
+    readonly reauth?: boolean;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];
@@ -46,6 +50,8 @@ export interface TunnelPolicy {
     /** 0: off. */
     readonly volumeOctets: number;
     readonly replayWindow: number;
+    /** A rekey of the first child soon after it is up: whether PFS agrees shows at once, not when the child ends. */
+    readonly pfsCheck?: boolean;
   };
   /** Absent: off. */
   readonly dpd?: { readonly timeoutSeconds: number; readonly action: DpdAction };
@@ -56,4 +62,10 @@ export interface Policy {
   readonly ports: { readonly ike: number; readonly natT: number };
   /** IKE SAs that others began and have not authenticated: of all strangers, and of one address. */
   readonly limits: { readonly halfOpen: number; readonly halfOpenPerAddress: number };
+}
+
+/** Whether traffic may bring the tunnel up, at first or after it was lost. */
+export function waitsForTraffic({ start, close, dpd, peer }: TunnelPolicy): boolean {
+  if (start === "passive" || peer.kind === "any") return false;
+  return start === "on-traffic" || close === "on-traffic" || dpd?.action === "on-traffic";
 }

@@ -20,6 +20,7 @@ export { onAlive, onChildRefused, onFirstInbound, onLimit } from "../v2/life.js"
 export { isHalfOpen, isHandshake } from "../v2/state.js";
 export {
   drop,
+  losesTo,
   onAnswer,
   onTick,
   saDeadline,

@@ -5,6 +5,7 @@ import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
 import { holdersOf } from "./sas.js";
+import { isWanted } from "./supervisor.js";
 import type { Context } from "./types.js";
 
 export function contextOf(draft: Draft, given: Context): SaContext {
@@ -27,6 +28,12 @@ export function contextOf(draft: Draft, given: Context): SaContext {
       for (const child of using.values()) if (child === id) return true;
       return false;
     },
+    wanted: (tunnel, mapping) => isWanted(draft.tunnels.get(tunnel)!, mapping),
+    hasToKeep: (tunnel, peerId, { key, createdAt }) =>
+      byName.get(tunnel)!.duplicates === "keep" &&
+      holdersOf(draft.sas, tunnel).some(
+        (other) => other.key !== key && other.establishedAt < createdAt && sameIdentity(other.peerId, peerId),
+      ),
   };
   return { ...given, policy, ids: draft.ids(given), sight };
 }

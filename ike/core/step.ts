@@ -13,6 +13,7 @@ import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
 import { halfOpenLoad } from "./half-open.js";
+import { lookedUp, resolved } from "./peer-address.js";
 import {
   type AnyStep,
   drop,
@@ -34,8 +35,8 @@ import {
   wishRekeyIke,
 } from "./sas.js";
 import { contextOf } from "./sight.js";
-import { resolved, supervise } from "./supervise.js";
-import { wantDown, wantUp } from "./supervisor.js";
+import { supervise } from "./supervise.js";
+import { afterTraffic, wantDown, wantUp } from "./supervisor.js";
 import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
 import { tunnelsDue } from "./tunnel-deadlines.js";
 import type { Context, Effect, Event, Wish } from "./types.js";
@@ -69,7 +70,8 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       const owner = draft.takeAsk(event.ask);
       if (owner === undefined) return;
       if ("tunnel" in owner) {
-        resolved(draft, owner.tunnel, event.ask, event.answer, ctx);
+        if (draft.tunnels.get(owner.tunnel)?.looking === event.ask) lookedUp(draft, owner.tunnel, event.answer, ctx);
+        else resolved(draft, owner.tunnel, event.ask, event.answer, ctx);
         return;
       }
       const sa = draft.sas.get(owner.sa);
@@ -88,6 +90,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
     case "limit":
       onChild(draft, event.child, ctx, (sa) => onLimit(sa, event.child, event.limit, ctx));
       return;
+    case "traffic":
+      onTraffic(draft, event.tunnel, event.mappings);
+      return;
     case "childRefused":
       onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
       return;
@@ -100,6 +105,18 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
 function onChild(draft: Draft, id: ChildId, ctx: SaContext, run: (sa: Holder) => AnyStep): void {
   const sa = draft.childOwner(id);
   if (sa !== undefined) apply(draft, sa, run(sa), ctx);
+}
+
+function onTraffic(draft: Draft, tunnel: string, mappings: readonly number[]): void {
+  const state = draft.tunnels.get(tunnel);
+  if (state === undefined || draft.shutdownAt !== undefined) return;
+  const next = afterTraffic(state, mappings);
+  if (next === state) return;
+  draft.setTunnel(tunnel, next);
+  draft.effects.push({
+    kind: "report",
+    report: { kind: "story", tunnel, story: "packets wait for an SA: brings it up" },
+  });
 }
 
 // --- datagrams -----------------------------------------------------------------------------------------------------

@@ -3,13 +3,17 @@
  * end, and never come in a tight loop.
  */
 import type { Random } from "../../crypto/interfaces.js";
+import type { Address } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { LossCause } from "./context.js";
+import type { IkeKey, LossCause, MappingLossCause } from "./context.js";
 import type { TunnelPolicy } from "./policy.js";
-import { earlier, pause, RECONNECT, RETRY_MAPPING } from "./timers.js";
+import { earlier, pause, RECONNECT, RETRY_BUSY, RETRY_MAPPING } from "./timers.js";
 import type { AskId, Instant } from "./types.js";
 
-/** "up": brought up from here, again and again. "answer": the peer may. "traffic": a packet may. "down": nobody may. */
+/**
+ * "up": brought up from here, again and again. "answer": the peer may. "traffic": likewise, and a packet wakes its mapping, which is
+ * then brought up from here. "down": nobody may.
+ */
 export type Want = "up" | "answer" | "traffic" | "down";
 
 /** A mapping that is not carried, and why. */
@@ -23,12 +27,22 @@ export interface MappingTrouble {
 
 export interface TunnelState {
   readonly want: Want;
+  /** The mappings that packets or the peer have woken, where `want` is "traffic". */
+  readonly awake: ReadonlySet<number>;
   /** Failures in a row. */
   readonly attempts: number;
-  /** When to try again; absent: at once, where `want` is "up". */
+  /** When to try again at the earliest; absent: at once. */
   readonly retryAt?: Instant;
   /** The question for the peer's address that is open. */
   readonly resolving?: AskId;
+  /** What the peer's name stood for when it was looked up last, and when that is done again while the tunnel is up. */
+  readonly known?: readonly Address[];
+  readonly lookAt?: Instant;
+  readonly looking?: AskId;
+  /** Which of the name's addresses is called: another one after each call that failed. */
+  readonly turn: number;
+  /** IKE SAs with the same peer whose place another one has taken: they receive until they are deleted. */
+  readonly superseded: ReadonlyMap<IkeKey, Superseded>;
   /** A new IKE SA is to take the place of the established one, which cannot be rekeyed. */
   readonly renewing?: true;
   /** Why it is as it is, in words; empty while all is well. */
@@ -38,9 +52,45 @@ export interface TunnelState {
   readonly using: ReadonlyMap<number, ChildId>;
 }
 
+export interface Superseded {
+  readonly reason: string;
+  /** When it is deleted from here; absent: by the peer. */
+  readonly closeAt?: Instant;
+}
+
 export function initialState({ start }: TunnelPolicy): TunnelState {
   const want = start === "active" ? "up" : start === "passive" ? "answer" : "traffic";
-  return { want, attempts: 0, reason: "", troubles: new Map(), using: new Map() };
+  return {
+    want,
+    awake: NOBODY,
+    attempts: 0,
+    turn: 0,
+    superseded: new Map(),
+    reason: "",
+    troubles: new Map(),
+    using: new Map(),
+  };
+}
+
+const NOBODY: ReadonlySet<number> = new Set();
+
+/** Whether the mapping is to be brought up from here. */
+export function isWanted({ want, awake }: TunnelState, mapping: number): boolean {
+  return want === "up" || (want === "traffic" && awake.has(mapping));
+}
+
+/** Whether any of them is. */
+export function isCalling({ want, awake }: TunnelState): boolean {
+  return want === "up" || (want === "traffic" && awake.size > 0);
+}
+
+/** Packets for these mappings wait for an SA. The pauses after failures hold all the same. */
+export function afterTraffic(state: TunnelState, mappings: readonly number[]): TunnelState {
+  if (state.want !== "traffic" || mappings.every((mapping) => state.awake.has(mapping))) return state;
+  const troubles = new Map(state.troubles);
+  // What the peer was left to ask for is asked for from here now.
+  for (const mapping of mappings) if (troubles.get(mapping)?.attempts === 0) troubles.delete(mapping);
+  return { ...state, awake: new Set([...state.awake, ...mappings]), troubles };
 }
 
 /** An IKE SA that lived this long shows that the peer works: the pauses begin anew. */
@@ -49,8 +99,9 @@ const GOOD_LIFE = 60_000;
 export interface Loss {
   readonly cause: LossCause;
   readonly reason: string;
-  /** How long it had been established. */
+  /** How long it had been established, and before that how long the call took. */
   readonly lived: number;
+  readonly called: number;
 }
 
 /** The last IKE SA of a tunnel is gone: `close` and `dpd.action` say what now (`decisions.md` 14, 15). */
@@ -61,25 +112,33 @@ export function afterLoss(
   now: Instant,
   random: Random,
 ): TunnelState {
-  const { retryAt: _, renewing: __, ...kept } = state;
-  const told = { ...kept, reason: loss.reason, troubles: new Map() };
-  const want = wantAfter(state.want, policy, loss.cause);
-  if (want !== "up") return { ...told, want, attempts: 0 };
+  const { retryAt: _, renewing: __, looking: ___, lookAt: ____, ...kept } = state;
+  const turn = loss.cause === "failed" ? state.turn + 1 : state.turn;
+  const told = { ...kept, reason: loss.reason, troubles: new Map(), superseded: new Map(), turn };
+  const next = wantAfter(state, policy, loss.cause);
+  if (next.want === "answer" || next.want === "down") return { ...told, ...next, attempts: 0 };
   const attempts = loss.lived >= GOOD_LIFE ? 1 : state.attempts + 1;
-  return { ...told, want, attempts, retryAt: now + pause(RECONNECT, attempts, random) };
+  // A call that nobody answered has been a pause itself.
+  const wait = Math.max(pause(RECONNECT, attempts, random) - loss.called, pause(RECONNECT, 1, random));
+  return { ...told, ...next, attempts, retryAt: now + wait };
 }
 
-function wantAfter(want: Want, { close, dpd }: TunnelPolicy, cause: LossCause): Want {
-  if (want !== "up") return want;
+type Wanted = Pick<TunnelState, "want" | "awake">;
+
+function wantAfter({ want, awake }: Wanted, { start, close, dpd }: TunnelPolicy, cause: LossCause): Wanted {
+  const asleep = { want: "traffic", awake: NOBODY } as const;
+  if (want === "down" || want === "answer") return { want, awake };
+  // What traffic has asked for in vain is asked for again when there is traffic again.
+  if (want === "traffic" && cause === "failed") return asleep;
   const action = cause === "peer" ? close : cause === "dead" ? (dpd?.action ?? "restart") : "restart";
   switch (action) {
     case "restart":
-      return "up";
+      return { want, awake };
     case "on-traffic":
-      return "traffic";
+      return asleep;
     case "none":
     case "clear":
-      return "answer";
+      return start === "on-traffic" ? asleep : { want: "answer", awake: NOBODY };
   }
 }
 
@@ -92,24 +151,35 @@ export function afterFailedRenewal(state: TunnelState, now: Instant, random: Ran
 /** A mapping lost its child, or did not get one. */
 export function afterMappingLoss(
   state: TunnelState,
-  { close }: TunnelPolicy,
+  policy: TunnelPolicy,
   mapping: number,
-  cause: "peer" | "failed" | "expired",
+  cause: MappingLossCause,
   reason: string,
   now: Instant,
   random: Random,
 ): TunnelState {
   const attempts = (state.troubles.get(mapping)?.attempts ?? 0) + 1;
-  const trouble: MappingTrouble =
-    cause === "peer" && close !== "restart"
-      ? { reason, attempts }
-      : {
-          reason,
-          attempts,
-          retryAt:
-            cause === "expired" ? now : now + pause(cause === "peer" ? RECONNECT : RETRY_MAPPING, attempts, random),
-        };
-  return { ...state, troubles: new Map(state.troubles).set(mapping, trouble) };
+  const sleeps = cause === "peer" ? sleepsAfterClose(state, policy) : state.want === "traffic" && cause === "failed";
+  const stays = cause === "peer" && policy.close === "none" && !sleeps;
+  const wait = cause === "expired" ? 0 : pause(PAUSE_BY_CAUSE[cause], attempts, random);
+  const trouble: MappingTrouble = stays ? { reason, attempts } : { reason, attempts, retryAt: now + wait };
+  const next = sleeps ? asleep(state, policy, mapping) : state;
+  return { ...next, troubles: new Map(state.troubles).set(mapping, trouble) };
+}
+
+const PAUSE_BY_CAUSE = { peer: RECONNECT, failed: RETRY_MAPPING, busy: RETRY_BUSY } as const;
+
+/** Whether a mapping whose child the peer has deleted waits for traffic. */
+function sleepsAfterClose({ want }: TunnelState, { start, close }: TunnelPolicy): boolean {
+  if (want !== "up" && want !== "traffic") return false;
+  return close === "on-traffic" || (close === "none" && start === "on-traffic");
+}
+
+/** One mapping waits for traffic, the others go on as they are. */
+function asleep(state: TunnelState, { mappings }: TunnelPolicy, mapping: number): TunnelState {
+  const awake = new Set(state.want === "up" ? mappings.keys() : state.awake);
+  awake.delete(mapping);
+  return { ...state, want: "traffic", awake };
 }
 
 export function withTrouble(state: TunnelState, mapping: number, trouble: MappingTrouble): TunnelState {
@@ -135,7 +205,8 @@ export function withUse(state: TunnelState, mappings: readonly number[], child: 
     using.set(mapping, child);
     troubles.delete(mapping);
   }
-  return { ...state, using, troubles };
+  const awake = state.want === "traffic" ? new Set([...state.awake, ...mappings]) : state.awake;
+  return { ...state, using, troubles, awake };
 }
 
 /** The operator's or the configuration's wish for it to be up, at once. */
@@ -145,16 +216,26 @@ export function wantUp(state: TunnelState): TunnelState {
 }
 
 export function wantDown(state: TunnelState): TunnelState {
-  const { retryAt: _, resolving: __, renewing: ___, ...kept } = state;
-  return { ...kept, want: "down", attempts: 0, reason: "taken down by the operator", troubles: new Map() };
+  const { retryAt: _, resolving: __, renewing: ___, looking: ____, lookAt: _____, ...kept } = state;
+  return {
+    ...kept,
+    want: "down",
+    awake: NOBODY,
+    attempts: 0,
+    reason: "taken down by the operator",
+    troubles: new Map(),
+  };
 }
 
 /** When the supervisor itself has something to do. `connected`: an IKE SA is established; `busy`: one is on its way. */
 export function supervisorDeadline(state: TunnelState, connected: boolean, busy: boolean): Instant | undefined {
-  if (state.want !== "up") return undefined;
+  let at: Instant | undefined;
+  for (const { closeAt } of state.superseded.values()) at = earlier(at, closeAt);
+  if (!isCalling(state)) return at;
   const waits = busy || state.resolving !== undefined;
-  if (!connected) return waits ? undefined : (state.retryAt ?? Number.NEGATIVE_INFINITY);
-  let at = state.renewing && !waits ? (state.retryAt ?? Number.NEGATIVE_INFINITY) : undefined;
-  for (const { retryAt } of state.troubles.values()) at = earlier(at, retryAt);
+  if (!connected) return waits ? at : earlier(at, state.retryAt ?? Number.NEGATIVE_INFINITY);
+  if (state.renewing && !waits) at = earlier(at, state.retryAt ?? Number.NEGATIVE_INFINITY);
+  if (state.looking === undefined) at = earlier(at, state.lookAt);
+  for (const [mapping, { retryAt }] of state.troubles) if (isWanted(state, mapping)) at = earlier(at, retryAt);
   return at;
 }

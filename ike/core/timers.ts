@@ -21,6 +21,8 @@ export const LINGER_LIFE = 15_000;
 export const CLOSING_LIFE = 10_000;
 /** The same when the gateway shuts down. */
 export const SHUTDOWN_LIFE = 3_000;
+/** How long an IKE SA whose place a newer one of the peer has taken still serves: further mappings may be on it. */
+export const SUPERSEDED_LIFE = 10_000;
 /** How long the side that answered IKE_SA_INIT leaves further mappings to the peer before it asks for them itself. */
 export const RESPONDER_PATIENCE = 5_000;
 /** Pauses between attempts: doubling, capped, with up to a quarter of jitter so that two ends do not stay in step. */
@@ -31,8 +33,14 @@ export interface Pause {
 
 /** A negotiation that failed, a peer that is gone. For ever, but never in a tight loop. */
 export const RECONNECT: Pause = { first: 2_000, longest: 60_000 };
+/** A peer's name is looked up again while the tunnel is up. */
+export const LOOK_AGAIN: Pause = { first: 60_000, longest: 60_000 };
 /** A mapping that the peer refused while the IKE SA stands. */
 export const RETRY_MAPPING: Pause = { first: 5_000, longest: 300_000 };
+/** A mapping that the peer is about to ask for itself, or that has to wait for another exchange (RFC 7296 section 2.25). */
+export const RETRY_BUSY: Pause = { first: 300, longest: 10_000 };
+/** The rehearsal of a rekey after the tunnel is up, and once more when the peer is busy. */
+export const RETRY_REHEARSAL: Pause = { first: 3_000, longest: 3_000 };
 /** A rekey that failed while the old SA serves; RFC 7296 section 2.25 asks for a pause after TEMPORARY_FAILURE. */
 export const RETRY_REKEY: Pause = { first: 2_000, longest: 30_000 };
 

@@ -17,7 +17,7 @@ import {
   isRenewing,
   tunnelOf,
 } from "./sas.js";
-import type { TunnelState } from "./supervisor.js";
+import { isCalling, isWanted, type TunnelState } from "./supervisor.js";
 import type { Context, Instant } from "./types.js";
 import type { ChildView, TunnelState as StateWord, TunnelView } from "./view.js";
 
@@ -35,7 +35,8 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
   );
   const children = childViews(policy, state, established, handshake, now);
   const up = children.filter(({ id }) => id !== undefined).length;
-  const word = stateWord(policy, state, current, handshake, up, children.length);
+  const waiting = children.filter((child) => child.state === "waiting").length;
+  const word = stateWord(policy, state, current, handshake, up, children.length - waiting);
   return {
     name: policy.name,
     state: word,
@@ -55,14 +56,17 @@ function stateWord(
   all: number,
 ): StateWord {
   if (current !== undefined && up > 0) return up === all ? "established" : "degraded";
-  if (current !== undefined || handshake !== undefined) return state.want === "down" ? "down" : "connecting";
+  if (current !== undefined || handshake !== undefined) {
+    if (state.want === "traffic" && all === 0) return "waiting";
+    return state.want === "down" ? "down" : "connecting";
+  }
   switch (state.want) {
     case "up":
       return "connecting";
     case "answer":
       return policy.start === "passive" || state.reason === "" ? "passive" : "down";
     case "traffic":
-      return "waiting";
+      return isCalling(state) ? "connecting" : "waiting";
     case "down":
       return "down";
   }
@@ -80,7 +84,7 @@ function reasonOf(
     case "established":
       return "";
     case "degraded":
-      return `${up} of ${children.length} mappings are up: ${children.find(({ id }) => id === undefined)!.reason}`;
+      return `${up} of ${children.length} mappings are up: ${children.find(isMissing)!.reason}`;
     case "connecting": {
       const doing = handshake !== undefined ? handshakeWords(handshake) : nextTry(state, children, now);
       return state.reason === "" ? doing : `${state.reason}; ${doing}`;
@@ -96,8 +100,13 @@ function reasonOf(
 
 function nextTry(state: TunnelState, children: readonly ChildView[], now: Instant): string {
   if (state.resolving !== undefined) return "looking up the peer's address";
-  if (state.retryAt === undefined) return children.find(({ id }) => id === undefined)?.reason ?? "starting";
+  if (state.retryAt === undefined) return children.find(isMissing)?.reason ?? "starting";
   return `next try in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s`;
+}
+
+/** A mapping that is not up but should be. */
+function isMissing({ id, state }: ChildView): boolean {
+  return id === undefined && state !== "waiting";
 }
 
 function childViews(
@@ -166,16 +175,20 @@ function idleWords(
 ): Pick<ChildView, "state" | "reason"> {
   const trouble = connected ? state.troubles.get(mapping) : undefined;
   if (state.want === "down") return { state: "down", reason: state.reason };
+  if (state.want === "traffic" && !state.awake.has(mapping))
+    return {
+      state: "waiting",
+      reason: trouble === undefined ? "waits for traffic" : `${trouble.reason}; waits for traffic`,
+    };
   if (trouble !== undefined) {
     const { retryAt, reason, asking } = trouble;
     if (asking) return { state: "connecting", reason: `${reason}; asking again` };
-    if (state.want !== "up" || retryAt === undefined) return { state: "down", reason };
+    if (!isWanted(state, mapping) || retryAt === undefined) return { state: "down", reason };
     return {
       state: "connecting",
       reason: `${reason}; next try in ${Math.max(0, Math.ceil((retryAt - now) / 1000))} s`,
     };
   }
-  if (state.want === "traffic") return { state: "waiting", reason: "waits for traffic" };
   if (state.want === "answer") return { state: "passive", reason: state.reason || "waits for the peer" };
   if (connected) return { state: "connecting", reason: "its turn comes" };
   return { state: "connecting", reason: calling ? "comes with the IKE SA" : state.reason || "waits for the IKE SA" };

@@ -64,6 +64,8 @@ export type Event =
   | { readonly kind: "firstInbound"; readonly child: ChildId }
   /** A volume limit or the end of the sequence numbers; "hard" means that the SA has stopped. */
   | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
+  /** Packets wait for an SA of these mappings: traffic brings the tunnel up. */
+  | { readonly kind: "traffic"; readonly tunnel: string; readonly mappings: readonly number[] }
   /** The data plane could not install or move the child, which carries nothing; `reason` is for the operator. */
   | { readonly kind: "childRefused"; readonly child: ChildId; readonly reason: string }
   /** An authenticated UDP-encapsulated packet came from another address or port (RFC 7296 section 2.23). */

@@ -25,6 +25,7 @@ import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
+import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";
 import { sendRequest } from "./window.js";
@@ -41,8 +42,13 @@ export function startCreate(sa: Established, mapping: number, ctx: SaContext): S
   return start(sa, { do: "create", mapping }, selectors, ctx);
 }
 
-export function startRekey(sa: Established, child: Child, ctx: SaContext): Step<Established> {
-  return start(sa, { do: "rekey", child: child.id }, child.pair, ctx);
+export function startRekey(
+  sa: Established,
+  child: Child,
+  ctx: SaContext,
+  how: { readonly rehearsal?: true } = {},
+): Step<Established> {
+  return start(sa, { do: "rekey", child: child.id, ...how }, child.pair, ctx);
 }
 
 function start(
@@ -262,10 +268,15 @@ function childFailed(
   const next = withoutTask(sa);
   if (purpose.do === "create") {
     const { mapping } = purpose;
-    return stepTo(next, released, told, { kind: "mappingLost", tunnel, mapping, cause: "failed", reason });
+    const cause = code === "TEMPORARY_FAILURE" ? "busy" : "failed";
+    return stepTo(next, released, told, { kind: "mappingLost", tunnel, mapping, cause, reason });
   }
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
+  if (purpose.rehearsal) {
+    const left = rehearsalFailed(next, child.id, code, reason, ctx);
+    return stepTo(left.sa, released, ...left.effects);
+  }
   const attempts = child.attempts + 1;
   const again = { do: "rekeyChild", child: child.id, at: ctx.now + pause(RETRY_REKEY, attempts, ctx.random) } as const;
   const renew: readonly SaEffect[] = hopeless(code, attempts) ? [{ kind: "renew", tunnel, reason }] : [];

@@ -13,7 +13,7 @@ import type { PeerRequest } from "./state.js";
 export interface ChildOffer {
   readonly purpose:
     | { readonly do: "create"; readonly mapping: number }
-    | { readonly do: "rekey"; readonly child: ChildId };
+    | { readonly do: "rekey"; readonly child: ChildId; readonly rehearsal?: true };
   readonly spiIn: number;
   readonly ni: Uint8Array;
   readonly selectors: SelectorOffer;

@@ -31,6 +31,7 @@ import { report, type SaContext, type SaEffect, type Step, stepTo } from "./cont
 import { establish, ikeEstablished } from "./establish.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthChecking, Established, Keyed } from "./state.js";
 import { sendReply } from "./window.js";
@@ -120,6 +121,11 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       "AUTHENTICATION_FAILED",
       `the pre-shared keys of ${sa.tunnel} differ: ${formatIdentity(peerId)} made its AUTH with another one`,
     );
+  if (!sa.initialContact && ctx.sight.hasToKeep(sa.tunnel, peerId, sa))
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `${formatIdentity(peerId)} has an IKE SA in ${sa.tunnel}, which stays (duplicates: keep)`,
+    );
   const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
   const identity = [
     payload("IDr", idPayload(localId)),
@@ -170,7 +176,7 @@ function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): First
     const { suite, peerSpi } = choice;
     const { ni, nr } = sa.negotiated;
     const child = makeChild(sa, { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: false }, ctx);
-    const next = withChild(sa, child);
+    const next = withRehearsal(withChild(sa, child), child, ctx);
     return {
       sa: next,
       payloads: [

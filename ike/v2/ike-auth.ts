@@ -31,6 +31,7 @@ import { report, type SaContext, type SaEffect, type Step, stepTo } from "./cont
 import { establish, ikeEstablished } from "./establish.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthSent, Established, PskAwaited } from "./state.js";
 import { AFTER_INIT_INITIATOR, sendRequest } from "./window.js";
@@ -84,11 +85,11 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   return stepTo({ ...next, request }, { kind: "reserveSpi", spi: spiIn }, send);
 }
 
-/** The mapping that the child of IKE_AUTH is for: the first that no child of another IKE SA carries. */
-function firstMapping({ tunnel }: PskAwaited, ctx: SaContext): number {
-  const count = ctx.sight.tunnel(tunnel).mappings.length;
-  for (let i = 0; i < count; i++) if (!ctx.sight.carried(tunnel, i)) return i;
-  return 0;
+/** The mapping that the child of IKE_AUTH is for: the first that is wanted and that no child of another IKE SA carries. */
+function firstMapping({ tunnel }: PskAwaited, { sight }: SaContext): number {
+  const mappings = [...sight.tunnel(tunnel).mappings.keys()];
+  const open = mappings.filter((i) => !sight.carried(tunnel, i));
+  return open.find((i) => sight.wanted(tunnel, i)) ?? open[0] ?? 0;
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
@@ -101,7 +102,7 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   const { ni, nr } = sa.negotiated;
   const facts = { suite, spiIn: sa.child.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: true };
   const child = makeChild(established, facts, ctx);
-  const next = withChild(established, child);
+  const next = withRehearsal(withChild(established, child), child, ctx);
   return stepTo<Established>(
     next,
     ikeEstablished(next),

@@ -5,8 +5,10 @@ import type { Instant } from "../core/types.js";
 export type SaWish =
   /** A child SA by our inbound SPI; the child itself may be gone already. */
   | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
-  | { readonly do: "rekeyIke"; readonly at: Instant }
-  | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant }
+  /** `inPlace`: also where reauthentication is wanted, which has not come in time. */
+  | { readonly do: "rekeyIke"; readonly at: Instant; readonly inPlace?: true }
+  /** `rehearsal`: to see whether it can be done; the child is left alone when it cannot. */
+  | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant; readonly rehearsal?: true }
   | { readonly do: "createChild"; readonly mapping: number; readonly at: Instant }
   | { readonly do: "probe"; readonly at: Instant };
 
@@ -23,11 +25,17 @@ export const PRIORITY = {
   probe: 5,
 } as const satisfies Record<SaWish["do"], number>;
 
-/** The queue with one more wish; a wish for the same thing is replaced when the new one is earlier. */
+/** The queue with one more wish; a wish for the same thing is replaced when the new one is earlier, or more than a rehearsal. */
 export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[] {
   const known = queue.find((w) => same(w, wanted));
   if (known === undefined) return [...queue, wanted];
-  return known.at <= wanted.at ? queue : queue.map((w) => (w === known ? wanted : w));
+  const [earlier, later] = known.at <= wanted.at ? [known, wanted] : [wanted, known];
+  const merged = isRehearsal(earlier) && !isRehearsal(later) ? { ...later, at: earlier.at } : earlier;
+  return merged === known ? queue : queue.map((w) => (w === known ? merged : w));
+}
+
+function isRehearsal(w: SaWish): boolean {
+  return w.do === "rekeyChild" && w.rehearsal === true;
 }
 
 /** What an IKE SA leaves to the one that replaces it. */

@@ -19,3 +19,13 @@ const NAMES: ReadonlyMap<number, IdTypeName> = new Map(
 export function idTypeName(code: number): IdTypeName | undefined {
   return NAMES.get(code);
 }
+
+/** The types of IKEv1 (RFC 2407 section 4.6.2.1): those above have the same numbers, and these only it has. */
+export const ID_TYPE_V1 = {
+  ...ID_TYPE,
+  ipv4Subnet: 4,
+  ipv6Subnet: 6,
+  ipv4Range: 7,
+  ipv6Range: 8,
+  generalName: 10,
+} as const;

@@ -5,6 +5,8 @@ export const MAX_PROPOSALS = 128;
 /** Of all proposals together. */
 export const MAX_TRANSFORMS = 1024;
 export const MAX_ATTRIBUTES = 8;
+/** Of an IKEv1 transform or Attribute payload: there the whole suite is made of attributes. */
+export const MAX_ATTRIBUTES_V1 = 32;
 export const MAX_DELETED_SPIS = 1024;
 /** Octets of a message that is kept before its sender has proved anything: an IKE_SA_INIT request, and an IKE_AUTH that waits for keys. */
 export const MAX_UNPROVEN_BYTES = 16_384;

@@ -1,7 +1,7 @@
 /** Reading vector files: our own folder, and suites that the user names. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { parseVectorFile, type VectorCase } from "../../crypto/proof/vector-file.js";
+import { type FileCase, parseVectorFile } from "../../crypto/proof/vector-file.js";
 import { adaptWycheproof, isWycheproofFile } from "../../crypto/proof/wycheproof.js";
 import { packageRoot } from "../package-root.js";
 
@@ -9,7 +9,7 @@ export interface Suite {
   /** As the table prints it: the file, and for our own files what they rest on. */
   readonly name: string;
   readonly crossChecked: boolean;
-  readonly cases: readonly VectorCase[];
+  readonly cases: readonly FileCase[];
   readonly skipped: ReadonlyMap<string, number>;
 }
 

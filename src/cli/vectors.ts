@@ -1,9 +1,9 @@
 /** `causeway vectors`: the published figures through every backend of this host, as a table or as JSON. */
 import { type BackendReport, backendsOf, selectBackends, type WorkingRow } from "../../crypto/backends.js";
-import { runCase } from "../../crypto/proof/run-case.js";
-import type { VectorCase } from "../../crypto/proof/vector-file.js";
-import { allRows, rowByName } from "../../crypto/registry/lookup.js";
+import type { FileCase } from "../../crypto/proof/vector-file.js";
+import { allRows } from "../../crypto/registry/lookup.js";
 import type { BackendName, TransformRow } from "../../crypto/registry/row.js";
+import { runVector } from "./vector-run.js";
 import { measure, type Speed } from "./vector-speed.js";
 import { ownSuites, type Suite, userSuites } from "./vector-suites.js";
 
@@ -115,10 +115,9 @@ function failuresOfStart(report: BackendReport): string[] {
   );
 }
 
-function failuresOf(row: WorkingRow, backend: BackendName, cases: readonly VectorCase[]): string[] {
-  const integrity = (name: string) => rowByName("integrity", name);
+function failuresOf(row: WorkingRow, backend: BackendName, cases: readonly FileCase[]): string[] {
   return cases.flatMap((vector) => {
-    const failure = runCase(row, backend, vector, integrity);
+    const failure = runVector(row, backend, vector);
     return failure === undefined ? [] : [`${vector.source}: ${failure}`];
   });
 }
@@ -144,8 +143,8 @@ function findRow(name: string): WorkingRow | undefined {
   return workingRows().find((row: TransformRow) => row.name === name);
 }
 
-function byRow(cases: readonly VectorCase[]): Map<string, VectorCase[]> {
-  const groups = new Map<string, VectorCase[]>();
+function byRow(cases: readonly FileCase[]): Map<string, FileCase[]> {
+  const groups = new Map<string, FileCase[]>();
   for (const vector of cases) {
     const group = groups.get(vector.row);
     if (group === undefined) groups.set(vector.row, [vector]);

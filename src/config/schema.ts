@@ -155,7 +155,9 @@ const ike = block("the IKE SA", {
   volume: inertOnly("a volume limit of the IKE SA, version 1 only", "off", false).exactOptional(),
   fragmentation: inertOnly("IKE fragmentation, also as auto", "off", false).exactOptional(),
   mobike: inertOnly("MOBIKE", false).exactOptional(),
-  reauth: inertOnly("reauthentication", false).exactOptional(),
+  reauth: flag().exactOptional().meta({
+    description: "A new IKE SA, with both identities proven anew, takes over instead of a rekey. Default: false.",
+  }),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
     .exactOptional()
@@ -183,7 +185,10 @@ const esp = block("the ESP SAs", {
     })
     .exactOptional()
     .meta({ description: "Extended sequence numbers. Default: auto, both are offered." }),
-  pfs_check: inertOnly("the rehearsal of PFS", false).exactOptional(),
+  pfs_check: flag().exactOptional().meta({
+    description:
+      "Rekeys the first child soon after it is up: a PFS mismatch shows at once. Default: true with start: active.",
+  }),
   mss_clamp: flag().exactOptional().meta({ description: "Lowers the MSS of TCP to what fits. Default: true." }),
   mtu: inertOnly("an inner MTU of its own", "auto").exactOptional(),
   dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
@@ -197,7 +202,7 @@ const dpd = z
       off(),
       block("dead peer detection", {
         timeout: duration(10, 300).exactOptional(),
-        action: choice(["clear", "restart"], ["on-traffic"]).exactOptional(),
+        action: choice(["clear", "restart", "on-traffic"]).exactOptional(),
       }),
     ],
     { error: () => "allowed: a block with timeout and action, or off" },
@@ -209,8 +214,8 @@ const tunnelShape = {
   local_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
   peer_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
   psk: psk.exactOptional(),
-  start: choice(["active", "passive"], ["on-traffic"]).exactOptional(),
-  close: choice(["none", "restart"], ["on-traffic"]).exactOptional(),
+  start: choice(["active", "passive", "on-traffic"]).exactOptional(),
+  close: choice(["none", "restart", "on-traffic"]).exactOptional(),
   encapsulation: choice(["auto", "udp"]).exactOptional(),
   policies: list("blocks with local and peer", policy).exactOptional(),
   routes: emptyOnly("route mode").exactOptional(),
@@ -223,7 +228,10 @@ const tunnelShape = {
   profile: notYet("product profiles").exactOptional(),
   numbering: numbering.exactOptional(),
   split: choice(["auto"], ["always", "never"]).exactOptional(),
-  duplicates: choice(["replace"], ["keep", "never"]).exactOptional(),
+  duplicates: choice(["replace", "keep", "never"]).exactOptional().meta({
+    description:
+      "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",
+  }),
   tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
   inner_address: notYet("an inner address, route mode").exactOptional(),
   table: notYet("a routing table per tunnel").exactOptional(),

@@ -51,6 +51,7 @@ export function buildTunnel(
       ...(peerId && { peerId }),
       start: block.start ?? "active",
       close: block.close ?? "restart",
+      duplicates: block.duplicates ?? "replace",
       encapsulation: block.encapsulation ?? "auto",
       mappings: expanded.mappings.map(({ local, peer }) => ({ local, peer })),
       entries: expanded.entries,
@@ -60,6 +61,7 @@ export function buildTunnel(
         lifetimeSeconds: ike.lifetime ?? IKE_LIFETIME,
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        reauth: ike.reauth ?? false,
       },
       esp: {
         proposals: espOffer,
@@ -67,6 +69,7 @@ export function buildTunnel(
         ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
         volumeOctets: esp.volume === "off" ? 0 : (esp.volume ?? 0),
         replayWindow: esp.replay_window ?? 1024,
+        pfsCheck: esp.pfs_check ?? (block.start ?? "active") === "active",
       },
       ...dpdOf(tunnel, peer),
     },
@@ -126,15 +129,13 @@ function identityOf(tunnel: InheritedTunnel, key: "local_id" | "peer_id", findin
   );
 }
 
-/** `restart` can only wait where there is nobody to call (decided once: it means `clear` there). */
+/** Where there is nobody to call, or the peer is to call, whatever is to be done about its death can only wait: it means `clear` there. */
 function dpdOf(tunnel: InheritedTunnel, peer: TunnelPolicy["peer"]): Pick<TunnelPolicy, "dpd"> {
   const { dpd, start } = tunnel.block;
   if (dpd === "off") return {};
   const waits = peer.kind === "any" || start === "passive";
   const action = dpd?.action ?? "restart";
-  return {
-    dpd: { timeoutSeconds: dpd?.timeout ?? DPD_TIMEOUT, action: action === "restart" && waits ? "clear" : action },
-  };
+  return { dpd: { timeoutSeconds: dpd?.timeout ?? DPD_TIMEOUT, action: waits ? "clear" : action } };
 }
 
 /** Below these a lifetime is an experiment: rekeying would be all that the gateways do. */

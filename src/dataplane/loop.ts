@@ -30,6 +30,8 @@ export interface Loop {
   now(): number;
   /** Slices so far. */
   wakeUps(): number;
+  /** Sends what was put into the outbox between two rounds. */
+  flush(): void;
   /** Lets go of every descriptor, without closing it. */
   stop(): void;
 }
@@ -119,6 +121,9 @@ export function startLoop(parts: LoopParts): Loop {
   return {
     now: () => now,
     wakeUps: () => wakeUps,
+    flush() {
+      if (!outbox.flush()) block();
+    },
     stop() {
       tunWatch.close();
       for (const one of watches.values()) one.close();

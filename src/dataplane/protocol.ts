@@ -57,6 +57,8 @@ export interface ChildMessage {
 export interface TunnelMessage {
   readonly name: string;
   readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+  /** But where this is set, it is told (`traffic`), and waits for the SA. */
+  readonly onTraffic?: boolean;
 }
 
 export type ToWorker =
@@ -111,6 +113,8 @@ export type FromWorker =
   | { readonly kind: "alive"; readonly children: readonly ChildId[] }
   | { readonly kind: "firstInbound"; readonly child: ChildId }
   | { readonly kind: "limit"; readonly child: ChildId; readonly limit: "soft" | "hard" }
+  /** Packets wait for an SA of these mappings (`onTraffic`); told at most once a second for each. */
+  | { readonly kind: "traffic"; readonly tunnel: string; readonly mappings: readonly number[] }
   | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path }
   /**
    * The largest inner packet that fits the child's outer path without fragments: told after `installChild` and `updateChild`,

@@ -27,11 +27,15 @@ export interface TransmitParts {
   readonly outbox: Outbox;
   /** A packet of one segment that is larger than the path takes: answered to its sender. */
   readonly refuseTooBig: (packet: number, length: number, outer: Outer) => void;
+  /** Milliseconds, monotonic; the time of the present round. */
+  readonly now: () => number;
 }
 
 export interface Transmitter {
   /** Reads at most `packets` (super) packets and puts them into the outbox. Their number. */
   run(packets: number): number;
+  /** A packet that was held for its mapping's SA, as it was read; the caller empties the outbox. */
+  replay(bytes: Uint8Array): void;
 }
 
 /** The largest packet of a TUN device and its virtio header, with room for the ESP trailer. */
@@ -40,7 +44,7 @@ const STAGING_BYTES = READ_BYTES + 512;
 const ROOM_BYTES = STAGING_BYTES + 64;
 
 export function createTransmitter(parts: TransmitParts): Transmitter {
-  const { arena, tun, sad, checksum, segmenter, outbox, refuseTooBig } = parts;
+  const { arena, tun, sad, checksum, segmenter, outbox, refuseTooBig, now } = parts;
   const { view } = arena;
   // The packet starts on a multiple of 64; its virtio header stands before it.
   const staging = arena.alloc(STAGING_BYTES + 64) + 64 - VIRTIO_HEADER_BYTES;
@@ -55,14 +59,21 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     const virtio = inPlace ? outbox.tail() + expectOffset - VIRTIO_HEADER_BYTES : staging;
     const octets = read(tun, arena.address(virtio, READ_BYTES), READ_BYTES);
     if (octets <= 0) return false;
+    forward(virtio, octets, inPlace);
+    return true;
+  }
+
+  function forward(virtio: number, octets: number, inPlace: boolean): void {
     const packet = virtio + VIRTIO_HEADER_BYTES;
     const length = octets - VIRTIO_HEADER_BYTES;
     const sa = sad.route(packet, length);
-    if (sa === undefined) return true;
+    if (sa === undefined) {
+      if (sad.isAwaited()) sad.hold(virtio, octets, now());
+      return;
+    }
     expectSuper = view.getUint8(virtio + 1) !== GSO.none;
     if (expectSuper) sendSuper(sa, virtio, packet, length, inPlace);
     else sendOne(sa, virtio, packet, length);
-    return true;
   }
 
   function sendOne(sa: ChildSa<Outer>, virtio: number, packet: number, length: number): void {
@@ -132,6 +143,11 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
         if (!outbox.makeRoom(ROOM_BYTES) || !readOne()) return i;
       }
       return packets;
+    },
+    replay(bytes) {
+      arena.bytes.set(bytes, staging);
+      outbox.makeRoom(ROOM_BYTES);
+      forward(staging, bytes.length, false);
     },
   };
 }

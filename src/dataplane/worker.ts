@@ -37,6 +37,7 @@ import { openUdpSockets, SocketError } from "./udp.js";
 const ARENA_BYTES = 32 << 20;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
+const HELD_SWEEP_MILLISECONDS = 5_000;
 
 function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
   const post = (message: FromWorker) => port.postMessage(message);
@@ -91,6 +92,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     segmenter: createSegmenter(arena, checksum),
     outbox,
     refuseTooBig: (packet, length, { innerMtu }) => tooBig.answer(packet, length, innerMtu),
+    now: () => loop.now(),
   });
   const sender = createIkeSender(arena, outers, settings.natTPort);
 
@@ -119,7 +121,21 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     post({ kind: "alive", children: alive });
   }
 
+  let heldTimer: NodeJS.Timeout | undefined;
+  /** What traffic asks for; and what waits for it too long is let go also when no further packet comes. */
+  function tellTrapped(): void {
+    const trapped = sad.takeTrapped();
+    if (trapped.length === 0) return;
+    for (const news of trapped) post({ kind: "traffic", ...news });
+    heldTimer ??= setInterval(() => {
+      if (sad.sweepHeld(clock())) return;
+      clearInterval(heldTimer);
+      heldTimer = undefined;
+    }, HELD_SWEEP_MILLISECONDS);
+  }
+
   function settled(): void {
+    tellTrapped();
     if (retired.length > 0 && outbox.isEmpty()) {
       for (const outer of retired) outers.release(outer);
       retired = [];
@@ -150,6 +166,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
   function stop(): void {
     clearTimeout(aliveTimer);
     clearInterval(pathTimer);
+    clearInterval(heldTimer);
     loop.stop();
     sad.close();
     descriptors.closeAll();
@@ -178,7 +195,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         coalescer.flush();
         return;
       case "useChild":
-        sad.use(message.id);
+        for (const { bytes } of sad.use(message.id, clock())) transmitter.replay(bytes);
+        loop.flush();
         return;
       case "updateChild":
         attempt(message.id, () => children.update(message.id, message.path, message.encapsulation));

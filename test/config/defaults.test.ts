@@ -40,11 +40,12 @@ test("a tunnel that says nothing gets the documented defaults", () => {
       ],
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
+      reauth: false,
     },
   );
   assert.deepEqual(
     { ...esp, proposals: esp.proposals.map(proposalKeywords) },
-    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024 },
+    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024, pfsCheck: true },
   );
 });
 
@@ -234,4 +235,12 @@ test("what MUST NOT be used is refused by name, RFC and key, and with legacy: tr
     accepted(oneTunnel("    ike: { proposals: [aes256-sha256-modp768] }", "defaults: { legacy: true }")).psk.size,
     1,
   );
+});
+
+test("traffic may bring a tunnel up at first and after each loss; where the peer is to call, that means to wait for it", () => {
+  const text = "    start: on-traffic\n    close: on-traffic\n    dpd: { action: on-traffic }\n    duplicates: keep";
+  const { start, close, dpd, duplicates } = accepted(oneTunnel(text)).policy.tunnels[0]!;
+  assert.deepEqual([start, close, dpd?.action, duplicates], ["on-traffic", "on-traffic", "on-traffic", "keep"]);
+  const waits = accepted(oneTunnel("    start: passive\n    dpd: { action: on-traffic }")).policy.tunnels[0]!;
+  assert.equal(waits.dpd?.action, "clear");
 });

@@ -4,13 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { backendsOf, type WorkingRow } from "../../crypto/backends.js";
 import { KNOWN_ANSWERS } from "../../crypto/known-answers.js";
-import { runCase } from "../../crypto/proof/run-case.js";
-import { parseVectorFile, type VectorCase } from "../../crypto/proof/vector-file.js";
-import { allRows, rowByName } from "../../crypto/registry/lookup.js";
+import { type FileCase, parseVectorFile } from "../../crypto/proof/vector-file.js";
+import { allRows } from "../../crypto/registry/lookup.js";
+import { runVector } from "../../src/cli/vector-run.js";
 import { ownSuites, type Suite, userSuites } from "../../src/cli/vector-suites.js";
 import { packageRoot } from "../../src/package-root.js";
-
-const integrity = (name: string) => rowByName("integrity", name);
 
 for (const suite of ownSuites()) {
   test(`${suite.name}: every backend gives all ${suite.cases.length} figures`, () => prove(suite));
@@ -35,8 +33,8 @@ test("one altered octet in any field of any case fails it", () => {
     for (const vector of cases.filter(firstOfItsKind()))
       for (const field of figures(vector)) {
         const row = rowOf(vector);
-        const altered = { ...vector, [field]: alter(vector[field as keyof VectorCase] as string) } as VectorCase;
-        const failure = runCase(row, backendsOf(row)[0]!, altered, integrity);
+        const altered = { ...vector, [field]: alter(vector[field as keyof FileCase] as string) } as FileCase;
+        const failure = runVector(row, backendsOf(row)[0]!, altered);
         assert.notEqual(failure, undefined, `${name}, ${vector.source}: ${field} does not count`);
       }
 });
@@ -47,7 +45,7 @@ test("a case that says invalid fails when its figures are right", () => {
       ({ kind, valid }) => valid !== false && ["aead", "mac", "shared-secret"].includes(kind),
     )) {
       const row = rowOf(vector);
-      assert.notEqual(runCase(row, backendsOf(row)[0]!, { ...vector, valid: false }), undefined, vector.source);
+      assert.notEqual(runVector(row, backendsOf(row)[0]!, { ...vector, valid: false }), undefined, vector.source);
     }
 });
 
@@ -84,22 +82,22 @@ function prove(suite: Suite): void {
   for (const vector of suite.cases) {
     const row = rowOf(vector);
     for (const backend of backendsOf(row)) {
-      const failure = runCase(row, backend, vector, integrity);
+      const failure = runVector(row, backend, vector);
       assert.equal(failure, undefined, `${vector.source}, ${backend}`);
     }
   }
 }
 
-function rowOf(vector: VectorCase): WorkingRow {
+function rowOf(vector: FileCase): WorkingRow {
   return allRows().find((row): row is WorkingRow => row.name === vector.row && row.kind !== "sequence")!;
 }
 
 /** The fields of a case that hold figures; `mode` and the like are remarks. */
-function figures(vector: VectorCase): string[] {
+function figures(vector: FileCase): string[] {
   return Object.entries(vector)
     .filter(
       ([field, value]) =>
-        !["kind", "row", "source", "mode"].includes(field) && typeof value === "string" && value !== "",
+        !["kind", "row", "source", "mode", "auth"].includes(field) && typeof value === "string" && value !== "",
     )
     .map(([field]) => field);
 }
@@ -111,7 +109,7 @@ function alter(hexText: string): string {
 }
 
 /** A filter that passes the first case of each kind and row. */
-function firstOfItsKind(): (vector: VectorCase) => boolean {
+function firstOfItsKind(): (vector: FileCase) => boolean {
   const seen = new Set<string>();
   return ({ kind, row, valid }) => {
     const key = `${kind} ${row}`;
@@ -121,6 +119,6 @@ function firstOfItsKind(): (vector: VectorCase) => boolean {
   };
 }
 
-function sorted(vector: VectorCase): readonly (readonly [string, unknown])[] {
+function sorted(vector: FileCase): readonly (readonly [string, unknown])[] {
   return Object.entries(vector).sort(([a], [b]) => (a < b ? -1 : 1));
 }

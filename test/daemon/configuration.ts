@@ -52,6 +52,7 @@ function tunnelPolicy(
     ...(localAddress && { localAddress }),
     start: start ?? "active",
     close: "restart",
+    duplicates: "replace",
     encapsulation: "auto",
     mappings: mappings.map((text) => {
       const [local = "", remote = ""] = text.split(" ");

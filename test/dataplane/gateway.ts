@@ -133,12 +133,12 @@ export function bothEnds(shared: SharedChild): readonly [ChildMessage, ChildMess
   return [end(0), end(1)];
 }
 
-/** The SPD of one gateway. */
-export function tunnels(own: 0 | 1): ToWorker {
+/** The SPD of one gateway. `onTraffic`: packets wait for their SA. */
+export function tunnels(own: 0 | 1, onTraffic = false): ToWorker {
   const other = own === 0 ? 1 : 0;
   const mappings = [0, 1].map((family) => ({
     local: selectorFromPrefix(parsePrefix(INNER[own][family]!)),
     peer: selectorFromPrefix(parsePrefix(INNER[other][family]!)),
   }));
-  return { kind: "tunnels", tunnels: [{ name: "test", mappings }] };
+  return { kind: "tunnels", tunnels: [{ name: "test", mappings, onTraffic }] };
 }

@@ -117,6 +117,22 @@ describe("a tunnel between two namespaces", { skip: whyNot() ?? false }, () => {
     assert.equal(await receivedHash(receivers), sent.sha256);
   });
 
+  test("packets of a tunnel that traffic brings up are told, wait for its SA, and none of them is lost", async () => {
+    const id = CASES.length + 1;
+    left.post({ kind: "removeChild", id: id - 1 }, tunnels(0, true));
+    right.post({ kind: "removeChild", id: id - 1 });
+    const pings = link.run("left", "ping", "-c", "6", "-i", "0.2", "-W", "8", "10.2.0.1");
+    const { tunnel, mappings } = await left.next("traffic");
+    assert.deepEqual([tunnel, mappings], ["test", [0]]);
+    const [forLeft, forRight] = bothEnds({ suite: GCM, encapsulation: "udp", outer: V4, id, spis: [0x3000, 0x4000] });
+    right.post({ kind: "installChild", child: forRight }, { kind: "useChild", id });
+    await right.counters();
+    left.post({ kind: "installChild", child: forLeft }, { kind: "useChild", id });
+    assert.match(await pings, / 6 received/);
+    const { noSa = 0, heldFull = 0, heldExpired = 0 } = (await left.counters()).tunnels.test!.drops;
+    assert.deepEqual([noSa, heldFull, heldExpired], [0, 0, 0]);
+  });
+
   test("an idle data plane does not wake up", async () => {
     const before = (await left.counters()).io.wakeUps;
     for (let i = 0; i < 100; i++) await left.counters();

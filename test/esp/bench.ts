@@ -83,8 +83,8 @@ export interface Bench {
   seal(child: number, inner: Uint8Array, nextHeader?: number): Uint8Array;
   /** Opens an ESP packet: the inner packet, "parked", or why it was dropped. */
   open(packet: Uint8Array, outerTos?: number): Uint8Array | "parked" | DropReason;
-  /** The child that an inner packet would be sent on, or why it would be dropped. */
-  route(inner: Uint8Array): number | DropReason;
+  /** The child that an inner packet would be sent on, or why it would be dropped; "awaited": it may be held. */
+  route(inner: Uint8Array): number | "awaited" | DropReason;
 }
 
 export function createBench(): Bench {
@@ -122,6 +122,7 @@ export function createBench(): Bench {
       const before = drops(sad);
       const child = sad.route(at, inner.length);
       if (child) return child.id;
+      if (sad.isAwaited()) return "awaited";
       const after = drops(sad);
       return Object.keys(after).find((name) => after[name] !== before[name]) as DropReason;
     },

@@ -40,8 +40,8 @@ function pair(
   far.sad.setTunnels([{ name: "office", mappings: mappings.map(({ local, peer }) => ({ local: peer, peer: local })) }]);
   near.sad.install(child, sealers(near.arena, spec), "path", 0);
   far.sad.install(mirrored({ ...child, replayWindow: 64 }), sealers(far.arena, spec), "path", 0);
-  near.sad.use(child.id);
-  far.sad.use(child.id);
+  near.sad.use(child.id, 0);
+  far.sad.use(child.id, 0);
   return { near, far, child };
 }
 
@@ -286,7 +286,7 @@ test("a child receives when it is installed, and sends when it is put to use", (
   far.sad.install(mirrored(second), sealers(far.arena), "path", 0);
   assert.equal(near.route(udpPacket(OUT)), 1);
   assert.ok(near.open(far.seal(2, udpPacket(IN))) instanceof Uint8Array);
-  near.sad.use(2);
+  near.sad.use(2, 0);
   assert.equal(near.route(udpPacket(OUT)), 2);
   assert.ok(near.open(far.seal(1, udpPacket(IN))) instanceof Uint8Array, "the old one still receives");
   near.sad.remove(1);
@@ -304,7 +304,7 @@ test("counters of a tunnel survive rekeys, those of a child end with it", () => 
   near.open(new Uint8Array([0xc0, 0, 0, 1, ...new Uint8Array(60)]));
   const next = childParameters({ id: 2, spiIn: 0xc000_0011, spiOut: 0xc000_0012 });
   near.sad.install(next, sealers(near.arena), "path", 0);
-  near.sad.use(2);
+  near.sad.use(2, 0);
   near.sad.remove(1);
   near.seal(2, udpPacket(OUT));
   const { tunnels, children, drops } = near.sad.counters();
@@ -321,7 +321,7 @@ test("a narrowed child leaves the rest of its mapping to another one", () => {
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.1.1" })), "narrowed");
   const rest = childParameters({ id: 2, spiIn: 7777, spiOut: 8888, remote: [selector("10.2.1.0/24")] });
   near.sad.install(rest, sealers(near.arena), "path", 0);
-  near.sad.use(2);
+  near.sad.use(2, 0);
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.0.1" })), 1);
   assert.equal(near.route(udpPacket({ ...OUT, destination: "10.2.1.1" })), 2);
   const error = (source: string) =>

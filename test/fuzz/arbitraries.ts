@@ -9,12 +9,12 @@ import { encryptedKind, type PayloadBodies, type PayloadKind, payloadRow } from 
 import { protocol } from "../../ike/wire/protocols.js";
 
 /** Plain objects, as decoders make them. */
-const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+export const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
   fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
-const u8 = fc.integer({ min: 0, max: 0xff });
-const u16 = fc.integer({ min: 0, max: 0xffff });
-const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const octets = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
+export const u8 = fc.integer({ min: 0, max: 0xff });
+export const u16 = fc.integer({ min: 0, max: 0xffff });
+export const u32 = fc.integer({ min: 0, max: 0xffffffff });
+export const octets = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
 
 const selector: fc.Arbitrary<TrafficSelector> = fc.constantFrom<4 | 6>(4, 6).chain((family) =>
   record({

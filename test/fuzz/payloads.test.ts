@@ -2,16 +2,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ProtocolError } from "../../ike/core/errors.js";
-import { PAYLOADS, type PayloadKind, type PayloadRow } from "../../ike/wire/payload-table.js";
+import type { PayloadCodec } from "../../ike/wire/codec.js";
+import { PAYLOADS, PAYLOADS_V1, type PayloadKind, type PayloadKindV1 } from "../../ike/wire/payload-table.js";
 import { Reader } from "../../ike/wire/reader.js";
 import { Writer } from "../../ike/wire/writer.js";
 import { BODIES } from "./arbitraries.js";
+import { BODIES_V1 } from "./arbitraries-v1.js";
+
+interface Row {
+  readonly version: 1 | 2;
+  readonly name: string;
+  readonly codec: PayloadCodec<never>;
+}
 
 const KINDS = Object.keys(PAYLOADS) as PayloadKind[];
+const KINDS_V1 = Object.keys(PAYLOADS_V1) as PayloadKindV1[];
+const ROWS: readonly (readonly [Row, unknown])[] = [
+  ...KINDS.map((kind) => [PAYLOADS[kind] as unknown as Row, BODIES[kind]] as const),
+  ...KINDS_V1.map((kind) => [PAYLOADS_V1[kind] as unknown as Row, BODIES_V1[kind]] as const),
+];
 
-for (const kind of KINDS) {
-  const { name, codec } = PAYLOADS[kind] as PayloadRow;
-  const body = BODIES[kind] as fc.Arbitrary<never>;
+for (const [row, arbitrary] of ROWS) {
+  const { codec } = row;
+  const name = row.version === 1 ? `${row.name} (IKEv1)` : row.name;
+  const body = arbitrary as fc.Arbitrary<never>;
 
   const encode = (value: never) => {
     const w = new Writer();

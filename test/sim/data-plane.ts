@@ -37,6 +37,8 @@ export interface DataPlane {
   receive(packet: EspPacket): readonly Event[];
   /** Packets that waited for this SPI. */
   parked(spi: number): readonly EspPacket[];
+  /** Packets that came in and were authentic. */
+  readonly arrived: number;
   /** Packets that came for an SPI that is not there any more, or never got its child. */
   readonly lost: number;
 }
@@ -51,6 +53,7 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
   const idsSeen = new Set<ChildId>();
   let waiting: EspPacket[] = [];
   let lost = 0;
+  let arrived = 0;
 
   const byId = (id: ChildId, what: string): Child => {
     const child = children.get(id);
@@ -108,6 +111,9 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
     get lost() {
       return lost + waiting.length;
     },
+    get arrived() {
+      return arrived;
+    },
     parked(spi) {
       const found = waiting.filter((packet) => packet.spi === spi);
       waiting = waiting.filter((packet) => packet.spi !== spi);
@@ -124,6 +130,7 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
       }
       const { pair } = child;
       assert.equal(key, inboundKey(pair), `${name}: SPI ${spi.toString(16)} has other keys at the peer`);
+      arrived++;
       const events: Event[] = [{ kind: "alive", children: [pair.id] }];
       if (!child.heard) events.unshift({ kind: "firstInbound", child: pair.id });
       child.heard = true;

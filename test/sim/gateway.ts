@@ -2,16 +2,23 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { secret } from "../../crypto/secret.js";
-import { type Address, formatAddress, formatSocketAddress, type Path, unspecified } from "../../esp/address.js";
-import type { Encapsulation } from "../../esp/sa.js";
+import {
+  type Address,
+  formatAddress,
+  formatSocketAddress,
+  type Path,
+  sameAddress,
+  unspecified,
+} from "../../esp/address.js";
+import type { Encapsulation, SaPair } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
-import type { Policy } from "../../ike/core/policy.js";
+import { type Policy, waitsForTraffic } from "../../ike/core/policy.js";
 import type { Report } from "../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import type { Clock } from "./clock.js";
-import { createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
+import { type Child, createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
 import type { SeededRandom } from "./random.js";
 import { toyPublicValue, toySharedSecret } from "./toy-group.js";
@@ -24,8 +31,10 @@ export interface Gateway {
   readonly dataPlane: DataPlane;
   readonly reports: readonly Report[];
   wish(wish: Wish): void;
-  /** One packet of the mapping; false when nothing carries it. */
+  /** One packet of the mapping; false when nothing carries it. Where traffic brings the mapping up, the packet waits and is told. */
   sendTraffic(mapping: number): boolean;
+  /** Its outer address is another one from now on. */
+  moveTo(address: Address): void;
   /** A volume limit of a child. */
   limit(child: number, limit: "soft" | "hard"): void;
   views(): readonly TunnelView[];
@@ -38,8 +47,8 @@ export interface GatewayOptions {
   readonly address: Address;
   readonly policy: Policy;
   readonly psk: string;
-  /** Host names of `peer`, as the resolver answers. */
-  readonly names?: ReadonlyMap<string, Address>;
+  /** Host names of `peer`, as the resolver answers at the time. */
+  readonly names?: ReadonlyMap<string, readonly Address[]>;
   /** Milliseconds that a key exchange takes at most. */
   readonly slowestAnswer: number;
   /** Takes every step twice and compares: nothing may depend on anything but its inputs, which stay as they are. */
@@ -58,6 +67,10 @@ export function createGateway(
   let endpoint: Endpoint = createEndpoint(policy, clock.now);
   let dataPlane = createDataPlane(name);
   let life = 0;
+  let here = address;
+  /** Packets that wait for the SA of a mapping, and when the first of them was told. */
+  const held = new Map<number, { packets: number; toldAt: number }>();
+  const traps = policy.tunnels.some(waitsForTraffic);
   let alarm = Number.POSITIVE_INFINITY;
   const reports: Report[] = [];
 
@@ -117,6 +130,7 @@ export function createGateway(
         return;
       default:
         dataPlane.perform(effect);
+        if (effect.kind === "useChild") release(dataPlane.children.get(effect.id)!);
         if (effect.kind === "installChild")
           for (const packet of dataPlane.parked(effect.child.spiIn))
             clock.after(0, () => tell(dataPlane.receive(packet)));
@@ -126,6 +140,21 @@ export function createGateway(
   const tell = (events: readonly Event[]) => {
     for (const event of events) handle(event);
   };
+
+  const release = ({ pair }: Child) => {
+    for (const mapping of pair.mappings) {
+      for (let i = held.get(mapping)?.packets ?? 0; i > 0; i--) transmitOn(pair);
+      held.delete(mapping);
+    }
+  };
+
+  const transmitOn = (pair: SaPair) =>
+    transmit(pair.path, {
+      kind: "esp",
+      spi: pair.spiOut,
+      key: outboundKey(pair),
+      encapsulated: (pair.encapsulation satisfies Encapsulation) === "udp",
+    });
 
   const answerTo = (question: Question): Answer => {
     switch (question.kind) {
@@ -140,20 +169,27 @@ export function createGateway(
       case "psk":
         return { kind: "psk", psk: secret(utf8(psk)) };
       case "resolve": {
-        const remote = names.get(question.name);
-        if (remote === undefined) return { kind: "refused", reason: `no such name: ${question.name}` };
-        return { kind: "resolve", addresses: [{ remote, local: address }] };
+        const literal = policy.tunnels.flatMap(({ peer }) =>
+          peer.kind === "address" && formatAddress(peer.address) === question.name ? [peer.address] : [],
+        );
+        const remotes = names.get(question.name) ?? literal;
+        if (remotes.length === 0) return { kind: "refused", reason: `no such name: ${question.name}` };
+        return { kind: "resolve", addresses: remotes.map((remote) => ({ remote, local: here })) };
       }
     }
   };
 
   const transmit = ({ local, remote }: Path, content: Packet["content"]) => {
-    const ours = local.address.value === unspecified(local.address.family).value ? address : local.address;
-    assert.equal(formatAddress(ours), formatAddress(address), `${name} sends from an address that it has not`);
-    network.send({ source: { address, port: local.port }, destination: remote, content });
+    const ours = local.address.value === unspecified(local.address.family).value ? here : local.address;
+    const moved = !sameAddress(here, address);
+    assert(moved || sameAddress(ours, here), `${name} sends from ${formatAddress(ours)}, which it has not`);
+    // The operating system refuses what would leave from an address that is gone.
+    if (sameAddress(ours, here))
+      network.send({ source: { address: here, port: local.port }, destination: remote, content });
   };
 
   const receive = ({ source, destination, content }: Packet) => {
+    if (!sameAddress(destination.address, here)) return;
     const path: Path = { local: destination, remote: source };
     if (content.kind === "ike") handle({ kind: "datagram", path, bytes: content.bytes.slice() });
     if (content.kind === "esp") tell(dataPlane.receive({ ...content, path }));
@@ -164,7 +200,9 @@ export function createGateway(
 
   return {
     name,
-    address,
+    get address() {
+      return here;
+    },
     mappings: policy.tunnels[0]!.mappings.length,
     get dataPlane() {
       return dataPlane;
@@ -173,15 +211,20 @@ export function createGateway(
     wish: (wish) => handle({ kind: "wish", wish }),
     sendTraffic(mapping) {
       const child = dataPlane.sender(mapping);
-      if (child === undefined) return false;
-      const { pair } = child;
-      transmit(pair.path, {
-        kind: "esp",
-        spi: pair.spiOut,
-        key: outboundKey(pair),
-        encapsulated: (pair.encapsulation satisfies Encapsulation) === "udp",
-      });
+      if (child !== undefined) {
+        transmitOn(child.pair);
+        return true;
+      }
+      if (!traps) return false;
+      const { packets, toldAt } = held.get(mapping) ?? { packets: 0, toldAt: Number.NEGATIVE_INFINITY };
+      const tell = clock.now - toldAt >= 1000;
+      held.set(mapping, { packets: packets + 1, toldAt: tell ? clock.now : toldAt });
+      if (tell) handle({ kind: "traffic", tunnel: policy.tunnels[0]!.name, mappings: [mapping] });
       return true;
+    },
+    moveTo(next) {
+      here = next;
+      network.attach(next, receive);
     },
     limit: (child, limit) => handle({ kind: "limit", child, limit }),
     views: () => tunnelViews(endpoint, { now: clock.now }),
@@ -190,6 +233,7 @@ export function createGateway(
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
       dataPlane = createDataPlane(name, dataPlane.known);
+      held.clear();
       setAlarm();
     },
   };

@@ -1,5 +1,6 @@
 /** Two gateways with one tunnel between them, and what it means that they agree, or that nothing is left of them. */
 import assert from "node:assert/strict";
+import type { Address } from "../../esp/address.js";
 import { type Clock, createClock } from "./clock.js";
 import { assertPartners } from "./data-plane.js";
 import { createGateway, type Gateway } from "./gateway.js";
@@ -25,6 +26,8 @@ export interface PairOptions {
   /** A is active and B passive, unless they say otherwise. */
   readonly a?: Side;
   readonly b?: Side;
+  /** What the names of peers lead to; may be changed while a run goes on. */
+  readonly names?: ReadonlyMap<string, readonly Address[]>;
   /** B knows no address of A's. */
   readonly anyPeer?: boolean;
   readonly slowestAnswer?: number;
@@ -59,6 +62,7 @@ export function createPair(options: PairOptions, random: SeededRandom): Pair {
         psk,
         slowestAnswer,
         careful,
+        ...(options.names && { names: options.names }),
         ...(trace && { trace }),
       },
       clock,

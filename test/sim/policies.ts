@@ -8,9 +8,11 @@ import type { Mapping, Policy, TunnelPolicy } from "../../ike/core/policy.js";
 export interface SideOptions {
   readonly localId: string;
   readonly peerId: string;
-  /** Absent: any. */
-  readonly peer?: Address;
+  /** An address or a name. Absent: any. */
+  readonly peer?: Address | string;
   readonly local: Address;
+  /** Wildcard sockets: the route to the peer says what our address is. */
+  readonly anyLocal?: true;
   readonly start: TunnelPolicy["start"];
   /** "10.1.0.0/16 10.2.0.0/16": ours, the peer's; one list for each entry. */
   readonly entries: readonly (readonly string[])[];
@@ -20,6 +22,7 @@ export interface SideOptions {
   readonly childLifetimeSeconds: number;
   readonly encapsulation?: "auto" | "udp";
   readonly close?: TunnelPolicy["close"];
+  readonly duplicates?: TunnelPolicy["duplicates"];
   readonly dpdSeconds?: number;
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
   /** Unfinished handshakes from which on cookies are asked for. */
@@ -39,12 +42,13 @@ export function onePolicy(options: SideOptions): Policy {
   });
   const tunnel: TunnelPolicy = {
     name: "t",
-    peer: options.peer === undefined ? { kind: "any" } : { kind: "address", address: options.peer },
-    localAddress: options.local,
+    peer: peerOf(options),
+    ...(!options.anyLocal && { localAddress: options.local }),
     localId: parseIdentity(options.localId),
     peerId: parseIdentity(options.peerId),
     start: options.start,
     close: options.close ?? "restart",
+    duplicates: options.duplicates ?? "replace",
     encapsulation: options.encapsulation ?? "auto",
     mappings,
     entries,
@@ -70,6 +74,11 @@ export function onePolicy(options: SideOptions): Policy {
   };
 }
 
+function peerOf({ peer }: SideOptions): TunnelPolicy["peer"] {
+  if (peer === undefined) return { kind: "any" };
+  return typeof peer === "string" ? { kind: "name", name: peer } : { kind: "address", address: peer };
+}
+
 /** The same tunnel seen from the other side: the mappings turned round. */
 export function mirrored(entries: readonly (readonly string[])[]): readonly (readonly string[])[] {
   return entries.map((lines) => lines.map((line) => line.split(" ").reverse().join(" ")));
@@ -77,5 +86,7 @@ export function mirrored(entries: readonly (readonly string[])[]): readonly (rea
 
 export const ADDRESS_A = parseAddress("192.0.2.1");
 export const ADDRESS_B = parseAddress("198.51.100.2");
+/** Where B may move to. */
+export const ADDRESS_B2 = parseAddress("198.51.100.77");
 /** Of the NAT in front of A. */
 export const ADDRESS_NAT = parseAddress("203.0.113.9");

@@ -1,3 +1,4 @@
+import { type Attribute, readAttribute, writeAttribute } from "../attributes.js";
 import type { PayloadCodec } from "../codec.js";
 import { MAX_ATTRIBUTES, MAX_PROPOSALS, MAX_TRANSFORMS } from "../limits.js";
 import { type Protocol, protocol, protocolCode } from "../protocols.js";
@@ -9,15 +10,6 @@ export const TRANSFORM_TYPE = { encryption: 1, prf: 2, integrity: 3, keyExchange
 
 /** The attribute that carries a variable key length in bits, RFC 7296 section 3.3.5. */
 const KEY_LENGTH = 14;
-/** Attribute Format bit: the value stands in the two octets where the length would be. */
-const SHORT_FORM = 0x8000;
-
-/** An attribute other than Key Length; a transform that has one is not acceptable (RFC 7296 section 3.3.6). */
-export interface Attribute {
-  readonly type: number;
-  /** A number in the short form, octets in the long one. */
-  readonly value: number | Uint8Array;
-}
 
 export interface Transform {
   /** A number of `TRANSFORM_TYPE`, or one that we do not know. */
@@ -25,6 +17,7 @@ export interface Transform {
   readonly id: number;
   /** The Key Length attribute. */
   readonly keyBits?: number;
+  /** Those other than Key Length; a transform that has one is not acceptable (RFC 7296 section 3.3.6). */
   readonly attributes: readonly Attribute[];
 }
 
@@ -109,12 +102,10 @@ function readTransform(r: Reader): Transform {
   const attributes: Attribute[] = [];
   let keyBits: number | undefined;
   while (r.remaining > 0) {
-    const head = r.u16("Attribute Type");
-    const attribute = head & ~SHORT_FORM;
-    const short = (head & SHORT_FORM) !== 0;
-    const lengthOrValue = r.u16("Attribute Length or Value");
-    if (attribute === KEY_LENGTH && short && keyBits === undefined) keyBits = lengthOrValue;
-    else attributes.push({ type: attribute, value: short ? lengthOrValue : r.bytes(lengthOrValue, "Attribute Value") });
+    const attribute = readAttribute(r);
+    if (attribute.type === KEY_LENGTH && typeof attribute.value === "number" && keyBits === undefined)
+      keyBits = attribute.value;
+    else attributes.push(attribute);
     if (attributes.length > MAX_ATTRIBUTES) r.fail(`more than ${MAX_ATTRIBUTES} attributes`);
   }
   return { type, id, ...(keyBits !== undefined && { keyBits }), attributes };
@@ -132,9 +123,6 @@ function writeProposal(w: Writer, { number, protocol, spi, transforms }: Proposa
 
 function writeTransform(w: Writer, { type, id, keyBits, attributes }: Transform): void {
   w.u8(type).zero(1).u16(id);
-  if (keyBits !== undefined) w.u16(SHORT_FORM | KEY_LENGTH).u16(keyBits);
-  for (const { type, value } of attributes) {
-    if (typeof value === "number") w.u16(SHORT_FORM | type).u16(value);
-    else w.u16(type).u16(value.length).bytes(value);
-  }
+  if (keyBits !== undefined) writeAttribute(w, { type: KEY_LENGTH, value: keyBits });
+  for (const attribute of attributes) writeAttribute(w, attribute);
 }
