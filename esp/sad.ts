@@ -70,6 +70,8 @@ export interface Sad<Outer, Origin> {
   use(id: ChildId, now: number): readonly HeldPacket[];
   /** The peer is elsewhere now. Unknown ids are ignored (the SA may have gone in between). */
   move(id: ChildId, path: Path, outer: Outer): void;
+  /** Nothing is sent on the child any more; it receives until `remove`. Unknown ids are ignored. */
+  stopSending(id: ChildId): void;
   remove(id: ChildId): void;
   child(id: ChildId): ChildSa<Outer> | undefined;
 
@@ -231,6 +233,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       peers.remove(entry.path.remote.address);
       entry.path = path;
       entry.outer = outer;
+    },
+    stopSending(id) {
+      const entry = byId.get(id);
+      if (entry) routing.remove(entry);
     },
     remove(id) {
       const entry = byId.get(id);

@@ -100,7 +100,7 @@ function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): De
     const reason = child.state === "live" ? "the peer deleted this child" : "replaced by a newer child";
     next = withoutChild(next, child.id);
     after.push(
-      { kind: "removeChild", id: child.id },
+      { kind: "removeChild", id: child.id, receives: true },
       childClosed(sa, child.id, reason),
       ...mappingsLost(sa, child, "peer", reason),
     );
@@ -167,7 +167,7 @@ function onResponse(sa: Established): Step<Established> {
     const child = next.children.get(id);
     if (child === undefined) continue;
     next = withoutChild(next, id);
-    effects.push({ kind: "removeChild", id }, childClosed(sa, id, "deleted here"));
+    effects.push({ kind: "removeChild", id, receives: true }, childClosed(sa, id, "deleted here"));
   }
   return stepTo(next, ...effects);
 }

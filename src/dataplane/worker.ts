@@ -37,6 +37,8 @@ import { openUdpSockets, SocketError } from "./udp.js";
 const ARENA_BYTES = 32 << 20;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
+/** How long a deleted child receives what was on its way. */
+const FADE_MILLISECONDS = 1_000;
 const HELD_SWEEP_MILLISECONDS = 5_000;
 
 function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
@@ -111,6 +113,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     retire: (outer) => void retired.push(outer),
   });
 
+  const fading = new Set<NodeJS.Timeout>();
   let aliveAt = Number.NEGATIVE_INFINITY;
   let aliveTimer: NodeJS.Timeout | undefined;
   function tellAlive(): void {
@@ -163,7 +166,18 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }
   }
 
+  /** Both ends have said that the child is over; packets that another path or queue has delayed still find it. */
+  function fade(id: ChildId): void {
+    sad.stopSending(id);
+    const timer = setTimeout(() => {
+      fading.delete(timer);
+      children.remove(id);
+    }, FADE_MILLISECONDS);
+    fading.add(timer);
+  }
+
   function stop(): void {
+    for (const timer of fading) clearTimeout(timer);
     clearTimeout(aliveTimer);
     clearInterval(pathTimer);
     clearInterval(heldTimer);
@@ -202,7 +216,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         attempt(message.id, () => children.update(message.id, message.path, message.encapsulation));
         return;
       case "removeChild":
-        children.remove(message.id);
+        if (message.receives) fade(message.id);
+        else children.remove(message.id);
         return;
       case "tunnels":
         sad.setTunnels(message.tunnels);

@@ -43,11 +43,15 @@ export interface DataPlane {
   readonly lost: number;
 }
 
+const FADE_MILLISECONDS = 1_000;
+
 /** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
-export function createDataPlane(name: string, before: Iterable<number> = []): DataPlane {
+export function createDataPlane(name: string, now: () => number, before: Iterable<number> = []): DataPlane {
   const children = new Map<ChildId, Child>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
+  /** Deleted children that still receive what was on its way: until when, by SPI. */
+  const fading = new Map<number, { readonly key: string; readonly until: number }>();
   const known = new Set<number>(before);
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
@@ -93,6 +97,10 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
           return;
         }
         case "removeChild":
+          if (effect.receives) {
+            const { pair } = byId(effect.id, "removeChild");
+            fading.set(pair.spiIn, { key: inboundKey(pair), until: now() + FADE_MILLISECONDS });
+          }
           byId(effect.id, "removeChild");
           children.delete(effect.id);
           return;
@@ -124,6 +132,11 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {
         assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
+        const faded = fading.get(spi);
+        if (faded !== undefined && now() < faded.until) {
+          assert.equal(key, faded.key, `${name}: SPI ${spi.toString(16)} has other keys at the peer`);
+          return [];
+        }
         if (reserved.has(spi)) waiting.push(packet);
         else lost++;
         return [];

@@ -65,7 +65,7 @@ export function createGateway(
 ): Gateway {
   const coreRandom = random.fork();
   let endpoint: Endpoint = createEndpoint(policy, clock.now);
-  let dataPlane = createDataPlane(name);
+  let dataPlane = createDataPlane(name, () => clock.now);
   let life = 0;
   let here = address;
   /** Packets that wait for the SA of a mapping, and when the first of them was told. */
@@ -232,7 +232,7 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name, dataPlane.known);
+      dataPlane = createDataPlane(name, () => clock.now, dataPlane.known);
       held.clear();
       setAlarm();
     },

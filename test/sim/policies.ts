@@ -25,6 +25,8 @@ export interface SideOptions {
   readonly duplicates?: TunnelPolicy["duplicates"];
   readonly dpdSeconds?: number;
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
+  readonly reauth?: boolean;
+  readonly pfsCheck?: boolean;
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
 }
@@ -57,12 +59,14 @@ export function onePolicy(options: SideOptions): Policy {
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
+      reauth: options.reauth ?? false,
     },
     esp: {
       proposals: options.espProposals.map(parseEspProposal),
       lifetimeSeconds: options.childLifetimeSeconds,
       volumeOctets: 0,
       replayWindow: 64,
+      pfsCheck: options.pfsCheck ?? false,
     },
     dpd: { timeoutSeconds: options.dpdSeconds ?? 60, action: options.dpdAction ?? "restart" },
   };
