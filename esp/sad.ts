@@ -99,6 +99,8 @@ export interface Sad<Outer, Origin> {
   park(at: number, length: number, outerTos: number, origin: Origin, now: number): void;
   /** Counts a drop that the data plane decided. */
   countDrop(code: number, tunnel?: string): void;
+  /** Once a second while there is traffic: volume limits follow the rate. `now`: milliseconds, monotonic. */
+  pace(now: number): void;
   /** Children that received authenticated packets since the last call. */
   takeAlive(): readonly ChildId[];
   counters(): SadCounters;
@@ -291,6 +293,12 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       if (!parked) ledger.drop(DROP.larvalFull);
     },
     countDrop: (code, tunnel) => ledger.drop(code, tunnel),
+    pace(now) {
+      for (const { inbound, outbound } of byId.values()) {
+        inbound.pace(now);
+        outbound.pace(now);
+      }
+    },
     takeAlive() {
       const taken = alive;
       alive = [];

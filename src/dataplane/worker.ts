@@ -37,6 +37,8 @@ import { openUdpSockets, SocketError } from "./udp.js";
 const ARENA_BYTES = 32 << 20;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
+/** How often the volume limits look at the rate. */
+const PACE_MILLISECONDS = 1_000;
 /** How long a deleted child receives what was on its way. */
 const FADE_MILLISECONDS = 1_000;
 const HELD_SWEEP_MILLISECONDS = 5_000;
@@ -137,8 +139,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }, HELD_SWEEP_MILLISECONDS);
   }
 
+  let pacedAt = Number.NEGATIVE_INFINITY;
   function settled(): void {
     tellTrapped();
+    if (loop.now() - pacedAt >= PACE_MILLISECONDS) {
+      pacedAt = loop.now();
+      sad.pace(pacedAt);
+    }
     if (retired.length > 0 && outbox.isEmpty()) {
       for (const outer of retired) outers.release(outer);
       retired = [];
