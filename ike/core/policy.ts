@@ -42,6 +42,10 @@ export interface TunnelPolicy {
     readonly keepaliveSeconds: number;
     /** A new IKE SA, with a new proof of both identities, instead of a rekey (RFC 7296 section 2.8.3). */
     readonly reauth?: boolean;
+    /** RFC 7383. */
+    readonly fragmentation: "auto" | "off";
+    /** RFC 4555. */
+    readonly mobike: boolean;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

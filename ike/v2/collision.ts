@@ -34,7 +34,7 @@ export function refuseSameMapping({ task }: Established, mappings: readonly numb
 
 /** Section 2.25.2: the IKE SA is not replaced while one of its children is being made or deleted by us. */
 export function refuseIkeRekey({ task, heir }: Established): void {
-  if (task === undefined || task.do === "probe") return;
+  if (task === undefined || task.do === "probe" || task.do === "mobike") return;
   if (task.do !== "rekeyIke") throw busy(`an exchange of ours is under way (${task.do})`);
   if (task.stage === "deriving") throw busy("you have answered our rekey of this IKE SA");
   if (heir !== undefined) throw busy("you have rekeyed this IKE SA already");

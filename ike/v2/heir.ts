@@ -15,9 +15,9 @@ import type { Payload } from "../wire/message.js";
 import { deleting, lingering } from "./closing.js";
 import { report, type SaContext, type SaEffect, type Step, spiText, stepTo } from "./context.js";
 import { ikeEstablished } from "./establish.js";
+import { inheritedErrands } from "./features/mobike.js";
 import { lowestNonce } from "./keys.js";
 import type { Closing, Established, Heir, KeyedSa, Lingering } from "./state.js";
-import { inherited } from "./wishes.js";
 
 /** The peer's new IKE SA, while ours is not answered. */
 export function born({ phase: _, ...next }: Established, old: Established, ctx: SaContext): SaEffect {
@@ -68,9 +68,11 @@ function aboutChildren({ exchange }: IkeHeader, payloads: readonly Payload[]): b
   return exchange === "INFORMATIONAL" && payloads.some((p) => p.kind === "D" && p.body.protocol === "ESP");
 }
 
-function takingOver(heir: Heir, { children, wishes }: Established, ctx: SaContext): Established {
+/** The predecessor may have followed the peer to another address meanwhile. */
+function takingOver(heir: Heir, old: Established, ctx: SaContext): Established {
   const { predecessor: _, until: __, ...kept } = heir;
-  return { ...kept, phase: "established", children, wishes: inherited(wishes), lastAlive: ctx.now };
+  const { children, path } = old;
+  return { ...kept, phase: "established", path, children, wishes: inheritedErrands(old, ctx), lastAlive: ctx.now };
 }
 
 /** An IKE SA whose place another one has taken, or keeps: without children, and soon without us. */

@@ -2,7 +2,13 @@
 import type { ChildId } from "../../esp/sa.js";
 import type { Instant } from "../core/types.js";
 
+/** MOBIKE: tell the peer our new address, ask it to prove its own, or tell it that we have moved and it may decide. */
+export type MobikeExchange = "move" | "prove" | "announce";
+/** "route": find out which of our addresses leads to the peer. */
+export type MobikeErrand = MobikeExchange | "route";
+
 export type SaWish =
+  | { readonly do: "mobike"; readonly errand: MobikeErrand; readonly at: Instant }
   /** A child SA by our inbound SPI; the child itself may be gone already. */
   | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
   /** `inPlace`: also where reauthentication is wanted, which has not come in time. */
@@ -14,6 +20,8 @@ export type SaWish =
 
 /** Lower goes first. */
 export const PRIORITY = {
+  /** Nothing else gets through while the peer sends to where we are not. */
+  mobike: 0,
   /** Frees the peer's memory, and ends a rekey. */
   delete: 1,
   /** Everything hangs on it. */
@@ -36,11 +44,6 @@ export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[
 
 function isRehearsal(w: SaWish): boolean {
   return w.do === "rekeyChild" && w.rehearsal === true;
-}
-
-/** What an IKE SA leaves to the one that replaces it. */
-export function inherited(queue: readonly SaWish[]): readonly SaWish[] {
-  return queue.filter((w) => w.do !== "rekeyIke" && w.do !== "probe");
 }
 
 /** The queue without the wish to delete this child. */
@@ -69,6 +72,8 @@ function same(a: SaWish, b: SaWish): boolean {
   switch (a.do) {
     case "delete":
       return b.do === a.do && b.spi === a.spi;
+    case "mobike":
+      return b.do === a.do && b.errand === a.errand;
     case "rekeyChild":
       return b.do === a.do && b.child === a.child;
     case "createChild":

@@ -41,6 +41,8 @@ test("a tunnel that says nothing gets the documented defaults", () => {
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
       reauth: false,
+      fragmentation: "auto",
+      mobike: true,
     },
   );
   assert.deepEqual(

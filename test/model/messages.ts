@@ -1,5 +1,6 @@
 /** What stands in the messages of the model, whose octets are sealed: read when they are sent, with their sender's keys. */
 import type { Endpoint } from "../../ike/core/endpoint.js";
+import { isV1 } from "../../ike/core/sas.js";
 import { outboundKeys } from "../../ike/v2/keys.js";
 import { hasKeys } from "../../ike/v2/state.js";
 import { openMessage } from "../../ike/wire/encrypted.js";
@@ -24,7 +25,8 @@ export function note(bytes: Uint8Array, sender: Endpoint): void {
     return;
   }
   for (const sa of sender.sas.values()) {
-    if (!hasKeys(sa) || sa.initiatorSpi !== header.initiatorSpi || sa.responderSpi !== header.responderSpi) continue;
+    if (isV1(sa) || !hasKeys(sa) || sa.initiatorSpi !== header.initiatorSpi || sa.responderSpi !== header.responderSpi)
+      continue;
     const opened = openMessage(bytes, message, sa.negotiated.suite, outboundKeys(sa.keys, sa.role))!;
     contents.set(bytes, { header, payloads: opened.payloads });
     return;

@@ -20,6 +20,8 @@ export function policies({ pfs = false, once = false }: PolicyOptions = {}): rea
     ikeLifetimeSeconds: LIFETIME,
     childLifetimeSeconds: LIFETIME,
     close: once ? ("none" as const) : ("restart" as const),
+    fragmentation: "off" as const,
+    mobike: false,
     dpdSeconds: 30,
     dpdAction: "clear" as const,
   };

@@ -7,6 +7,7 @@ import {
   formatAddress,
   formatSocketAddress,
   type Path,
+  parseAddress,
   sameAddress,
   unspecified,
 } from "../../esp/address.js";
@@ -17,6 +18,7 @@ import type { Report } from "../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
+import { headerV1 } from "../../ike/wire/header-v1.js";
 import type { Clock } from "./clock.js";
 import { type Child, createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
@@ -25,6 +27,7 @@ import { toyPublicValue, toySharedSecret } from "./toy-group.js";
 
 export interface Gateway {
   readonly name: string;
+  /** The one that it has now. */
   readonly address: Address;
   /** How many mappings its tunnel has. */
   readonly mappings: number;
@@ -110,8 +113,10 @@ export function createGateway(
     trace?.(`${clock.now} ${name} -> ${words(effect)}`);
     switch (effect.kind) {
       case "send":
-        assert(effect.bytes.length > 0);
-        transmit(effect.path, { kind: "ike", bytes: effect.bytes });
+        for (const bytes of [effect.bytes, ...(effect.rest ?? [])]) {
+          assert(bytes.length > 0);
+          transmit(effect.path, { kind: "ike", bytes });
+        }
         return;
       case "keepalive":
         transmit(effect.path, { kind: "keepalive" });
@@ -169,10 +174,7 @@ export function createGateway(
       case "psk":
         return { kind: "psk", psk: secret(utf8(psk)) };
       case "resolve": {
-        const literal = policy.tunnels.flatMap(({ peer }) =>
-          peer.kind === "address" && formatAddress(peer.address) === question.name ? [peer.address] : [],
-        );
-        const remotes = names.get(question.name) ?? literal;
+        const remotes = names.get(question.name) ?? literal(question.name);
         if (remotes.length === 0) return { kind: "refused", reason: `no such name: ${question.name}` };
         return { kind: "resolve", addresses: remotes.map((remote) => ({ remote, local: here })) };
       }
@@ -225,6 +227,7 @@ export function createGateway(
     moveTo(next) {
       here = next;
       network.attach(next, receive);
+      handle({ kind: "addresses", addresses: [next] });
     },
     limit: (child, limit) => handle({ kind: "limit", child, limit }),
     views: () => tunnelViews(endpoint, { now: clock.now }),
@@ -237,6 +240,15 @@ export function createGateway(
       setAlarm();
     },
   };
+}
+
+/** The address that a name is already; none for another one. */
+function literal(name: string): readonly Address[] {
+  try {
+    return [parseAddress(name)];
+  } catch {
+    return [];
+  }
 }
 
 /** An event or an effect in one line, without keys. */
@@ -262,8 +274,12 @@ function words(what: Event | Effect): string {
 
 function messageWords(bytes: Uint8Array): string {
   const raw = decodeRawHeader(bytes);
-  const { exchange, fromInitiator, response, messageId, initiatorSpi, responderSpi } = ikeHeader(raw);
-  const spis = `${initiatorSpi.toString(16).slice(0, 4)}_${responderSpi.toString(16).slice(0, 4)}`;
+  const spis = `${raw.initiatorSpi.toString(16).slice(0, 4)}_${raw.responderSpi.toString(16).slice(0, 4)}`;
+  if (raw.majorVersion === 1) {
+    const { exchange, messageId } = headerV1(raw);
+    return `${exchange} ${messageId.toString(16)} ${spis} ${bytes.length} octets`;
+  }
+  const { exchange, fromInitiator, response, messageId } = ikeHeader(raw);
   return `${exchange} ${messageId} ${response ? "response" : "request"} by ${fromInitiator ? "I" : "R"} ${spis} ${bytes.length} octets`;
 }
 
