@@ -44,6 +44,13 @@ export interface DataPlane {
 }
 
 const FADE_MILLISECONDS = 1_000;
+/** How far back the judge looks: a year of rekeys must fit into memory. */
+const MOST_REMEMBERED = 20_000;
+
+function remember<T>(seen: Set<T>, member: T): void {
+  seen.add(member);
+  if (seen.size > MOST_REMEMBERED) seen.delete(seen.values().next().value!);
+}
 
 /** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
 export function createDataPlane(name: string, now: () => number, before: Iterable<number> = []): DataPlane {
@@ -73,7 +80,7 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
         case "reserveSpi":
           assert(!reserved.has(effect.spi), `${name}: SPI ${effect.spi} reserved twice`);
           reserved.add(effect.spi);
-          known.add(effect.spi);
+          remember(known, effect.spi);
           return;
         case "releaseSpi":
           assert(reserved.delete(effect.spi), `${name}: SPI ${effect.spi} released without being reserved`);
@@ -103,6 +110,7 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
           }
           byId(effect.id, "removeChild");
           children.delete(effect.id);
+          if (order.length > MOST_REMEMBERED) order.splice(0, order.length, ...order.filter((id) => children.has(id)));
           return;
         default:
           return;
@@ -155,16 +163,16 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
 
   function install(pair: SaPair): void {
     assert(!idsSeen.has(pair.id), `${name}: child ${pair.id} installed twice`);
-    idsSeen.add(pair.id);
+    remember(idsSeen, pair.id);
     for (const { pair: other } of children.values())
       assert(other.spiIn !== pair.spiIn, `${name}: inbound SPI ${pair.spiIn.toString(16)} installed twice`);
     for (const key of [inboundKey(pair), outboundKey(pair)]) {
       assert(!keysSeen.has(key), `${name}: the same keys were installed twice`);
-      keysSeen.add(key);
+      remember(keysSeen, key);
     }
     assert(pair.local.length > 0 && pair.remote.length > 0 && pair.mappings.length > 0, `${name}: a child for nothing`);
     assert(reserved.delete(pair.spiIn), `${name}: SPI ${pair.spiIn.toString(16)} was installed without being reserved`);
-    known.add(pair.spiIn);
+    remember(known, pair.spiIn);
     children.set(pair.id, { pair, sending: false, heard: false });
   }
 }
