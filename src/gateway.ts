@@ -16,11 +16,12 @@ import { statusReport } from "./control/status.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
 import { createDriver, type Driver } from "./driver.js";
+import { watchAddresses } from "./host/address-watch.js";
 import { planForThisHost, replaceRoutes, setUpHost } from "./host/host.js";
 import { createLiveRoutes, type LiveRoutes } from "./host/live-routes.js";
 import type { HostPlan } from "./host/plan.js";
 import { createResolver } from "./host/resolve.js";
-import { hasIpv6 } from "./host/state.js";
+import { hasIpv6, hostAddresses } from "./host/state.js";
 import { createKeyExchangeService } from "./key-exchange/service.js";
 import { type Log, stackOf } from "./log.js";
 import { createReports, type Reports } from "./reports.js";
@@ -95,6 +96,15 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   });
   driver = running;
   undo.push({ what: "the protocol", how: async () => running.stop() });
+  if (followsAddresses(configuration)) {
+    const watch = watchAddresses({
+      clock: systemClock,
+      log,
+      isOurs: (line) => line.includes(` dev ${plan.tun} `) || line.includes(` table ${plan.table}`),
+      changed: () => tellAddresses(running, log),
+    });
+    undo.push({ what: "the watch over addresses", how: async () => watch.stop() });
+  }
 
   const control = await startControlServer(
     gateway.controlSocket,
@@ -104,6 +114,18 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   undo.push({ what: "the control socket", how: () => control.close() });
   running.start();
   return { driver: running, dataplane: life };
+}
+
+/** With sockets bound to one address there is nowhere to move to. */
+function followsAddresses({ gateway, policy }: Configuration): boolean {
+  return gateway.address === undefined && policy.tunnels.some(({ ike }) => ike.version === 2);
+}
+
+function tellAddresses(driver: Driver, log: Log): void {
+  hostAddresses().then(
+    (found) => driver.addressesChanged(found.map(({ address }) => address)),
+    (error: Error) => log.warn(`this host's addresses could not be read: ${error.message}`),
+  );
 }
 
 /** Algorithms without a working backend are told; what needs one of them is refused when it is used. */

@@ -17,7 +17,9 @@ export type Step =
   /** The tunnel must come up again with nobody asking (`close: restart`). */
   | { readonly do: "comes back" }
   /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
-  | { readonly do: "remap"; readonly first: Who };
+  | { readonly do: "remap"; readonly first: Who }
+  /** The outer address of `who` goes, another one comes: the same IKE SA and child go on. */
+  | { readonly do: "move"; readonly who: Who };
 
 export interface Scenario {
   readonly name: string;
@@ -78,6 +80,8 @@ export const deleteBy = (by: Who): Step => ({ do: "delete", by });
 export const reconnect = (by: Who): Step => ({ do: "reconnect", by });
 export const comesBack: Step = { do: "comes back" };
 export const remap = (first: Who): Step => ({ do: "remap", first });
+
+export const move = (who: Who): Step => ({ do: "move", who });
 
 /** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {
