@@ -11,7 +11,11 @@ function watched() {
   const monitor: Monitor = (line, ended) => {
     const one = { line, ended, stopped: false };
     monitors.push(one);
-    return { stop: () => void (one.stopped = true) };
+    return {
+      stop() {
+        one.stopped = true;
+      },
+    };
   };
   let told = 0;
   const watch = watchAddresses({
