@@ -331,10 +331,3 @@ export function isHalfOpen(sa: IkeSa): boolean {
       return false;
   }
 }
-
-/** The established IKE SAs of a tunnel, the newest last. */
-export function establishedOf(sas: ReadonlyMap<IkeKey, IkeSa>, tunnel: string): readonly Established[] {
-  const found: Established[] = [];
-  for (const sa of sas.values()) if (sa.phase === "established" && sa.tunnel === tunnel) found.push(sa);
-  return found.length < 2 ? found : found.sort((a, b) => a.establishedAt - b.establishedAt);
-}

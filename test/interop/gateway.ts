@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Finished, type Running, run, start, until } from "../child.js";
-import { identity, PSK, type Scenario } from "./scenario.js";
+import { identity, namesGroup, PSK, renewalAfter, type Scenario } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { NAMESPACE, type Topology } from "./topology.js";
 
@@ -119,17 +119,29 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         psk: { file: join(socket, "..", "site.psk") },
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
-        policies: [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
-        ike: { proposals: [scenario.ike] },
+        policies: scenario.mappings
+          ? peer.parts.slice(0, scenario.mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }))
+          : [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
+        ike: {
+          proposals: [scenario.ike],
+          ...(scenario.version && { version: scenario.version }),
+          ...(scenario.exchange && { exchange: scenario.exchange }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.ike)),
+        },
         esp: {
           proposals: [scenario.esp],
-          ...(/-(modp|ecp|x25519|x448)/.test(scenario.esp) ? {} : { pfs: "off" }),
+          ...(namesGroup(scenario.esp) ? {} : { pfs: "off" }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.esp)),
           ...(scenario.ours?.esp as object | undefined),
         },
         ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
       },
     ],
   };
+}
+
+function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {
+  return { lifetime: seconds, rekey_margin: seconds - renewalAfter(scenario, "ours", seconds) };
 }
 
 function viewOf(tunnel: Status["tunnels"][number]): SideView {

@@ -3,7 +3,7 @@
 import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
 import type { Place } from "./place.js";
-import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { identity, namesGroup, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { xfrmStatistics } from "./strongswan.js";
 import type { Topology } from "./topology.js";
@@ -76,7 +76,8 @@ function connection(topology: Topology, scenario: Scenario): string {
   return `
 config setup
 conn site
-  ikev2=insist
+  ${scenario.version === 1 ? "ikev2=no" : "ikev2=insist"}
+  ${scenario.exchange === "aggressive" ? "aggressive=yes" : ""}
   authby=secret
   left=${peer.outer[outer]}
   leftid=${at(identity(scenario, "peer", peer))}
@@ -87,7 +88,7 @@ conn site
   rightsubnet=${ours.net[inner]}
   ike=${proposal(scenario.ike)}
   esp=${proposal(scenario.esp)}
-  pfs=${/-(modp|ecp|x25519)/.test(scenario.esp) ? "yes" : "no"}
+  pfs=${namesGroup(scenario.esp) ? "yes" : "no"}
   ${(scenario.theirs ?? []).join("\n  ")}
   auto=add
 `;

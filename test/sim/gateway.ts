@@ -18,6 +18,7 @@ import type { Report } from "../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
+import { headerV1 } from "../../ike/wire/header-v1.js";
 import type { Clock } from "./clock.js";
 import { type Child, createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
@@ -273,8 +274,12 @@ function words(what: Event | Effect): string {
 
 function messageWords(bytes: Uint8Array): string {
   const raw = decodeRawHeader(bytes);
-  const { exchange, fromInitiator, response, messageId, initiatorSpi, responderSpi } = ikeHeader(raw);
-  const spis = `${initiatorSpi.toString(16).slice(0, 4)}_${responderSpi.toString(16).slice(0, 4)}`;
+  const spis = `${raw.initiatorSpi.toString(16).slice(0, 4)}_${raw.responderSpi.toString(16).slice(0, 4)}`;
+  if (raw.majorVersion === 1) {
+    const { exchange, messageId } = headerV1(raw);
+    return `${exchange} ${messageId.toString(16)} ${spis} ${bytes.length} octets`;
+  }
+  const { exchange, fromInitiator, response, messageId } = ikeHeader(raw);
   return `${exchange} ${messageId} ${response ? "response" : "request"} by ${fromInitiator ? "I" : "R"} ${spis} ${bytes.length} octets`;
 }
 

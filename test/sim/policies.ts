@@ -18,6 +18,8 @@ export interface SideOptions {
   readonly entries: readonly (readonly string[])[];
   readonly ikeProposals: readonly string[];
   readonly espProposals: readonly string[];
+  /** IKEv1 in this mode; absent: IKEv2. */
+  readonly exchange?: "main" | "aggressive";
   readonly ikeLifetimeSeconds: number;
   readonly childLifetimeSeconds: number;
   readonly encapsulation?: "auto" | "udp";
@@ -55,7 +57,7 @@ export function onePolicy(options: SideOptions): Policy {
     mappings,
     entries,
     ike: {
-      version: 2,
+      ...(options.exchange === undefined ? { version: 2 } : { version: 1, exchange: options.exchange }),
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
