@@ -19,7 +19,7 @@ export type Step =
   /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
   | { readonly do: "remap"; readonly first: Who }
   /** The outer address of `who` goes, another one comes: the same IKE SA and child go on. */
-  | { readonly do: "move"; readonly who: Who };
+  | { readonly do: "move"; readonly who: Who }
   /** Echo requests for so long; meanwhile the lifetimes alone must bring at least so many new children and IKE SAs. */
   | { readonly do: "outlive"; readonly seconds: number; readonly children: number; readonly ikeSas: number };
 
