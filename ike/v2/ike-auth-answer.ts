@@ -29,6 +29,7 @@ import { notification } from "../wire/payloads/notify.js";
 import { childEstablished, makeChild, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { agreedMobike, announceMobike, refuseNat } from "./features/mobike.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
@@ -37,11 +38,22 @@ import { type Received, row } from "./row.js";
 import type { AuthChecking, Established, Keyed } from "./state.js";
 import { sendReply } from "./window.js";
 
+type ChildlessRequest = Received<"IDi" | "AUTH", "IDr" | "N">;
 type AuthRequest = Received<"IDi" | "AUTH" | "SA" | "TSi" | "TSr", "IDr" | "N">;
 
 /** --> HDR, SK {IDi, [IDr], AUTH, SAi2, TSi, TSr} */
 function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthChecking> {
-  const { IDi, AUTH, SA, TSi, TSr, notifies, header, bytes, path } = message;
+  const { SA, TSi, TSr } = message;
+  return check(sa, message, { sa: SA, tsi: TSi, tsr: TSr }, ctx);
+}
+
+/** --> HDR, SK {IDi, [IDr], AUTH}: no child yet (RFC 6023). */
+function onChildlessRequest(sa: Keyed, message: ChildlessRequest, ctx: SaContext): Step<AuthChecking> {
+  return check(sa, message, undefined, ctx);
+}
+
+function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"], ctx: SaContext): Step<AuthChecking> {
+  const { IDi, AUTH, notifies, header, bytes, path } = message;
   const { tunnel, peerId } = tunnelOf(sa, message, ctx);
   if (AUTH.method !== AUTH_METHOD.sharedKey)
     throw new ProtocolError(
@@ -57,11 +69,10 @@ function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthCh
     localId: ourIdentity(tunnel, path),
     peerId,
     auth: AUTH,
-    sa: SA,
-    tsi: TSi,
-    tsr: TSr,
+    ...(child && { child }),
     initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
     ...agreedMobike(tunnel, notifies, false),
+    ...tokenIn(notifies),
     request: { messageId: header.messageId, bytes, path },
     ask,
   };
@@ -76,7 +87,7 @@ function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
 /** The tunnel of this pair of identities whose proposals allow what was chosen before they were known. */
 function tunnelOf(
   sa: Keyed,
-  { IDi, IDr, path }: AuthRequest,
+  { IDi, IDr, path }: ChildlessRequest,
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
@@ -132,6 +143,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
   const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
   const identity = [
     ...notifications(sa.mobike === undefined ? [] : announceMobike(ctx.sight.tunnel(sa.tunnel))),
+    ...notifications(announceToken(ctx.policy, sa)),
     payload("IDr", idPayload(localId)),
     payload("AUTH", { method: AUTH_METHOD.sharedKey, data: pskAuth(prf, answer.psk, ours) }),
   ];
@@ -151,6 +163,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       localId,
       peerId,
       ...(sa.mobike && { mobike: sa.mobike }),
+      ...(sa.peerToken && { peerToken: sa.peerToken }),
     },
     ctx,
   );
@@ -171,7 +184,8 @@ interface FirstChild {
 }
 
 /** The child inside IKE_AUTH, or the notification that refuses it: the IKE SA stands either way. */
-function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): FirstChild {
+function firstChild(sa: Established, { child: asked }: AuthChecking, ctx: SaContext): FirstChild {
+  if (asked === undefined) return { sa, payloads: [], before: [], after: [] };
   const policy = ctx.sight.tunnel(sa.tunnel);
   try {
     const choice = chooseEsp(asked.sa, policy.esp.proposals, { keyExchange: false });
@@ -228,6 +242,15 @@ export const AUTH_REQUEST_ROWS = [
     needs: ["IDi", "AUTH", "SA", "TSi", "TSr"],
     may: ["IDr", "N"],
     run: onRequest,
+  }),
+  row({
+    phase: "keyed",
+    exchange: "IKE_AUTH",
+    response: false,
+    story: "the peer says who it is, and wants no child yet; its proof is checked with the tunnel's key",
+    needs: ["IDi", "AUTH"],
+    may: ["IDr", "N"],
+    run: onChildlessRequest,
   }),
   row({
     phase: "keyed",

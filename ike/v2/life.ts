@@ -86,7 +86,15 @@ function expire(sa: Established, ctx: SaContext): Step {
 /** The peer does not answer: everything of this IKE SA goes, without a word to anybody (RFC 7296 section 2.4). */
 function dead(sa: Established, ctx: SaContext): Step<undefined> {
   const silence = Math.round((ctx.now - sa.lastAlive) / 1000);
-  const reason = `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`;
+  return gone(sa, `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`);
+}
+
+/** It has shown the token that only it can make: it knows nothing of this IKE SA any more (RFC 6290 section 4.5). */
+export function forgotten(sa: Established): Step<undefined> {
+  return gone(sa, "the peer has started anew, and proves that it has forgotten this IKE SA");
+}
+
+function gone(sa: Established, reason: string): Step<undefined> {
   return stepTo(
     undefined,
     ...withdraw(sa, reason),

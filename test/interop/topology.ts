@@ -112,7 +112,7 @@ async function build(
   let translations = 0;
   const moved: { readonly who: Who; readonly from: string; readonly to: string }[] = [];
   const replace = (who: Who, from: string, to: string): Promise<void> =>
-    ns.ip(NAMESPACE[who], `addr add ${to}/24 dev outer\naddr del ${from}/24 dev outer`);
+    ns.ip(NAMESPACE[who], `addr del ${from}/24 dev outer\naddr add ${to}/24 dev outer`);
   return {
     namespaces: ns,
     addresses,
