@@ -13,6 +13,7 @@ import { act } from "./control/actions.js";
 import { startControlServer } from "./control/server.js";
 import { claimSocketPath } from "./control/socket-path.js";
 import { statusReport } from "./control/status.js";
+import { crashSecret } from "./crash-secret.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
 import { createDriver, type Driver } from "./driver.js";
@@ -78,22 +79,27 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   undo.push({ what: "the routes", how: () => host.tearDown() });
   for (const note of host.notes) log.warn(note);
 
+  const { stateDir } = gateway;
+  const remembered = stateDir === undefined ? {} : { crashSecret: await crashSecret(stateDir, systemRandom) };
   const keyExchange = createKeyExchangeService();
   undo.push({ what: "the key exchange", how: () => keyExchange.close() });
   const reports = createReports(log, systemClock);
-  const running = createDriver(usablePolicy(policy, ready, log), {
-    clock: systemClock,
-    random: systemRandom,
-    post(message) {
-      routes.posted(message);
-      life.post(message);
+  const running = createDriver(
+    { ...usablePolicy(policy, ready, log), ...remembered },
+    {
+      clock: systemClock,
+      random: systemRandom,
+      post(message) {
+        routes.posted(message);
+        life.post(message);
+      },
+      keyExchange,
+      resolve: createResolver(plan.mark, gateway.address),
+      psk: configuration.psk,
+      report: reports.take,
+      bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
     },
-    keyExchange,
-    resolve: createResolver(plan.mark, gateway.address),
-    psk: configuration.psk,
-    report: reports.take,
-    bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
-  });
+  );
   driver = running;
   undo.push({ what: "the protocol", how: async () => running.stop() });
   if (followsAddresses(configuration)) {
