@@ -26,7 +26,8 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { childEstablished, makeChild, withChild } from "./child.js";
+import type { SaPayload } from "../wire/payloads/sa.js";
+import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
 import { announceToken, tokenIn } from "./features/crash-detection.js";
@@ -54,7 +55,7 @@ function onChildlessRequest(sa: Keyed, message: ChildlessRequest, ctx: SaContext
 
 function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"], ctx: SaContext): Step<AuthChecking> {
   const { IDi, AUTH, notifies, header, bytes, path } = message;
-  const { tunnel, peerId } = tunnelOf(sa, message, ctx);
+  const { tunnel, peerId } = tunnelOf(sa, message, child?.sa, ctx);
   if (AUTH.method !== AUTH_METHOD.sharedKey)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
@@ -71,6 +72,7 @@ function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"
     auth: AUTH,
     ...(child && { child }),
     initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
+    refusesTfc: refusesTfc(notifies),
     ...agreedMobike(tunnel, notifies, false),
     ...tokenIn(notifies),
     request: { messageId: header.messageId, bytes, path },
@@ -84,10 +86,14 @@ function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
   throw new ProtocolError("AUTHENTICATION_FAILED", `${formatIdPayload(IDi)} wants EAP, which is not supported`);
 }
 
-/** The tunnel of this pair of identities whose proposals allow what was chosen before they were known. */
+/**
+ * The tunnel of this pair of identities whose proposals allow what was chosen before they were known; where several do, the
+ * first one that takes the child as well.
+ */
 function tunnelOf(
   sa: Keyed,
   { IDi, IDr, path }: ChildlessRequest,
+  SA: SaPayload | undefined,
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
@@ -111,13 +117,18 @@ function tunnelOf(
       `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
     );
   }
-  const tunnel = meant.find((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const allowing = meant.filter((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const tunnel = allowing.find((t) => takesChild(t, SA)) ?? allowing[0];
   if (tunnel === undefined)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${meant[0]!.name} does not allow ${ikeSuiteName(sa.negotiated.suite)}, which another tunnel of this address does`,
     );
   return { tunnel, peerId };
+}
+
+function takesChild({ esp }: TunnelPolicy, offer: SaPayload | undefined): boolean {
+  return offer === undefined || chooseEsp(offer, esp.proposals, { keyExchange: false }).kind === "chosen";
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
@@ -184,7 +195,7 @@ interface FirstChild {
 }
 
 /** The child inside IKE_AUTH, or the notification that refuses it: the IKE SA stands either way. */
-function firstChild(sa: Established, { child: asked }: AuthChecking, ctx: SaContext): FirstChild {
+function firstChild(sa: Established, { child: asked, refusesTfc }: AuthChecking, ctx: SaContext): FirstChild {
   if (asked === undefined) return { sa, payloads: [], before: [], after: [] };
   const policy = ctx.sight.tunnel(sa.tunnel);
   try {
@@ -194,7 +205,8 @@ function firstChild(sa: Established, { child: asked }: AuthChecking, ctx: SaCont
     const spiIn = ctx.ids.espSpi();
     const { suite, peerSpi } = choice;
     const { ni, nr } = sa.negotiated;
-    const child = makeChild(sa, { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: false }, ctx);
+    const facts = { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, refusesTfc };
+    const child = makeChild(sa, { ...facts, asked: false }, ctx);
     const next = withChild(sa, child);
     return {
       sa: next,

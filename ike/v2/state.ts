@@ -178,6 +178,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   /** Absent: the peer wants no child yet (RFC 6023). */
   readonly child?: { readonly sa: SaPayload; readonly tsi: TsPayload; readonly tsr: TsPayload };
   readonly initialContact: boolean;
+  readonly refusesTfc: boolean;
   readonly mobike?: Mobike;
   readonly peerToken?: Uint8Array;
   readonly request: PeerRequest;

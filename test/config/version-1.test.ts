@@ -23,6 +23,8 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
       proposals: ["aes256-sha256-ecp256-modp2048"],
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
+      fragmentation: "auto",
+      mobike: false,
     },
   );
   assert.deepEqual(

@@ -69,7 +69,8 @@ export async function agreement(
   return agreed;
 }
 
-function compare(ours: SideView, peer: SideView, count: number): Agreement | undefined {
+/** What both views show, where they show the same. */
+export function compare(ours: SideView, peer: SideView, count = 1): Agreement | undefined {
   const [child] = ours.children;
   if (!ours.ike || !peer.ike || !child || ours.children.length !== count || peer.children.length !== count)
     return undefined;
@@ -93,13 +94,15 @@ function isSpis(name: string): boolean {
 
 async function ping(stage: Stage, scenario: Scenario, from: Who, count: number): Promise<void> {
   for (const { source, target } of flows(stage, scenario, from)) {
-    // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
-    const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-W", "3", "-I", source, target];
+    // With a count alone ping ends one interval after its last request once anything has come back, which a busy machine may take
+    // longer for. With a deadline it goes on until that many are answered: what is missing among the first ones is lost.
+    const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-w", "8", "-I", source, target];
     const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
-    const { sent, received } = pingCounts(done.stdout);
-    if (received !== count)
+    const answered = new Set([...done.stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map(([, sequence]) => Number(sequence)));
+    const lost = Array.from({ length: count }, (_, i) => i + 1).filter((sequence) => !answered.has(sequence));
+    if (lost.length > 0)
       throw new Error(
-        `${received} of ${sent} echo requests from ${source} to ${target} came back; ${await drops(stage)}`,
+        `echo requests ${lost.join(", ")} of ${count} from ${source} to ${target} never came back; ${await drops(stage)}`,
       );
   }
 }

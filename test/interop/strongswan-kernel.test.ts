@@ -1,10 +1,4 @@
-import { everyAlgorithm } from "./scenarios/algorithms.js";
-import { ikev1Kernel } from "./scenarios/ikev1.js";
-import { strongswanKernel } from "./scenarios/strongswan-kernel.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with strongSwan, kernel ESP", [
-  ...strongswanKernel,
-  ...everyAlgorithm("strongswan-kernel"),
-  ...ikev1Kernel,
-]);
+suite("interoperability with strongSwan, kernel ESP", TABLE.strongswanKernel);

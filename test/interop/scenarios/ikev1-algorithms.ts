@@ -26,12 +26,14 @@ function proposals(): readonly { readonly ike: string; readonly esp: string }[] 
     row.keyBits.map((bits) => (row.aead ? keywordOf(row, bits) : `${keywordOf(row, bits)}-sha256`)),
   );
   const macs = rows("integrity", "phase2").map((row) => `aes128-${keywordOf(row)}`);
-  return [
+  const all = [
     ...ciphers.map((word) => ({ ...plain, ike: `${word}-sha256-modp2048` })),
     ...hashes.map((word) => ({ ...plain, ike: `aes128-${word}-modp2048` })),
     ...groups.map((word) => ({ ike: `aes128-sha256-${word}`, esp: `aes128-sha256-${word}` })),
     ...[...esp, ...macs].map((word) => ({ ...plain, esp: word })),
   ];
+  // The plain one varies in everything.
+  return [...new Map(all.map((proposal) => [`${proposal.ike} ${proposal.esp}`, proposal])).values()];
 }
 
 export const ikev1Algorithms: readonly Scenario[] = proposals().flatMap(({ ike, esp }) =>
