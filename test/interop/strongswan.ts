@@ -131,7 +131,7 @@ connections {
     dpd_delay = 30s
     mobike = no
     rekey_time = ${seconds(scenario.lifetimes?.ike, "4h")}
-    ${scenario.lifetimes ? "rand_time = 0s" : ""}
+    ${scenario.lifetimes ? `rand_time = 0s\n    over_time = ${scenario.lifetimes.ike - renewalAfter(scenario, who, scenario.lifetimes.ike)}s` : ""}
     ${(who === "peer" ? (scenario.theirs ?? []) : []).join("\n    ")}
     local {
       auth = psk
