@@ -110,6 +110,22 @@ for (const mode of MODES) {
   });
 }
 
+test("the last phase 1 ends in silence where there are children: a peer may take them with the one that it is told to delete", () => {
+  const pair = establishedPairV1("main", {
+    a: { start: "passive", ikeLifetimeSeconds: 100 },
+    b: { start: "active", ikeLifetimeSeconds: 100 },
+  });
+  pair.wire = ({ bytes }) => (bytes[18] === 2 ? [] : [bytes]); // no new phase 1
+  pair.pass(96_000);
+  const sent = pair.sent.filter(({ bytes }) => bytes[18] === 5).length;
+  pair.pass(4_000);
+  for (const side of [pair.a, pair.b]) {
+    assert.equal(peerOf(side).phase1s.length, 0);
+    assert.equal(side.children.size, 1);
+  }
+  assert(pair.sent.filter(({ bytes }) => bytes[18] === 5).length <= sent + 2, "probes at most");
+});
+
 test("the lifetime of phase 1 in KB has it renewed before it is used up", () => {
   const pair = establishedPairV1("main", {
     changeA: (tunnel) => ({ ...tunnel, ike: { ...tunnel.ike, volumeOctets: 4096 } }),
