@@ -174,7 +174,7 @@ export function onAggressiveDerivingAnswer(sa: AggressiveDeriving, answer: Answe
     headerOf(sa, "AGGRESSIVE_MODE"),
     [
       payloadV1("HASH", { hash }),
-      ...natPayloads(sa, before.path, chosen, policy.encapsulation),
+      ...natPayloads(sa, path, chosen, policy.encapsulation),
       ...initialContact(sa, tunnel, sa.peerId, ctx),
     ],
     ready.cipher,

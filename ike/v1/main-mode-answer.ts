@@ -51,7 +51,7 @@ import {
 import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
-import { lifetimeStory, lifetimesOf, limitsOf, phase1Lifetimes } from "./terms.js";
+import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
 
 /** The tunnels that somebody at this address may mean by this exchange. */
 export function candidatesOf(
@@ -85,6 +85,7 @@ export function choose(
     chosen: {
       suite,
       limits: limitsOf(lifetimes, ours),
+      lifetimes,
       features: agreedFeatures(tunnel, vendorIds),
     },
     answer: choice.answer(NO_SPI),
@@ -232,7 +233,7 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
       localId,
       peerId,
       path,
-      chosen: { ...chosen, limits: limitsOf(lifetimesOf(chosen.limits), phase1Lifetimes(tunnel)) },
+      chosen: { ...chosen, limits: limitsOf(chosen.lifetimes, phase1Lifetimes(tunnel)) },
       nat: exchanged.nat,
       keyed: { keys, cipher, iv: answer.iv },
       reply: replyTo(bytes, answer.bytes),

@@ -86,6 +86,7 @@ export function chosenBy(
   return {
     suite,
     limits: limitsOf(lifetimes, ours),
+    lifetimes,
     features: agreedFeatures(policy, vendorIds),
     ...(story !== undefined && { story }),
   };
