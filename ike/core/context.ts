@@ -1,5 +1,5 @@
 /** What a handler of one IKE SA sees of the endpoint around it, and what it gives back: the same in both versions of IKE. */
-import { formatSocketAddress, type Path } from "../../esp/address.js";
+import { type Address, formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Identity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
@@ -61,6 +61,8 @@ export type Notice<Adopted> =
   | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
   /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
   | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
+  /** The peer sends us to another gateway (RFC 5685). */
+  | { readonly kind: "redirected"; readonly tunnel: string; readonly to: Address; readonly from: Address }
   /** A refusal that is not believed yet. */
   | { readonly kind: "refused"; readonly tunnel: string; readonly reason: string }
   | {

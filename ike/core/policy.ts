@@ -1,5 +1,6 @@
 /** What the configuration means to the protocol: plain values, made by src/config, never changed. */
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import type { Secret } from "../../crypto/secret.js";
 import type { Address } from "../../esp/address.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import type { Identity } from "./identity.js";
@@ -62,6 +63,8 @@ export interface TunnelPolicy {
 }
 
 export interface Policy {
+  /** What tokens of quick crash detection are made from (RFC 6290): the same after a restart. Absent: none are made. */
+  readonly crashSecret?: Secret;
   readonly tunnels: readonly TunnelPolicy[];
   readonly ports: { readonly ike: number; readonly natT: number };
   /** IKE SAs that others began and have not authenticated: of all strangers, and of one address. */

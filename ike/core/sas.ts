@@ -70,8 +70,8 @@ export function isOver(sa: AnySa): boolean {
 }
 
 /** The first message to a peer. */
-export function initiate(policy: TunnelPolicy, path: Path, ctx: SaContext): AnyStep<AnySa> {
-  return policy.ike.version === 1 ? v1.initiate(policy, path, ctx) : initiateV2(policy, path, ctx);
+export function initiate(policy: TunnelPolicy, path: Path, ctx: SaContext, redirectedFrom?: Address): AnyStep<AnySa> {
+  return policy.ike.version === 1 ? v1.initiate(policy, path, ctx) : initiateV2(policy, path, ctx, redirectedFrom);
 }
 
 export function onAnswer(sa: AnySa, ask: AskId, answer: Answer, ctx: SaContext): AnyStep {
@@ -177,7 +177,7 @@ export function isRenewing(sa: Holder, { id, state }: Child): boolean {
 
 /** Whether an inbound SPI is taken, by a child or by one that is on its way. */
 export function usesEspSpi(sa: AnySa, spi: number): boolean {
-  if (sa.phase === "authSent" && sa.child.spiIn === spi) return true;
+  if (sa.phase === "authSent" && sa.child?.spiIn === spi) return true;
   if (!isHolder(sa)) return false;
   if (isV1(sa)) {
     if (sa.quicks.some(({ spiIn }) => spiIn === spi)) return true;

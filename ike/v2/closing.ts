@@ -65,7 +65,7 @@ export function sendDelete(sa: Closing, ctx: SaContext): Step<Closing> {
 
 /** What leaves the data plane with an IKE SA: its children, and the SPIs of those that were on their way. */
 export function withdraw(sa: Established | AuthSent, reason: string): readonly SaEffect[] {
-  if (sa.phase === "authSent") return [{ kind: "releaseSpi", spi: sa.child.spiIn }];
+  if (sa.phase === "authSent") return sa.child === undefined ? [] : [{ kind: "releaseSpi", spi: sa.child.spiIn }];
   const effects: SaEffect[] = [];
   if (sa.task?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.task.offer.spiIn });
   if (sa.answering?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.answering.plan.spiIn });

@@ -46,6 +46,8 @@ export interface IkeOffer {
 }
 
 export interface IkeAnswer {
+  /** The peer's crash token for the new IKE SA. */
+  readonly peerToken?: Uint8Array;
   readonly suite: IkeSuite;
   readonly spi: bigint;
   readonly nr: Uint8Array;

@@ -1,6 +1,6 @@
 /** INFORMATIONAL exchanges, RFC 7296 section 1.4: Deletes of either side, and the empty one that asks "are you there?". */
 
-import { ERROR_NOTIFY, type ErrorNotify } from "../core/errors.js";
+import { ERROR_NOTIFY, type ErrorNotify, ProtocolError } from "../core/errors.js";
 import { LINGER_LIFE } from "../core/timers.js";
 import { type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, notifyName } from "../wire/notify-table.js";
@@ -11,8 +11,11 @@ import { heirOfChild } from "./collision.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost, withoutTask } from "./create-child-sa.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { answerMobike, onMobikeAnswer, onProbed, probePayloads } from "./features/mobike.js";
+import { redirectIn, redirectOf } from "./features/redirect.js";
 import { bequeath, heirOf } from "./heir.js";
+import { notifications } from "./ike-sa-init.js";
 import { type Received, row } from "./row.js";
 import type { Closing, Established, Heir, Lingering } from "./state.js";
 import { sendReply, sendRequest } from "./window.js";
@@ -31,7 +34,7 @@ function onRequest(sa: Established, message: Informational, ctx: SaContext): Ste
   if (fatal !== undefined)
     return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
   if (deletes.some((d) => d.protocol === "IKE")) return onPeerClose(sa, message, ctx, "the peer deleted the IKE SA");
-  const mobile = answerMobike(sa, message, ctx);
+  const mobile = answerMobike({ ...sa, ...tokenIn(notifies) }, message, ctx);
   const deleted = childrenDeleted(mobile.sa, deletes);
   const { sa: next, send } = sendReply(
     deleted.sa,
@@ -40,7 +43,20 @@ function onRequest(sa: Established, message: Informational, ctx: SaContext): Ste
     [...mobile.payloads, ...deleted.payloads],
     ctx,
   );
-  return stepTo(next, ...deleted.before, send, ...mobile.effects, ...deleted.after);
+  return stepTo(next, ...deleted.before, send, ...mobile.effects, ...deleted.after, ...redirected(sa, message));
+}
+
+/** N(REDIRECT) in an IKE SA that we began (RFC 5685 section 5): a new one elsewhere takes its place, which serves until then. */
+function redirected(sa: Established, { notifies, path }: Informational): readonly SaEffect[] {
+  const redirect = redirectIn(notifies);
+  if (redirect === undefined || !sa.began) return [];
+  const from = path.remote.address;
+  try {
+    return [{ kind: "redirected", tunnel: sa.tunnel, to: redirectOf(redirect, from).to, from }];
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return [report(sa, { kind: "ignored", code: "redirect", detail: error.detail })];
+  }
 }
 
 function closes(notify: ErrorNotify): boolean {
@@ -153,9 +169,11 @@ export function startDelete(
   return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, ...switched, send);
 }
 
-/** HDR, SK {} --> */
+/** HDR, SK {[N]} --> */
 export function startProbe(sa: Established, ctx: SaContext): Step<Established> {
-  const { sa: next, request, send } = sendRequest(sa, "INFORMATIONAL", probePayloads(sa, ctx), ctx);
+  const { tokenDue, ...told } = sa;
+  const token = tokenDue ? notifications(announceToken(ctx.policy, sa)) : [];
+  const { sa: next, request, send } = sendRequest(told, "INFORMATIONAL", [...token, ...probePayloads(sa, ctx)], ctx);
   return stepTo<Established>({ ...next, task: { do: "probe", stage: "sent", request } }, send);
 }
 

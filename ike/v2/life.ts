@@ -91,7 +91,15 @@ function dead(sa: Established, ctx: SaContext): Step {
   const heir = heirOf(sa, ctx);
   if (heir !== undefined) return bequeath(sa, heir, ctx);
   const silence = Math.round((ctx.now - sa.lastAlive) / 1000);
-  const reason = `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`;
+  return gone(sa, `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`);
+}
+
+/** It has shown the token that only it can make: it knows nothing of this IKE SA any more (RFC 6290 section 4.5). */
+export function forgotten(sa: Established): Step<undefined> {
+  return gone(sa, "the peer has started anew, and proves that it has forgotten this IKE SA");
+}
+
+function gone(sa: Established, reason: string): Step<undefined> {
   return stepTo(
     undefined,
     ...withdraw(sa, reason),

@@ -25,9 +25,10 @@ import { publicValueOf } from "./create-child-answer.js";
 import { hopeless, withoutTask } from "./create-child-sa.js";
 import { establish, ikeEstablished } from "./establish.js";
 import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { inheritedErrands, inheritedMobike } from "./features/mobike.js";
 import { bequeath, born, heirOf, rekeyed, replaced, wins } from "./heir.js";
-import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
+import { groupOf, NONCE_BYTES, notifications } from "./ike-sa-init.js";
 import { ikeKeys, rekeySkeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { Established, Heir, PeerRequest, Role } from "./state.js";
@@ -95,7 +96,7 @@ function send(sa: Established, offer: IkeOffer, publicValue: Uint8Array, ctx: Sa
 export function onIkeResponse(
   sa: Established,
   { offer }: IkeTask,
-  { SA, Nonce, KE }: IkeResponse,
+  { SA, Nonce, KE, notifies }: IkeResponse,
   ctx: SaContext,
 ): Step<Established> {
   const { suite, peerSpi } = chosenIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, true);
@@ -106,7 +107,7 @@ export function onIkeResponse(
       `the answer chose ${suite.keyExchange.name}; its KE is group ${KE.group}, ours was ${group.name}`,
     );
   const ask = ctx.ids.ask();
-  const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce };
+  const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce, ...tokenIn(notifies) };
   return stepTo<Established>(
     { ...sa, task: { do: "rekeyIke", stage: "deriving", offer, answer, ask } },
     { kind: "ask", ask, question: { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } },
@@ -171,6 +172,7 @@ function finishOurs(sa: Established, offer: IkeOffer, answer: IkeAnswer, sharedS
     responderSpi: answer.spi,
     ni: offer.ni,
     nr: answer.nr,
+    ...(answer.peerToken && { peerToken: answer.peerToken }),
   };
   const old = withoutTask(sa);
   const next = successor(old, plan, "initiator", sharedSecret, ctx);
@@ -252,6 +254,7 @@ export function onAnsweringIke(
     payload("SA", plan.sa),
     payload("Nonce", { nonce: plan.nr }),
     payload("KE", { group: group.ids.ikev2!, data: publicValue }),
+    ...notifications(announceToken(ctx.policy, plan)),
   ];
   const { sa: old, send } = sendReply(idle, request, "CREATE_CHILD_SA", payloads, ctx);
   if (old.task?.do === "rekeyIke") return stepTo<Established>({ ...old, heir: next.key }, born(next, old, ctx), send);
@@ -267,7 +270,7 @@ export function onAnsweringIke(
 /** The IKE SA that takes over: fresh message IDs, all children, and what was still to be done for them. */
 function successor(
   old: Established,
-  plan: Pick<IkePlan, "suite" | "ni" | "nr" | "initiatorSpi" | "responderSpi">,
+  plan: Pick<IkePlan, "suite" | "ni" | "nr" | "initiatorSpi" | "responderSpi"> & Pick<IkeAnswer, "peerToken">,
   role: Role,
   sharedSecret: Secret,
   ctx: SaContext,
@@ -287,14 +290,19 @@ function successor(
       negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
       window: freshWindow(old.window),
+      ...(old.began && { began: old.began }),
       ...inheritedMobike(old),
+      ...(plan.peerToken && { peerToken: plan.peerToken }),
       localId,
       peerId,
     },
     ctx,
     old.children,
   );
-  return { ...sa, wishes: inheritedErrands(old, ctx) };
+  const wishes = inheritedErrands(old, ctx);
+  // The side that asked for the rekey has had no message to put the token for the new SPIs into (RFC 6290 section 4.3).
+  if (role === "responder" || ctx.policy.crashSecret === undefined) return { ...sa, wishes };
+  return { ...sa, tokenDue: true, wishes: wish(wishes, { do: "probe", at: ctx.now }) };
 }
 
 function spiFrom(bytes: Uint8Array): bigint {

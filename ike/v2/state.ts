@@ -49,6 +49,8 @@ export interface InitOffer {
   readonly group: KeyExchangeRow;
   readonly privateOctets: Secret;
   readonly cookie?: Uint8Array;
+  /** The gateway that redirected us here (RFC 5685). */
+  readonly redirectedFrom?: Address;
   /** Answers that made us start again; bounded, so that nobody keeps us busy (RFC 7296 section 2.6). */
   readonly restarts: number;
   readonly giveUpAt: Instant;
@@ -77,6 +79,8 @@ export interface Negotiated {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly nat: NatVerdict;
+  /** The responder takes an IKE_AUTH without a child (RFC 6023). */
+  readonly childless?: true;
   /** Both ends understand fragments (RFC 7383). */
   readonly fragmentation?: true;
 }
@@ -118,8 +122,8 @@ export interface AuthSent extends Base {
   readonly localId: Identity;
   readonly window: Window;
   readonly request: OpenRequest;
-  /** The child inside IKE_AUTH. */
-  readonly child: { readonly spiIn: number; readonly mapping: number };
+  /** The child inside IKE_AUTH; absent where none is wanted yet (RFC 6023). */
+  readonly child?: { readonly spiIn: number; readonly mapping: number };
 }
 
 // --- the responder's handshake ---------------------------------------------------------------------------------
@@ -172,12 +176,12 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly localId: Identity;
   readonly peerId: Identity;
   readonly auth: AuthPayload;
-  readonly sa: SaPayload;
-  readonly tsi: TsPayload;
-  readonly tsr: TsPayload;
+  /** Absent: the peer wants no child yet (RFC 6023). */
+  readonly child?: { readonly sa: SaPayload; readonly tsi: TsPayload; readonly tsr: TsPayload };
   readonly initialContact: boolean;
   readonly refusesTfc: boolean;
   readonly mobike?: Mobike;
+  readonly peerToken?: Uint8Array;
   readonly request: PeerRequest;
   readonly ask: AskId;
 }
@@ -240,6 +244,12 @@ export interface Established extends Open {
   readonly peerId: Identity;
   /** Agreed on in IKE_AUTH. */
   readonly mobike?: Mobike;
+  /** We began the first IKE SA of all. */
+  readonly began?: true;
+  /** What proves that the peer has forgotten this IKE SA (RFC 6290). */
+  readonly peerToken?: Uint8Array;
+  /** Our own token for these SPIs is not with the peer yet. */
+  readonly tokenDue?: true;
   readonly establishedAt: Instant;
   readonly expiresAt: Instant;
   readonly rekeyAt?: Instant;

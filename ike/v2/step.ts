@@ -19,6 +19,7 @@ import { andThen, ignore, report, type SaContext, type Step, stepTo } from "./co
 import { onAnsweringChild } from "./create-child-answer.js";
 import { onChildAnswer } from "./create-child-sa.js";
 import { rowsFor } from "./exchange-table.js";
+import { provesCrash } from "./features/crash-detection.js";
 import { collect, repeatForFragment, repeatReply, repeatRequest } from "./features/fragmentation.js";
 import { onAnsweredElsewhere, onRoute, onRouteLate } from "./features/mobike.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
@@ -27,7 +28,7 @@ import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
 import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
 import { ikeKeys, inboundKeys, lowestNonce, skeyseed } from "./keys.js";
-import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
+import { establishedDeadline, follow, forgotten, onEstablishedTick, rekeySoon } from "./life.js";
 import { guarded } from "./reactions.js";
 import { onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
 import { type Envelope, match, type Row } from "./row.js";
@@ -194,6 +195,7 @@ function onPlain(sa: In<"initSent">, message: Message, bytes: Uint8Array, path: 
 }
 
 function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  if (sa.phase === "established" && provesCrash(sa, message)) return forgotten(sa);
   const verdict = windowVerdict(sa, message, bytes);
   switch (verdict.do) {
     case "ignore":

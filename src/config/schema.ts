@@ -103,7 +103,14 @@ export const gatewaySchema = block("the settings of this gateway", {
   leak_protection: flag()
     .exactOptional()
     .meta({ description: "Routes that keep traffic for the peer ranges from leaving in clear. Default: true." }),
-  state_dir: notYet("a folder for state").exactOptional(),
+  state_dir: z
+    .string({ error: () => "allowed: an absolute path of a folder" })
+    .regex(/^\/\P{Cc}*$/u, { error: () => "allowed: an absolute path of a folder" })
+    .exactOptional()
+    .meta({
+      description:
+        "What has to outlive this daemon: the secret with which it tells its peers of a crash (RFC 6290). Default: none.",
+    }),
   numbering: numbering.exactOptional(),
   bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
   alarms: emptyOnly("alarms").exactOptional(),

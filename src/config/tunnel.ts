@@ -74,7 +74,7 @@ export function buildTunnel(
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
         reauth: ike.reauth ?? false,
         fragmentation: ike.fragmentation ?? "auto",
-        mobike: ike.mobike ?? true,
+        mobike: version === 2 && (ike.mobike ?? true),
       },
       esp: {
         proposals: espOffer,

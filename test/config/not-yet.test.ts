@@ -27,7 +27,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
 const GATEWAY_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["http", 'http: { listen: "127.0.0.1:9500" }'],
   ["dataplane.workers", "dataplane: { workers: 2 }"],
-  ["state_dir", "state_dir: /var/lib/causeway"],
   ["bandwidth", "bandwidth: 1Gbit"],
   ["alarms", "alarms: [{ when: down }]"],
 ];

@@ -24,7 +24,7 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
       fragmentation: "auto",
-      mobike: true,
+      mobike: false,
     },
   );
   assert.deepEqual(
