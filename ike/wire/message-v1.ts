@@ -76,8 +76,11 @@ export function decodeMessageV1(bytes: Uint8Array, raw: RawHeader = decodeRawHea
   const header = headerV1(raw);
   const body = bytes.subarray(HEADER_BYTES);
   if (header.encryption) return { header, payloads: [], encrypted: { firstPayload: raw.firstPayload, body } };
-  return { header, payloads: decodeChain(body, raw.firstPayload, 0).payloads };
+  return { header, payloads: decodeChain(body, raw.firstPayload, MOST_FILLING).payloads };
 }
+
+/** libreswan fills messages in clear up to a multiple of four octets, and counts that in the Length. */
+const MOST_FILLING = 3;
 
 /**
  * Decodes the payloads of a decrypted body. Behind them may be padding of up to 256 octets: RFC 2409 appendix B wants zeros and
