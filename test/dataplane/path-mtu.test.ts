@@ -237,8 +237,8 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
 
   test("a congestion mark of the path is carried inside, and a packet that cannot carry one is dropped and counted", async () => {
     const counting =
-      "table inet ecn\ndelete table inet ecn\ntable inet ecn { chain input { type filter hook input priority 0\n" +
-      'iifname "causeway0" ip ecn ce counter\n} }\n';
+      "table inet marks\ndelete table inet marks\ntable inet marks { chain input { type filter hook input priority 0\n" +
+      'iifname "causeway0" ip ecn ce counter\n}\n}\n';
     for (const [encapsulation, outer] of [
       ["udp", 4],
       ["esp", 4],
@@ -250,7 +250,7 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
       await must(link.namespaces.inside("right", "nft", "-f", "-"), { input: counting, seconds: 10 });
       const before = (await right.counters()).tunnels.test!.drops.ecnCorrupt ?? 0;
       assert.equal(await pings(4, 100, "-Q", "0x02"), 3);
-      const listed = await link.run("right", "nft", "list", "chain", "inet", "ecn", "input");
+      const listed = await link.run("right", "nft", "list", "chain", "inet", "marks", "input");
       assert.match(listed, /counter packets 3 /, `${encapsulation} over IPv${outer}`);
       assert.equal(await pings(4, 100, "-Q", "0"), 0);
       assert.equal((await right.counters()).tunnels.test!.drops.ecnCorrupt, before + 3);
