@@ -98,7 +98,7 @@ function fallBack(draft: Draft, id: ChildId): void {
     for (const mapping of orphans) using.delete(mapping);
     draft.setTunnel(name, { ...state, using });
     for (const mapping of orphans) {
-      const heir = draft.liveChild(name, mapping);
+      const heir = draft.liveChild(name, mapping) ?? draft.replacedChild(name, mapping);
       if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
       useChild(draft, heir);
     }

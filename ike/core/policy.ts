@@ -41,6 +41,8 @@ export interface TunnelPolicy {
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;
     readonly keepaliveSeconds: number;
+    /** A new IKE SA, with a new proof of both identities, instead of a rekey (RFC 7296 section 2.8.3). */
+    readonly reauth?: boolean;
     /** RFC 7383. */
     readonly fragmentation: "auto" | "off";
     /** RFC 4555. */
@@ -53,6 +55,8 @@ export interface TunnelPolicy {
     /** 0: off. */
     readonly volumeOctets: number;
     readonly replayWindow: number;
+    /** A rekey of the first child soon after it is up: whether PFS agrees shows at once, not when the child ends. */
+    readonly pfsCheck?: boolean;
   };
   /** Absent: off. */
   readonly dpd?: { readonly timeoutSeconds: number; readonly action: DpdAction };

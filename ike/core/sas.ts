@@ -155,14 +155,14 @@ export function losesTo(sa: Holder, other: Holder): boolean {
   return !isV1(sa) && !isV1(other) && v2.losesTo(sa, other);
 }
 
-/** Whether a child for the mapping is wished for or on its way. */
+/** Whether a child for the mapping, a further one or in the place of an old one, is wished for or on its way. */
 export function isAskedFor(sa: Holder, mapping: number): boolean {
   if (isV1(sa))
     return (
       sa.wishes.some((w) => w.mapping === mapping) || sa.quicks.some((q) => isOurs(q) && q.offer.mapping === mapping)
     );
   const { task, wishes } = sa;
-  if (task?.do === "child" && task.offer.purpose.do === "create" && task.offer.purpose.mapping === mapping) return true;
+  if (task?.do === "child" && task.offer.selectors.mappings.includes(mapping)) return true;
   return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
 }
 

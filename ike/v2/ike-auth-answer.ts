@@ -35,6 +35,7 @@ import { agreedMobike, announceMobike, refuseNat } from "./features/mobike.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthChecking, Established, Keyed } from "./state.js";
 import { sendReply } from "./window.js";
@@ -207,7 +208,7 @@ function firstChild(sa: Established, { child: asked, refusesTfc }: AuthChecking,
     const { ni, nr } = sa.negotiated;
     const facts = { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, refusesTfc };
     const child = makeChild(sa, { ...facts, asked: false }, ctx);
-    const next = withChild(sa, child);
+    const next = withRehearsal(withChild(sa, child), child, ctx);
     return {
       sa: next,
       payloads: [

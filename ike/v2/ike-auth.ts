@@ -38,6 +38,7 @@ import { redirectIn, redirectOf } from "./features/redirect.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthSent, Established, PskAwaited } from "./state.js";
 import { AFTER_INIT_INITIATOR, sendRequest } from "./window.js";
@@ -123,7 +124,7 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   const { ni, nr } = sa.negotiated;
   const facts = { suite, spiIn: asked.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors };
   const child = makeChild(established, { ...facts, refusesTfc: refusesTfc(notifies), asked: true }, ctx);
-  const next = withChild(established, child);
+  const next = withRehearsal(withChild(established, child), child, ctx);
   return stepTo<Established>(
     next,
     ikeEstablished(next),

@@ -4,6 +4,7 @@
  *     initiator:  initKeying -> initSent -> initAnswered -> pskAwaited -> authSent -> established
  *     responder:  replyKeying -> replied -> secretAwaited -> keyed -> authChecking -> established
  *     both:       established -> closing (we delete it) | lingering (over; answers what still comes) -> gone
+ *                 heir -> established | lingering, when both ends rekeyed the IKE SA at once
  */
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
@@ -262,6 +263,18 @@ export interface Established extends Open {
   readonly task?: Task;
   /** The peer's exchange that waits for an answer to one of our asks. */
   readonly answering?: Answering;
+  /** The IKE SA of the peer's rekey, while our own request to rekey this one is open. */
+  readonly heir?: IkeKey;
+}
+
+/**
+ * Born of the peer's rekey while our own request to rekey the same IKE SA was open (RFC 7296 section 2.8.2). The predecessor
+ * holds the children until it is clear which of the two new IKE SAs stays.
+ */
+export interface Heir extends Omit<Established, "phase"> {
+  readonly phase: "heir";
+  readonly predecessor: IkeKey;
+  readonly until: Instant;
 }
 
 /** We are deleting it: no children any more. An exchange that was under way ends first (window of one). */
@@ -300,6 +313,7 @@ export type IkeSa =
   | Keyed
   | AuthChecking
   | Established
+  | Heir
   | Closing
   | Lingering;
 
@@ -307,7 +321,7 @@ export type Phase = IkeSa["phase"];
 export type In<P extends Phase> = Extract<IkeSa, { phase: P }>;
 
 /** The phases that can open a protected message. */
-export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | Lingering;
+export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Heir | Closing | Lingering;
 
 export function hasKeys(sa: IkeSa): sa is KeyedSa {
   return "window" in sa;

@@ -173,7 +173,9 @@ const ike = block("the IKE SA", {
   mobike: flag().exactOptional().meta({
     description: "The tunnel outlives a change of address of either end (RFC 4555), version 2. Default: true.",
   }),
-  reauth: inertOnly("reauthentication", false).exactOptional(),
+  reauth: flag().exactOptional().meta({
+    description: "A new IKE SA, with both identities proven anew, takes over instead of a rekey. Default: false.",
+  }),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
     .exactOptional()
@@ -197,7 +199,10 @@ const esp = block("the ESP SAs", {
     })
     .exactOptional()
     .meta({ description: "Extended sequence numbers. Default: auto, both are offered." }),
-  pfs_check: inertOnly("the rehearsal of PFS", false).exactOptional(),
+  pfs_check: flag().exactOptional().meta({
+    description:
+      "Rekeys the first child soon after it is up: a PFS mismatch shows at once. Default: true with start: active.",
+  }),
   mss_clamp: flag().exactOptional().meta({ description: "Lowers the MSS of TCP to what fits. Default: true." }),
   mtu: z
     .union([z.literal("auto"), integer(LEAST_MTU[4], MOST_MTU)], {
