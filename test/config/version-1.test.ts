@@ -25,6 +25,7 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
       keepaliveSeconds: 20,
       fragmentation: "auto",
       mobike: false,
+      reauth: false,
     },
   );
   assert.deepEqual(
