@@ -76,6 +76,9 @@ const SLOWLY: Partial<Collision> = {
   bounds: { losses: full ? 1 : 0, inversions: full ? 1 : 0 },
 };
 
+/** For three exchanges at once. */
+const CALM = { losses: 0, delays: 1, inversions: 0 };
+
 const COLLISIONS: readonly Collision[] = [
   between("child rekey", "child rekey", ANY_ORDER, { bounds: { inversions: 1 } }),
   between("IKE rekey", "IKE rekey", ANY_ORDER),
@@ -100,6 +103,13 @@ const COLLISIONS: readonly Collision[] = [
   between("child rekey", "child delete", ONE_ORDER, SLOWLY),
   between("IKE rekey", "child delete", ONE_ORDER, SLOWLY),
   between("child delete", "IKE rekey", ONE_ORDER, SLOWLY),
+  ...(full
+    ? ([
+        { a: ["child rekey", "IKE rekey"], b: ["child rekey"], orders: ANY_ORDER, bounds: CALM },
+        { a: ["child rekey", "IKE rekey"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: CALM },
+        { a: ["IKE rekey", "child delete"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: CALM },
+      ] satisfies Collision[])
+    : []),
 ];
 
 let states = 0;
@@ -119,8 +129,11 @@ for (const { a, b, orders, options, bounds, slow = false } of COLLISIONS) {
   });
 }
 
-const told = "the number of states that were looked at stands in README.md";
 const isUsual = [CAUSEWAY_TIER ?? "ci", MODEL_LOSSES, MODEL_DELAYS, MODEL_INVERSIONS].join() === "ci,,,";
-if (isUsual) test(told, () => assert.match(read("README.md"), new RegExp(`${states.toLocaleString("en")} states`)));
+if (isUsual)
+  test("as many states as README.md says were looked at", () => {
+    const [, claimed] = /more than ([\d,]+) states/.exec(read("README.md")) ?? [];
+    assert(states > Number(claimed?.replaceAll(",", "")), `${states} states, README.md says ${claimed}`);
+  });
 
 after(() => console.log(`${states} states of two ends whose exchanges collide, every one looked at`));
