@@ -101,11 +101,11 @@ function copyProgram() {
   prune(join(program, "node_modules"));
 }
 
-/** Leaves what a program needs. Debian's C library is glibc. */
+/** Leaves what a program needs. Debian's C library is glibc; the inner `src` of koffi is C++ for those who compile it themselves. */
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    const isNative = entry.name.startsWith("musl_");
+    const isNative = entry.name.startsWith("musl_") || path.endsWith("/koffi/src/koffi/src");
     if (NEEDLESS.test(entry.name) || isNative) rmSync(path, { recursive: true });
     else if (entry.isDirectory()) prune(path);
     else if (!NEEDED.test(entry.name)) rmSync(path);
