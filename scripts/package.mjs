@@ -28,7 +28,7 @@ const HERE = { x64: "amd64", arm64: "arm64" }[process.arch];
 const NPM_CPU = { amd64: "x64", arm64: "arm64" };
 /** What runs, and what has to be said of it: neither types, nor maps, nor what only its makers need. */
 const NEEDED = /\.(js|cjs|mjs|json|node)$|^(licen[cs]e|copying|notice)\b/i;
-const NEEDLESS = /^(\..*|bin\.[cm]?js|cnoke\.cjs|tests?|docs?|bench(marks)?|examples?)$/i;
+const NEEDLESS = /^(\..*|bin\.[cm]?js|(cnoke|trampolines)\.cjs|tests?|docs?|bench(marks)?|examples?)$/i;
 /** Packages come from nobody in particular; who publishes them says so. */
 const { DEBFULLNAME: name = "Causeway developers", DEBEMAIL: address = "causeway@localhost" } = process.env;
 
@@ -101,11 +101,11 @@ function copyProgram() {
   prune(join(program, "node_modules"));
 }
 
-/** Leaves what a program needs. Debian's C library is glibc; the inner `src` of koffi is C++ for those who compile it themselves. */
+/** Leaves what a program needs. Debian's C library is glibc. */
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    const isNative = entry.name.startsWith("musl_") || path.endsWith("/koffi/src/koffi/src");
+    const isNative = entry.name.startsWith("musl_");
     if (NEEDLESS.test(entry.name) || isNative) rmSync(path, { recursive: true });
     else if (entry.isDirectory()) prune(path);
     else if (!NEEDED.test(entry.name)) rmSync(path);
