@@ -24,7 +24,8 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
       fragmentation: "auto",
-      mobike: true,
+      mobike: false,
+      reauth: false,
     },
   );
   assert.deepEqual(
@@ -32,6 +33,7 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
     {
       proposals: ["aes256gcm16-aes128gcm16-modp2048-noesn", "aes256-sha256-modp2048-noesn"],
       lifetimeSeconds: 3600,
+      pfsCheck: false,
       volumeOctets: 1843200 * 1024,
       replayWindow: 1024,
     },

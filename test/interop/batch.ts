@@ -146,7 +146,7 @@ async function agreement(
     const [here, there] = await Promise.all([stage.gateway!.batchViews(tunnels), peer.views(tunnels)]);
     last = new Map(tunnels.map(({ name }, i) => [name, [here[i]?.view, there[i]]]));
     for (const [i, { name, scenario }] of tunnels.entries()) {
-      const found = here[i] && there[i] && compare(here[i].view, there[i]);
+      const found = here[i] && there[i] && compare(here[i].view, there[i], 1);
       if (!found || !isNew(found, name)) continue;
       agreed.set(name, found);
       const wanted = proposalsOf(scenario, withGroup);

@@ -18,6 +18,7 @@ const NO_GROUPS = Object.fromEntries(
     ...["ecp224bp", "ecp256bp", "ecp384bp", "ecp512bp", "x448"],
   ].map((word) => [word, NOT_LISTED]),
 );
+const NOT_IN_LINUX = "the kernel has no ESP with Camellia in counter mode";
 const ESP_IN_CHARON = "charon's own ESP has no crypter for it; the kernel's has";
 
 export const LACKS: Readonly<Record<PeerKind, Readonly<Record<Usage, Reasons>>>> = {
@@ -27,7 +28,7 @@ export const LACKS: Readonly<Record<PeerKind, Readonly<Record<Usage, Reasons>>>>
   },
   "strongswan-kernel": {
     ike: { null: NO_ENCRYPTION, "aes*gmac": NO_ENCRYPTION },
-    esp: {},
+    esp: { "camellia*ctr": NOT_IN_LINUX },
   },
   "libreswan-kernel": {
     ike: {
@@ -42,7 +43,7 @@ export const LACKS: Readonly<Record<PeerKind, Readonly<Record<Usage, Reasons>>>>
       prfaescmac: NOT_FOR_IKE,
       ...NO_GROUPS,
     },
-    esp: { des: NOT_LISTED, ...NO_GROUPS },
+    esp: { des: NOT_LISTED, "camellia*ctr": NOT_IN_LINUX, ...NO_GROUPS },
   },
 };
 

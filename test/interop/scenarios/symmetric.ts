@@ -17,7 +17,7 @@ const PLAIN: Words = { ike: "aes128-sha256-modp2048", esp: "aes128-sha256" };
 
 /** One algorithm at a time; everything else is plain. */
 export function eachSymmetric(peer: PeerKind, usages: readonly Usage[] = ["ike", "esp"]): readonly Scenario[] {
-  const oneWord = peer === "libreswan-kernel"; // pluto has one word for integrity and PRF
+  const oneWord = hasOneWord(peer);
   const ike = [
     ...encryptions(peer, "ike").map(([row, word]) => `${word}-${row.aead ? "prfsha256" : "sha256"}-modp2048`),
     ...rows("integrity", peer, "ike").map((row) => `aes128-${keywordOf(row)}${oneWord ? "" : "-prfsha256"}-modp2048`),
@@ -53,13 +53,13 @@ export function coveringSymmetric(peer: PeerKind): readonly Scenario[] {
   const aeadRounds = Math.max(aeads.length, espAeads.length);
   const rounds = Math.max(macRounds + aeadRounds, prfs.length);
   return Array.from({ length: rounds }, (_, i) => {
-    const end = `${keywordOf(at(prfs, i))}-x25519`;
+    const prf = keywordOf(at(prfs, i));
     const k = i - aeadRounds;
     const words =
       i < aeadRounds
-        ? { ike: `${at(aeads, i)[1]}-${end}`, esp: at(espAeads, i)[1] }
+        ? { ike: `${at(aeads, i)[1]}-${prf}-x25519`, esp: at(espAeads, i)[1] }
         : {
-            ike: `${at(ciphers, k)[1]}-${keywordOf(at(ikeMacs, k))}-${end}`,
+            ike: `${at(ciphers, k)[1]}-${keywordOf(at(ikeMacs, k))}${hasOneWord(peer) ? "" : `-${prf}`}-x25519`,
             esp: `${at(espCiphers, k)[1]}-${keywordOf(at(espMacs, k))}`,
           };
     return scenario(peer, words, i % 2 === 0 ? "initiator" : "responder", "ci");
@@ -76,6 +76,11 @@ export const gmac: readonly Scenario[] = encryptions("strongswan-kernel", "esp")
       return { ...scenario("strongswan-kernel", { ...PLAIN, esp }, role, tier), steps };
     }),
   );
+
+/** pluto has one word for integrity and PRF: they come together there, and other PRFs beside AEADs alone. */
+function hasOneWord(peer: PeerKind): boolean {
+  return peer === "libreswan-kernel";
+}
 
 /** Each encryption with each of its key lengths. */
 function encryptions(peer: PeerKind, usage: Usage): readonly (readonly [row: EncryptionRow, keyword: string])[] {

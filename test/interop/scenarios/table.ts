@@ -18,7 +18,7 @@ export const TABLE = {
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
   strongswanGroups: [...coveringGroups("strongswan-userspace"), ...eachGroup("strongswan-userspace")],
   libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel"), ...ikev1Libreswan],
-  libreswanSymmetric: eachSymmetric("libreswan-kernel"),
+  libreswanSymmetric: [...coveringSymmetric("libreswan-kernel"), ...eachSymmetric("libreswan-kernel")],
   libreswanGroups: eachGroup("libreswan-kernel"),
   natUserspace: [...natUserspace, ...ikev1NatUserspace],
   natKernel: [...natKernel, ...ikev1NatKernel],
