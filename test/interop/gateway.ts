@@ -12,6 +12,7 @@ const TUNNEL = "site";
 
 /** The parts of `status --json` that the scenarios look at. */
 interface Status {
+  readonly gateway: { readonly drops: Readonly<Record<string, number>> };
   readonly tunnels: readonly {
     readonly name: string;
     readonly state: string;
@@ -46,9 +47,9 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
       throw new Error(`causeway ${words.join(" ")}: status ${done.status}\n${done.stdout}${done.stderr}`);
     return done.stdout;
   };
+  const status = async (): Promise<Status> => JSON.parse(await command("status", "--json")) as Status;
   const tunnel = async (): Promise<Status["tunnels"][number]> => {
-    const status = JSON.parse(await command("status", "--json")) as Status;
-    const found = status.tunnels.find(({ name }) => name === TUNNEL);
+    const found = (await status()).tunnels.find(({ name }) => name === TUNNEL);
     if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
     return found;
   };
@@ -92,7 +93,11 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
       return { state, reason };
     },
     log: async () => output(),
-    drops: async () => new Map(Object.entries((await tunnel()).counters.drops).filter(([, count]) => count > 0)),
+    async drops() {
+      const { gateway, tunnels } = await status();
+      const all = [gateway.drops, ...tunnels.map(({ counters }) => counters.drops)].flatMap(Object.entries);
+      return new Map(all.filter(([, count]) => count > 0));
+    },
   };
 }
 
@@ -119,13 +124,13 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
         policies: [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
-        ike: { proposals: [scenario.ike] },
+        ike: { proposals: [scenario.ike], ...(scenario.ours?.ike as object | undefined) },
         esp: {
           proposals: [scenario.esp],
           ...(/-(modp|ecp|x25519|x448)/.test(scenario.esp) ? {} : { pfs: "off" }),
           ...(scenario.ours?.esp as object | undefined),
         },
-        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
+        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp" && key !== "ike")),
       },
     ],
   };
