@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Running, start, until } from "../child.js";
 import type { Who } from "../interop/scenario.js";
 import { HOST, type Topology } from "../interop/topology.js";
-import type { NumberedResult } from "./numbered-program.js";
+import { GRACE, type NumberedResult } from "./numbered-program.js";
 
 const PROGRAM = join(import.meta.dirname, "numbered-program.js");
 const PORT = 5007;
@@ -44,5 +44,8 @@ async function resultOf(program: Running): Promise<NumberedResult> {
 
 function direction(from: Who, sender: NumberedResult, receiver: NumberedResult): Direction {
   const { sent: _, ...received } = receiver;
-  return { from, ...received, sent: sender.sent, lost: sender.sent - receiver.received };
+  const { next, lastAt } = receiver;
+  const tail = { first: next, count: sender.sent - next, after: lastAt, before: lastAt + GRACE };
+  const gaps = tail.count > 0 ? [...receiver.gaps, tail] : receiver.gaps;
+  return { from, ...received, gaps, sent: sender.sent, lost: sender.sent - receiver.received };
 }
