@@ -23,6 +23,7 @@ const PACKAGES = {
   tcpdump: "/usr/bin/tcpdump",
   nftables: "/usr/sbin/nft",
   conntrack: "/usr/sbin/conntrack",
+  "ike-scan": "/usr/bin/ike-scan",
 };
 
 /** Unpacked, and what of Debian's packages it is linked with: these conflict with nothing, and bring their own dependencies. */

@@ -7,6 +7,7 @@
  */
 import type { Random } from "../crypto/interfaces.js";
 import type { Secret } from "../crypto/secret.js";
+import type { Address } from "../esp/address.js";
 import { createEndpoint, deadline, type Endpoint, isEmpty, step, tunnelViews } from "../ike/core/endpoint.js";
 import type { Policy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
@@ -39,6 +40,8 @@ export interface Driver {
   /** What the data plane tells about packets; other messages are not for the driver. */
   received(message: FromWorker): void;
   wish(wish: Wish): void;
+  /** This host has other addresses or routes; these are its addresses now. */
+  addressesChanged(addresses: readonly Address[]): void;
   views(): readonly TunnelView[];
   /** No IKE SA is left, also none whose deletion the peer has not confirmed. */
   isEmpty(): boolean;
@@ -121,6 +124,9 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
         ports.post({ kind: "installChild", child: childMessage(effect.child) });
         return;
       case "send":
+        for (const bytes of [effect.bytes, ...(effect.rest ?? [])])
+          ports.post({ kind: "send", path: effect.path, bytes });
+        return;
       case "keepalive":
       case "reserveSpi":
       case "releaseSpi":
@@ -199,6 +205,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       if (wish.do === "up" || wish.do === "down") kept.set(wish.tunnel, wish.do);
       dispatch({ kind: "wish", wish });
     },
+    addressesChanged: (addresses) => dispatch({ kind: "addresses", addresses }),
     views: () => tunnelViews(endpoint, { now: clock.now() }),
     isEmpty: () => isEmpty(endpoint),
     onChange(listener) {
@@ -243,6 +250,7 @@ function describe(event: Event): string {
     case "limit":
     case "traffic":
     case "childRefused":
+    case "addresses":
     case "moved":
       return `the event "${event.kind}"`;
   }

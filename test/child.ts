@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** The longest that it may run. */
   readonly seconds?: number;
   readonly env?: NodeJS.ProcessEnv;
+  /** Default: that of the test. */
+  readonly cwd?: string;
   readonly input?: string;
   /** Receives stdout and stderr as well. */
   readonly logFile?: string;
@@ -47,7 +49,11 @@ export function bounded(argv: readonly string[], seconds: number): string[] {
 export function start(argv: readonly string[], options: ChildOptions = {}): Running {
   const seconds = options.seconds ?? 900;
   const [program, ...rest] = bounded(argv, seconds);
-  const child = spawn(program!, rest, { env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program!, rest, {
+    env: options.env ?? process.env,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   child.stdin.on("error", () => {}); // it may end without reading
   child.stdin.end(options.input ?? "");
   const stdout = collect(child, "stdout");

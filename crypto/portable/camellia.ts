@@ -1,4 +1,4 @@
-/** Camellia, RFC 3713, in 64-bit words as the document writes it: an oracle and a last resort, slow. */
+/** Camellia, RFC 3713, in words of 32 bits; S-boxes and the linear layer P together are tables. */
 import type { BlockCipher } from "./blocks.js";
 
 const SBOX1 = Uint8Array.of(
@@ -15,35 +15,58 @@ const SBOX1 = Uint8Array.of(
   ...[64, 40, 211, 123, 187, 201, 67, 193, 21, 227, 173, 244, 119, 199, 128, 158],
 );
 
-const SIGMA = [
-  0xa09e667f3bcc908bn,
-  0xb67ae8584caa73b2n,
-  0xc6ef372fe94f82ben,
-  0x54ff53a5f1d36f1cn,
-  0x10e527fade682d1dn,
-  0xb05688c2b3e6c1fdn,
-] as const;
+/** Half a block: the high and the low word of 64 bits. */
+type Half = readonly [number, number];
+/** Four words of 32 bits. */
+type Whole = readonly [number, number, number, number];
 
-const MASK32 = 0xffffffffn;
-const MASK64 = 0xffffffffffffffffn;
-const MASK128 = (1n << 128n) - 1n;
+const SIGMA: readonly Half[] = [
+  [0xa09e667f, 0x3bcc908b],
+  [0xb67ae858, 0x4caa73b2],
+  [0xc6ef372f, 0xe94f82be],
+  [0x54ff53a5, 0xf1d36f1c],
+  [0x10e527fa, 0xde682d1d],
+  [0xb05688c2, 0xb3e6c1fd],
+];
 
-/** Keys in the order of encryption: whitening at both ends, one per round, two between groups of six rounds. */
+/** The S-box of each octet of F's input (section 2.4.1): SBOX2 to SBOX4 are SBOX1, turned behind or in front. */
+const S: readonly ((octet: number) => number)[] = (() => {
+  const s1 = (octet: number) => SBOX1[octet]!;
+  const s2 = (octet: number) => turned8(s1(octet), 1);
+  const s3 = (octet: number) => turned8(s1(octet), 7);
+  const s4 = (octet: number) => s1(turned8(octet, 1));
+  return [s1, s2, s3, s4, s2, s3, s4, s1];
+})();
+/** P: which octets of the S-boxes are summed to each octet of F's output. */
+const P = ["134678", "124578", "123568", "234567", "12678", "23578", "34568", "14567"];
+/** What each value of each octet of the input adds to the high and to the low word of the output. */
+const HIGH = tableOf(P.slice(0, 4));
+const LOW = tableOf(P.slice(4));
+
+function tableOf(rows: readonly string[]): Int32Array {
+  return new Int32Array(8 * 256).map((_, at) => {
+    const value = S[at >> 8]!(at & 255);
+    return rows.reduce((word, row) => (word << 8) | (row.includes(`${(at >> 8) + 1}`) ? value : 0), 0);
+  });
+}
+
+/** Keys in the order of encryption, two words each: whitening at both ends, one per round, two between groups of six. */
 interface Subkeys {
-  readonly first: readonly [bigint, bigint];
-  readonly rounds: readonly bigint[];
-  readonly between: readonly bigint[];
-  readonly last: readonly [bigint, bigint];
+  readonly first: Whole;
+  readonly rounds: Int32Array;
+  readonly between: Int32Array;
+  readonly last: Whole;
 }
 
 /** `key` has 16, 24 or 32 octets. */
 export function camellia(key: Uint8Array): BlockCipher {
-  const forwards = expand(key);
-  const backwards: Subkeys = {
-    first: forwards.last,
-    rounds: forwards.rounds.toReversed(),
-    between: forwards.between.toReversed(),
-    last: forwards.first,
+  const { first, rounds, between, last } = expand(key);
+  const forwards = { first, rounds: words(rounds), between: words(between), last };
+  const backwards = {
+    first: last,
+    rounds: words(rounds.toReversed()),
+    between: words(between.toReversed()),
+    last: first,
   };
   return {
     blockBytes: 16,
@@ -52,133 +75,134 @@ export function camellia(key: Uint8Array): BlockCipher {
   };
 }
 
-/** Section 2.3. */
+/** Section 2.3: D1 is a | b, D2 is c | d. */
 function transform(block: Uint8Array, { first, rounds, between, last }: Subkeys): void {
   const view = new DataView(block.buffer, block.byteOffset, 16);
-  let d1 = view.getBigUint64(0) ^ first[0];
-  let d2 = view.getBigUint64(8) ^ first[1];
-  for (let round = 0; round < rounds.length; round += 2) {
-    if (round > 0 && round % 6 === 0) {
-      const layer = (round / 6 - 1) * 2;
-      d1 = fl(d1, between[layer]!);
-      d2 = inverseFl(d2, between[layer + 1]!);
+  let a = view.getInt32(0) ^ first[0];
+  let b = view.getInt32(4) ^ first[1];
+  let c = view.getInt32(8) ^ first[2];
+  let d = view.getInt32(12) ^ first[3];
+  for (let at = 0; at < rounds.length; at += 4) {
+    if (at > 0 && at % 12 === 0) {
+      const layer = at / 3 - 4;
+      b ^= turned32(a & between[layer]!); // FL, section 2.4.2
+      a ^= b | between[layer + 1]!;
+      c ^= d | between[layer + 3]!; // its inverse, section 2.4.3
+      d ^= turned32(c & between[layer + 2]!);
     }
-    d2 ^= f(d1, rounds[round]!);
-    d1 ^= f(d2, rounds[round + 1]!);
+    let x = a ^ rounds[at]!;
+    let y = b ^ rounds[at + 1]!;
+    c ^= f(HIGH, x, y);
+    d ^= f(LOW, x, y);
+    x = c ^ rounds[at + 2]!;
+    y = d ^ rounds[at + 3]!;
+    a ^= f(HIGH, x, y);
+    b ^= f(LOW, x, y);
   }
-  view.setBigUint64(0, d2 ^ last[0]);
-  view.setBigUint64(8, d1 ^ last[1]);
+  view.setInt32(0, c ^ last[0]);
+  view.setInt32(4, d ^ last[1]);
+  view.setInt32(8, a ^ last[2]);
+  view.setInt32(12, b ^ last[3]);
+}
+
+/** One word of F, section 2.4.1; the key is in x | y already. */
+function f(table: Int32Array, x: number, y: number): number {
+  return (
+    table[x >>> 24]! ^
+    table[256 + ((x >>> 16) & 255)]! ^
+    table[512 + ((x >>> 8) & 255)]! ^
+    table[768 + (x & 255)]! ^
+    table[1024 + (y >>> 24)]! ^
+    table[1280 + ((y >>> 16) & 255)]! ^
+    table[1536 + ((y >>> 8) & 255)]! ^
+    table[1792 + (y & 255)]!
+  );
 }
 
 /** Section 2.2. */
-function expand(key: Uint8Array): Subkeys {
-  const left = number(key.subarray(0, 16));
-  let right = number(key.subarray(16));
-  if (key.length === 24) right = (right << 64n) | (~right & MASK64);
-  const mixed = left ^ right;
-  let d1 = mixed >> 64n;
-  let d2 = mixed & MASK64;
-  d2 ^= f(d1, SIGMA[0]);
-  d1 ^= f(d2, SIGMA[1]);
-  d1 ^= left >> 64n;
-  d2 ^= left & MASK64;
-  d2 ^= f(d1, SIGMA[2]);
-  d1 ^= f(d2, SIGMA[3]);
-  const ka = (d1 << 64n) | d2;
-  d1 = (ka ^ right) >> 64n;
-  d2 = (ka ^ right) & MASK64;
-  d2 ^= f(d1, SIGMA[4]);
-  d1 ^= f(d2, SIGMA[5]);
-  const kb = (d1 << 64n) | d2;
-  return key.length === 16 ? shortSchedule(left, ka) : longSchedule(left, right, ka, kb);
+function expand(key: Uint8Array): {
+  readonly first: Whole;
+  readonly rounds: readonly Half[];
+  readonly between: readonly Half[];
+  readonly last: Whole;
+} {
+  const octets = new Uint8Array(32);
+  octets.set(key);
+  if (key.length === 24) for (let i = 0; i < 8; i++) octets[24 + i] = ~octets[16 + i]!;
+  const view = new DataView(octets.buffer);
+  const kl: Whole = [view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12)];
+  const kr: Whole = [view.getInt32(16), view.getInt32(20), view.getInt32(24), view.getInt32(28)];
+  const ka = mixed(mixed(sum(kl, kr), SIGMA[0]!, SIGMA[1]!, kl), SIGMA[2]!, SIGMA[3]!);
+  const kb = mixed(sum(ka, kr), SIGMA[4]!, SIGMA[5]!);
+  return key.length === 16 ? shortSchedule(kl, ka) : longSchedule(kl, kr, ka, kb);
 }
 
-function shortSchedule(kl: bigint, ka: bigint): Subkeys {
+/** Two rounds; then `added`. */
+function mixed([a, b, c, d]: Whole, one: Half, two: Half, added: Whole = [0, 0, 0, 0]): Whole {
+  const c2 = c ^ f(HIGH, a ^ one[0], b ^ one[1]);
+  const d2 = d ^ f(LOW, a ^ one[0], b ^ one[1]);
+  const a2 = a ^ f(HIGH, c2 ^ two[0], d2 ^ two[1]);
+  const b2 = b ^ f(LOW, c2 ^ two[0], d2 ^ two[1]);
+  return sum([a2, b2, c2, d2], added);
+}
+
+function shortSchedule(kl: Whole, ka: Whole) {
   return {
-    first: rotated(kl, 0),
+    first: kl,
     rounds: [
-      ...[...rotated(ka, 0), ...rotated(kl, 15), ...rotated(ka, 15)],
-      ...[...rotated(kl, 45), rotated(ka, 45)[0], rotated(kl, 60)[1], ...rotated(ka, 60)],
-      ...[...rotated(kl, 94), ...rotated(ka, 94), ...rotated(kl, 111)],
+      ...[...halves(ka, 0), ...halves(kl, 15), ...halves(ka, 15)],
+      ...[...halves(kl, 45), halves(ka, 45)[0], halves(kl, 60)[1], ...halves(ka, 60)],
+      ...[...halves(kl, 94), ...halves(ka, 94), ...halves(kl, 111)],
     ],
-    between: [...rotated(ka, 30), ...rotated(kl, 77)],
-    last: rotated(ka, 111),
+    between: [...halves(ka, 30), ...halves(kl, 77)],
+    last: turned128(ka, 111),
   };
 }
 
-function longSchedule(kl: bigint, kr: bigint, ka: bigint, kb: bigint): Subkeys {
+function longSchedule(kl: Whole, kr: Whole, ka: Whole, kb: Whole) {
   return {
-    first: rotated(kl, 0),
+    first: kl,
     rounds: [
-      ...[...rotated(kb, 0), ...rotated(kr, 15), ...rotated(ka, 15)],
-      ...[...rotated(kb, 30), ...rotated(kl, 45), ...rotated(ka, 45)],
-      ...[...rotated(kr, 60), ...rotated(kb, 60), ...rotated(kl, 77)],
-      ...[...rotated(kr, 94), ...rotated(ka, 94), ...rotated(kl, 111)],
+      ...[...halves(kb, 0), ...halves(kr, 15), ...halves(ka, 15)],
+      ...[...halves(kb, 30), ...halves(kl, 45), ...halves(ka, 45)],
+      ...[...halves(kr, 60), ...halves(kb, 60), ...halves(kl, 77)],
+      ...[...halves(kr, 94), ...halves(ka, 94), ...halves(kl, 111)],
     ],
-    between: [...rotated(kr, 30), ...rotated(kl, 60), ...rotated(ka, 77)],
-    last: rotated(kb, 111),
+    between: [...halves(kr, 30), ...halves(kl, 60), ...halves(ka, 77)],
+    last: turned128(kb, 111),
   };
 }
 
 /** Both halves of a value of 128 bits that is turned to the left. */
-function rotated(value: bigint, by: number): readonly [bigint, bigint] {
-  const turned = ((value << BigInt(by)) | (value >> BigInt(128 - by))) & MASK128;
-  return [turned >> 64n, turned & MASK64];
+function halves(value: Whole, by: number): readonly [Half, Half] {
+  const [a, b, c, d] = turned128(value, by);
+  return [
+    [a, b],
+    [c, d],
+  ];
 }
 
-/** Section 2.4.1. */
-function f(input: bigint, key: bigint): bigint {
-  const x = input ^ key;
-  const octet = (shift: bigint) => Number((x >> shift) & 0xffn);
-  const t1 = SBOX1[octet(56n)]!;
-  const t2 = turned(SBOX1[octet(48n)]!, 1);
-  const t3 = turned(SBOX1[octet(40n)]!, 7);
-  const t4 = SBOX1[turned(octet(32n), 1)]!;
-  const t5 = turned(SBOX1[octet(24n)]!, 1);
-  const t6 = turned(SBOX1[octet(16n)]!, 7);
-  const t7 = SBOX1[turned(octet(8n), 1)]!;
-  const t8 = SBOX1[octet(0n)]!;
-  const out = Uint8Array.of(
-    t1 ^ t3 ^ t4 ^ t6 ^ t7 ^ t8,
-    t1 ^ t2 ^ t4 ^ t5 ^ t7 ^ t8,
-    t1 ^ t2 ^ t3 ^ t5 ^ t6 ^ t8,
-    t2 ^ t3 ^ t4 ^ t5 ^ t6 ^ t7,
-    t1 ^ t2 ^ t6 ^ t7 ^ t8,
-    t2 ^ t3 ^ t5 ^ t7 ^ t8,
-    t3 ^ t4 ^ t5 ^ t6 ^ t8,
-    t1 ^ t4 ^ t5 ^ t6 ^ t7,
-  );
-  return number(out);
+function turned128(value: Whole, by: number): Whole {
+  const word = (i: number) => {
+    const from = i + (by >> 5);
+    const left = value[from & 3]!;
+    return by % 32 === 0 ? left : (left << (by % 32)) | (value[(from + 1) & 3]! >>> (32 - (by % 32)));
+  };
+  return [word(0), word(1), word(2), word(3)];
 }
 
-function turned(octet: number, by: number): number {
+function sum(one: Whole, other: Whole): Whole {
+  return [one[0] ^ other[0], one[1] ^ other[1], one[2] ^ other[2], one[3] ^ other[3]];
+}
+
+function words(list: readonly Half[]): Int32Array {
+  return Int32Array.from(list.flat());
+}
+
+function turned32(word: number): number {
+  return (word << 1) | (word >>> 31);
+}
+
+function turned8(octet: number, by: number): number {
   return ((octet << by) | (octet >> (8 - by))) & 0xff;
-}
-
-/** Section 2.4.2. */
-function fl(input: bigint, key: bigint): bigint {
-  let [x1, x2] = [input >> 32n, input & MASK32];
-  const [k1, k2] = [key >> 32n, key & MASK32];
-  x2 ^= turned32(x1 & k1);
-  x1 ^= x2 | k2;
-  return (x1 << 32n) | x2;
-}
-
-/** Section 2.4.3. */
-function inverseFl(input: bigint, key: bigint): bigint {
-  let [y1, y2] = [input >> 32n, input & MASK32];
-  const [k1, k2] = [key >> 32n, key & MASK32];
-  y1 ^= y2 | k2;
-  y2 ^= turned32(y1 & k1);
-  return (y1 << 32n) | y2;
-}
-
-function turned32(word: bigint): bigint {
-  return ((word << 1n) | (word >> 31n)) & MASK32;
-}
-
-function number(octets: Uint8Array): bigint {
-  let value = 0n;
-  for (const octet of octets) value = (value << 8n) | BigInt(octet);
-  return value;
 }

@@ -63,6 +63,11 @@ export function runCase(
         const output = prfPlus(prfOf(row, backend), octets(vector.key), octets(vector.seed), length);
         return differs("output", output, vector.output);
       }
+      case "hash": {
+        const prf = kind(row, "prf");
+        if (prf.hash === undefined) return `${row.name} is not made of a hash`;
+        return differs("digest", maker(prf, prf.hash, backend)(prf).digest(octets(vector.data)), vector.output);
+      }
       case "ikev2-keys":
         return runIkev2Keys(prfOf(row, backend), vector);
       case "modp-group":

@@ -68,6 +68,13 @@ export interface PrfPlusCase extends CaseBase {
   readonly output: string;
 }
 
+/** The hash that a PRF is made of; `row` is the PRF. */
+export interface HashCase extends CaseBase {
+  readonly kind: "hash";
+  readonly data: string;
+  readonly output: string;
+}
+
 /** RFC 7296 sections 2.14, 2.17 and 2.18; `row` is the PRF. Key material is one uncut prf+ output. */
 export interface Ikev2KeysCase extends CaseBase {
   readonly kind: "ikev2-keys";
@@ -134,13 +141,73 @@ export type VectorCase =
   | MacCase
   | PrfCase
   | PrfPlusCase
+  | HashCase
   | Ikev2KeysCase
   | ModpGroupCase
   | KeyExchangeCase
   | SharedSecretCase;
 
+/** One message of a recorded session, header included. */
+export interface SessionMessage {
+  readonly from: "initiator" | "responder";
+  readonly message: string;
+  /** The payloads that are encrypted in it, without padding. */
+  readonly plain?: string;
+  /** IKEv1: the IV that it was encrypted under. */
+  readonly iv?: string;
+  /** The same message once more: it must not move the IV of IKEv1. */
+  readonly repeated?: boolean;
+}
+
+/** A whole IKEv1 session; `row` is the PRF, `suite` the negotiated one in keywords. */
+export interface Ikev1SessionCase extends CaseBase {
+  readonly kind: "ikev1-session";
+  readonly suite: string;
+  /** The key of the cipher; empty where it follows from `psk` and `gIr`. */
+  readonly key: string;
+  /** With both of them known every HASH is checked; else empty. */
+  readonly psk: string;
+  readonly gIr: string;
+  /** With both of them known: what follows for the first quick mode, each direction by the SPI of its receiver. */
+  readonly child?: ChildKeysFigures;
+  readonly messages: readonly SessionMessage[];
+}
+
+/** The keys of a child SA; `gIr` is empty without PFS. */
+export interface ChildKeysFigures {
+  readonly suite: string;
+  readonly gIr: string;
+  readonly encryptionI: string;
+  readonly integrityI: string;
+  readonly encryptionR: string;
+  readonly integrityR: string;
+}
+
+/** A whole IKEv2 session with a pre-shared key; `row` is the PRF. Messages that were not recorded are left out. */
+export interface Ikev2SessionCase extends CaseBase {
+  readonly kind: "ikev2-session";
+  readonly suite: string;
+  readonly psk: string;
+  readonly ni: string;
+  readonly nr: string;
+  readonly spiI: string;
+  readonly spiR: string;
+  readonly gIr: string;
+  readonly skeyseed: string;
+  readonly skD: string;
+  readonly skAi: string;
+  readonly skAr: string;
+  readonly skEi: string;
+  readonly skEr: string;
+  readonly skPi: string;
+  readonly skPr: string;
+  /** Of the child of IKE_AUTH. */
+  readonly child?: ChildKeysFigures;
+  readonly messages: readonly SessionMessage[];
+}
+
 /** Cases above the algorithms: they run through the code of `ike/`, so not here. */
-export type ExchangeCase = Ikev1KeysCase;
+export type ExchangeCase = Ikev1KeysCase | Ikev1SessionCase | Ikev2SessionCase;
 
 export type FileCase = VectorCase | ExchangeCase;
 
@@ -160,11 +227,17 @@ const HEX_FIELDS: { readonly [K in FileCase["kind"]]: readonly string[] } = {
   mac: ["key", "data", "icv"],
   prf: ["key", "data", "output"],
   "prf+": ["key", "seed", "output"],
+  hash: ["data", "output"],
   "ikev2-keys": [
     ...["ni", "nr", "gIr", "gIrNew", "spiI", "spiR"],
     ...["skeyseed", "keymat", "childKeymat", "childKeymatNewGroup", "skeyseedRekey"],
   ],
   "ikev1-keys": [...["psk", "ni", "nr", "gIr", "cookieI", "cookieR"], ...["skeyid", "skeyidD", "skeyidA", "skeyidE"]],
+  "ikev1-session": ["key", "psk", "gIr"],
+  "ikev2-session": [
+    ...["psk", "ni", "nr", "spiI", "spiR", "gIr", "skeyseed"],
+    ...["skD", "skAi", "skAr", "skEi", "skEr", "skPi", "skPr"],
+  ],
   "modp-group": ["prime"],
   "key-exchange": ["privateI", "publicI", "privateR", "publicR", "shared"],
   "shared-secret": ["private", "peerPublic", "shared"],
@@ -183,9 +256,32 @@ export function parseVectorFile(name: string, json: string): VectorFile {
 }
 
 function problemOf(entry: Record<string, unknown>): string | undefined {
-  const fields = HEX_FIELDS[entry.kind as FileCase["kind"]];
+  const kind = entry.kind as FileCase["kind"];
+  const fields = HEX_FIELDS[kind];
   if (fields === undefined) return `unknown kind ${String(entry.kind)}`;
   for (const field of ["row", "source"]) if (typeof entry[field] !== "string") return `"${field}" is missing`;
+  const problem = hexProblem(entry, fields);
+  if (problem !== undefined) return problem;
+  if (kind === "ikev1-keys" && entry.auth !== "psk" && entry.auth !== "signature")
+    return `"auth" is neither "psk" nor "signature"`;
+  return kind === "ikev1-session" || kind === "ikev2-session" ? sessionProblem(entry) : undefined;
+}
+
+function sessionProblem({ suite, messages, child }: Record<string, unknown>): string | undefined {
+  if (typeof suite !== "string") return `"suite" is missing`;
+  if (!Array.isArray(messages) || messages.length === 0) return `"messages" is missing`;
+  for (const message of messages as Record<string, unknown>[]) {
+    if (message.from !== "initiator" && message.from !== "responder") return `"from" of a message is no role`;
+    const problem = hexProblem(message, ["message", ...["plain", "iv"].filter((field) => field in message)]);
+    if (problem !== undefined) return problem;
+  }
+  if (child === undefined) return undefined;
+  const figures = child as Record<string, unknown>;
+  if (typeof figures.suite !== "string") return `"suite" of the child is missing`;
+  return hexProblem(figures, ["gIr", "encryptionI", "integrityI", "encryptionR", "integrityR"]);
+}
+
+function hexProblem(entry: Record<string, unknown>, fields: readonly string[]): string | undefined {
   for (const field of fields) {
     const value = entry[field];
     if (typeof value !== "string" || !/^([0-9a-f]{2})*$/.test(value)) return `"${field}" is not lower-case hex`;

@@ -2,10 +2,8 @@
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { nodeAead, nodeCbc, nodeCtr, nodeDesCbc, nodeGmac } from "../node/symmetric.js";
 import { nullCipher } from "../null-cipher.js";
-import { evpAead } from "../openssl/aead.js";
-import { evpCcm } from "../openssl/ccm.js";
+import { evpAead, evpCcm, evpGmac } from "../openssl/aead.js";
 import { evpCbc, evpCtr, evpDesCbc } from "../openssl/cipher.js";
-import { evpGmac } from "../openssl/gmac.js";
 import { evpSm4Ccm, evpSm4Gcm } from "../openssl/sm4-aead.js";
 import { aesBlocks, blocksOf, sm4Blocks } from "../portable/blocks.js";
 import { camellia } from "../portable/camellia.js";

@@ -93,7 +93,8 @@ export function doubleNumbers({ numbers }: Numbering): readonly string[] {
   );
 }
 
-const SPACE_WORDS = { ikev2: "IKEv2", phase1: "IKEv1 phase 1", phase2: "IKEv1 phase 2" } as const;
+/** The number spaces as sentences name them. */
+export const SPACE_WORDS = { ikev2: "IKEv2", phase1: "IKEv1 phase 1", phase2: "IKEv1 phase 2" } as const;
 
 function icvBytesOf(numbering: Numbering, row: IntegrityRow): number {
   return numbering.numbers[row.keywords[0]!]?.icvBytes ?? row.icvBytes;

@@ -32,6 +32,8 @@ export interface EspProposal {
 export interface IkeSuite extends SealerSpec {
   readonly prf: PrfRow;
   readonly keyExchange: KeyExchangeRow;
+  /** By which its numbers were read. Absent: `DEFAULT_NUMBERING`. */
+  readonly numbering?: Numbering;
 }
 
 export interface EspSuite extends SealerSpec {

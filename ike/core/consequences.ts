@@ -1,9 +1,22 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
+import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { Notice, SaContext } from "./context.js";
+import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { settleDuplicates } from "./duplicates.js";
-import { type AnySa, type AnyStep, type Holder, holdersOf, isHandshake, isHolder, isOver, tunnelOf } from "./sas.js";
+import {
+  type AnySa,
+  type AnyStep,
+  type Holder,
+  holdersOf,
+  initiate,
+  isHandshake,
+  isHolder,
+  isOver,
+  join,
+  mayYield,
+  tunnelOf,
+} from "./sas.js";
 import {
   afterFailedRenewal,
   afterLoss,
@@ -39,6 +52,8 @@ function perform(
     switch (effect.kind) {
       case "adopt":
       case "established":
+      case "phase1":
+      case "call":
       case "lost":
       case "refused":
       case "renew":
@@ -102,6 +117,12 @@ function notice(
     case "established":
       if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);
       return;
+    case "phase1":
+      if (isHolder(told.sa)) onPhase1(draft, told.sa, told.initialContact, ctx);
+      return;
+    case "call":
+      callAgain(draft, told.tunnel, told.path, ctx);
+      return;
     case "renew": {
       const state = draft.tunnels.get(told.tunnel)!;
       const isOld = before !== undefined && state.superseded.has(before.key);
@@ -148,10 +169,34 @@ function onEstablished(draft: Draft, sa: Holder, initialContact: boolean, ctx: S
   settleDuplicates(draft, sa, initialContact, ctx);
   for (const other of sasOf(draft, tunnel))
     if (isHandshake(other) && other.phase !== "authSent") draft.setSa(other.key, undefined);
+  welcome(draft, tunnel, sa.role, ctx);
+}
+
+/** IKEv1: a phase 1 is through. It joins the peer that there is, or begins a new one; negotiations of ours with it are superfluous. */
+function onPhase1(draft: Draft, fresh: Holder, initialContact: boolean, ctx: SaContext): void {
+  const known = draft.sas.get(fresh.key);
+  const { tunnel } = fresh;
+  for (const other of sasOf(draft, tunnel))
+    if (isHandshake(other) && mayYield(other)) draft.setSa(other.key, undefined);
+  if (known !== undefined) apply(draft, known, join(known, fresh, initialContact, ctx), ctx);
+  else draft.setSa(fresh.key, fresh);
+  draft.touched.add(tunnel);
+  welcome(draft, tunnel, fresh.role, ctx);
+}
+
+/** IKEv1: a peer needs a phase 1; one that is on its way will do. */
+function callAgain(draft: Draft, tunnel: string, path: Path, ctx: SaContext): void {
+  if (draft.shutdownAt !== undefined || draft.tunnels.get(tunnel)!.want === "down") return;
+  if (sasOf(draft, tunnel).some(isHandshake)) return;
+  born(draft, initiate(ctx.sight.tunnel(tunnel), path, ctx), ctx);
+}
+
+/** The tunnel is connected: what it failed at is over. */
+function welcome(draft: Draft, tunnel: string, role: Role, ctx: SaContext): void {
   const { retryAt: _, resolving: __, renewing: ___, ...state } = draft.tunnels.get(tunnel)!;
   const looks = ctx.sight.tunnel(tunnel).peer.kind === "name" && state.looking === undefined;
   const next = { ...state, reason: "", ...(looks && { lookAt: ctx.now + pause(LOOK_AGAIN, 1, ctx.random) }) };
-  draft.setTunnel(tunnel, sa.role === "responder" ? withPatience(next, ctx, tunnel) : next);
+  draft.setTunnel(tunnel, role === "responder" ? withPatience(next, ctx, tunnel) : next);
 }
 
 /** The peer has begun: further mappings are its to ask for, for a while. */

@@ -50,6 +50,10 @@ export type Notice<Adopted> =
   | { readonly kind: "adopt"; readonly sa: Adopted }
   /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
   | { readonly kind: "established"; readonly initialContact: boolean }
+  /** IKEv1: a phase 1 is through; with its peer, which may be known already. */
+  | { readonly kind: "phase1"; readonly sa: Adopted; readonly initialContact: boolean }
+  /** IKEv1: a peer needs a new phase 1. */
+  | { readonly kind: "call"; readonly tunnel: string; readonly path: Path }
   /** The IKE SA is gone, or will be when the peer has answered our Delete. */
   | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
   /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */

@@ -1,11 +1,12 @@
 /** The first station: which IKE SA a datagram is for, by SPIs, version and flags alone. Nothing changes here. */
 
 import { type Path, sameAddress } from "../../esp/address.js";
+import type { V1Sa } from "../v1/state.js";
 import type { IkeSa } from "../v2/state.js";
 import { decodeRawHeader, type IkeHeader, ikeHeader, type RawHeader } from "../wire/header.js";
 import { type IkeKey, spiHex } from "./context.js";
 import { ProtocolError } from "./errors.js";
-import type { AnySa } from "./sas.js";
+import { type AnySa, isV1 } from "./sas.js";
 
 export type Destination =
   | { readonly to: "sa"; readonly sa: IkeSa; readonly raw: RawHeader }
@@ -14,6 +15,8 @@ export type Destination =
   | { readonly to: "stranger"; readonly raw: RawHeader; readonly header: IkeHeader }
   /** Answered without any state. */
   | { readonly to: "refuse"; readonly header: IkeHeader; readonly error: ProtocolError }
+  /** IKEv1: for one that has these cookies, or of a stranger. */
+  | { readonly to: "v1"; readonly sa: V1Sa | undefined; readonly raw: RawHeader }
   | { readonly to: "nobody"; readonly code: string; readonly detail: string };
 
 export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
@@ -24,8 +27,9 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
     if (!(error instanceof ProtocolError)) throw error;
     return nobody("malformed", error.detail);
   }
+  if (raw.majorVersion === 1) return demuxV1(raw, bytes, path, sas);
   const header = ikeHeader(raw);
-  if (raw.majorVersion < 2) return nobody("version", `IKEv${raw.majorVersion} is not spoken here`);
+  if (raw.majorVersion < 1) return nobody("version", `IKEv${raw.majorVersion} is not spoken here`);
   if (raw.length !== bytes.length)
     return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
   if (raw.majorVersion > 2)
@@ -42,6 +46,7 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
       return nobody("no SPI", "a request without the responder's SPI");
     for (const sa of sas.values())
       if (
+        !isV1(sa) &&
         sa.role === "responder" &&
         sa.initiatorSpi === initiatorSpi &&
         sameAddress(sa.path.remote.address, path.remote.address)
@@ -50,8 +55,32 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
     return { to: "stranger", raw, header };
   }
   const sa = sas.get(spiHex(header.fromInitiator ? responderSpi : initiatorSpi));
-  if (sa === undefined || !matches(sa, header)) return nobody("unknown SPI", "it belongs to no IKE SA here");
+  if (sa === undefined || isV1(sa) || !matches(sa, header))
+    return nobody("unknown SPI", "it belongs to no IKE SA here");
   return { to: "sa", sa, raw };
+}
+
+/**
+ * IKEv1: both cookies have to fit, one of which is our own. A first message has no responder's cookie, nor may an error in answer to ours:
+ * then the initiator's decides, with the address where the initiator is somebody else.
+ */
+function demuxV1(raw: RawHeader, bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
+  const { initiatorSpi, responderSpi } = raw;
+  if (raw.length !== bytes.length)
+    return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
+  const fromHere = (sa: AnySa) => sameAddress(sa.path.remote.address, path.remote.address);
+  for (const sa of sas.values()) {
+    if (!isV1(sa)) continue;
+    const cookies = sa.phase === "peer" ? sa.phase1s : [sa];
+    for (const one of cookies) {
+      if (one.initiatorSpi !== initiatorSpi) continue;
+      if (responderSpi === 0n ? one.role === "initiator" || fromHere(sa) : one.responderSpi === responderSpi)
+        return { to: "v1", sa, raw };
+      if (one.responderSpi === 0n && sa.phase !== "peer") return { to: "v1", sa, raw };
+    }
+  }
+  if (responderSpi !== 0n) return nobody("unknown SPI", "it belongs to no IKE SA here");
+  return { to: "v1", sa: undefined, raw };
 }
 
 /** Both SPIs and the I flag have to fit; until IKE_SA_INIT is answered the responder's is not known. */

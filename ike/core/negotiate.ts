@@ -2,6 +2,7 @@
  * Choosing a suite, RFC 7296 sections 2.7 and 3.3. The responder goes through the peer's proposals in the peer's order,
  * and for each of them through ours in our order; between the members of two proposals our order decides.
  */
+import { DEFAULT_NUMBERING, type Numbering, numberOf, sendsKeyLength } from "../../crypto/registry/numbering.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, EspSuite, IkeProposal, IkeSuite } from "../../crypto/registry/suite.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
@@ -117,11 +118,23 @@ export interface ChosenByPeer<Suite> {
 /** Whether these proposals allow the suite: asked once more when IKE_AUTH has told which tunnel it is. */
 export function allowsIke(ours: readonly IkeProposal[], suite: IkeSuite): boolean {
   return ours.some(
-    ({ encryption, integrity, prf, keyExchange }) =>
+    ({ encryption, integrity, prf, keyExchange, numbering }) =>
+      sameNumbers(suite, numbering) &&
       encryption.some(({ row, keyBits }) => row === suite.encryption && keyBits === suite.keyBits) &&
       (suite.integrity === undefined ? integrity.length === 0 : integrity.includes(suite.integrity)) &&
       prf.includes(suite.prf) &&
       keyExchange.includes(suite.keyExchange),
+  );
+}
+
+/** Whether the suite stands under the same numbers in another numbering: then the peer may have meant either. */
+function sameNumbers(suite: IkeSuite, other: Numbering = DEFAULT_NUMBERING): boolean {
+  const { encryption, integrity, prf, keyExchange, numbering = DEFAULT_NUMBERING } = suite;
+  const rows = [encryption, ...(integrity ? [integrity] : []), prf, keyExchange];
+  return (
+    numbering === other ||
+    (rows.every((row) => numberOf(numbering, row, "ikev2") === numberOf(other, row, "ikev2")) &&
+      sendsKeyLength(numbering, encryption) === sendsKeyLength(other, encryption))
   );
 }
 
@@ -187,13 +200,14 @@ function allEspWants(ours: readonly EspProposal[], keyExchange: boolean): readon
   return ours.map((proposal) => espWants(proposal, keyExchange));
 }
 
-function ikeSuite({ encryption, integrity, prf, keyExchange }: Picked): IkeSuite {
+function ikeSuite({ encryption, integrity, prf, keyExchange, numbering }: Picked): IkeSuite {
   return {
     encryption: encryption.row,
     keyBits: encryption.keyBits,
     ...(integrity && { integrity }),
     prf: prf!,
     keyExchange: keyExchange!,
+    ...(numbering !== DEFAULT_NUMBERING && { numbering }),
   };
 }
 

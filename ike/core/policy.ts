@@ -40,6 +40,10 @@ export interface TunnelPolicy {
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;
     readonly keepaliveSeconds: number;
+    /** RFC 7383. */
+    readonly fragmentation: "auto" | "off";
+    /** RFC 4555. */
+    readonly mobike: boolean;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

@@ -36,6 +36,7 @@ export interface Picked {
   readonly prf?: PrfRow;
   readonly keyExchange?: KeyExchangeRow;
   readonly sequence?: SequenceRow;
+  readonly numbering: Numbering;
   readonly answer: readonly Transform[];
 }
 
@@ -114,7 +115,7 @@ export function match(
   if (others.length > 0)
     mismatches.push({ type: "other", theirs: others.map(({ type, id }) => `type ${type} id ${inHex(id)}`), ours: [] });
   if (mismatches.length > 0) return { kind: "mismatch", types: mismatches };
-  return { kind: "picked", picked: gather(picked, answer) };
+  return { kind: "picked", picked: gather(picked, wants[0]!.numbering, answer) };
 }
 
 /** Our proposal as the transforms of an offer. A type whose only option is NONE is left out (RFC 7296 section 3.3.3). */
@@ -171,7 +172,7 @@ function optionTransform(type: TypeName, { id, keyBits }: Option): Transform {
   return { type: TRANSFORM_TYPE[type], id, ...(keyBits !== undefined && { keyBits }), attributes: [] };
 }
 
-function gather(picked: ReadonlyMap<TypeName, Option>, answer: readonly Transform[]): Picked {
+function gather(picked: ReadonlyMap<TypeName, Option>, numbering: Numbering, answer: readonly Transform[]): Picked {
   const integrity = picked.get("integrity")?.row as IntegrityRow | undefined;
   const prf = picked.get("prf")?.row as PrfRow | undefined;
   const keyExchange = picked.get("keyExchange")?.row as KeyExchangeRow | undefined;
@@ -182,6 +183,7 @@ function gather(picked: ReadonlyMap<TypeName, Option>, answer: readonly Transfor
     ...(prf && { prf }),
     ...(keyExchange && { keyExchange }),
     ...(sequence && { sequence }),
+    numbering,
     answer,
   };
 }

@@ -1,14 +1,17 @@
 /** One event of the whole endpoint: to the IKE SA that it concerns, and then to the supervisor of the tunnels that it touched. */
 import { formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
+import * as v1 from "../v1/step.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
 import { onDatagram, onRepeatedFirstRequest } from "../v2/step.js";
+import { EXCHANGE_TYPE_V1 } from "../wire/exchange-types.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage } from "../wire/message.js";
+import { decodeMessageV1 } from "../wire/message-v1.js";
 import { apply, born, sasOf } from "./consequences.js";
 import type { SaContext } from "./context.js";
-import { demux } from "./demux.js";
+import { type Destination, demux } from "./demux.js";
 import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
@@ -22,6 +25,7 @@ import {
   holdsAny,
   isHolder,
   isOver,
+  onAddresses,
   onAlive,
   onAnswer,
   onChildRefused,
@@ -96,6 +100,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
     case "childRefused":
       onChild(draft, event.child, ctx, (sa) => onChildRefused(sa, event.child, event.reason, ctx));
       return;
+    case "addresses":
+      for (const sa of [...draft.sas.values()]) apply(draft, sa, onAddresses(sa, event.addresses, ctx), ctx);
+      return;
     case "moved":
       onChild(draft, event.child, ctx, (sa) => onMoved(sa, event.path, ctx));
       return;
@@ -143,6 +150,9 @@ function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): 
       apply(draft, sa, onDatagram(sa, message, bytes, path, ctx), ctx);
       return;
     }
+    case "v1":
+      datagramV1(draft, destination, bytes, path, ctx);
+      return;
     case "stranger": {
       if (draft.shutdownAt !== undefined) {
         ignored(draft, path, "shutdown", "the gateway is going down");
@@ -173,6 +183,46 @@ function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): 
       return;
     }
   }
+}
+
+/** IKEv1 has no cookies to ask for. A stranger in aggressive mode costs a key exchange, and is turned away sooner than one in main mode. */
+function datagramV1(
+  draft: Draft,
+  { sa, raw }: Extract<Destination, { to: "v1" }>,
+  bytes: Uint8Array,
+  path: Path,
+  ctx: SaContext,
+): void {
+  if (sa !== undefined) {
+    apply(draft, sa, v1.onDatagram(sa, bytes, raw, path, ctx), ctx);
+    return;
+  }
+  if (draft.shutdownAt !== undefined) {
+    ignored(draft, path, "shutdown", "the gateway is going down");
+    return;
+  }
+  if (ctx.sight.candidates(path, 1).length === 0) {
+    ignored(draft, path, "version", "no tunnel of IKEv1 is configured for this address");
+    return;
+  }
+  if (bytes.length > MAX_UNPROVEN_BYTES) {
+    ignored(draft, path, "too long", `a first message of ${bytes.length} octets, ${MAX_UNPROVEN_BYTES} at most`);
+    return;
+  }
+  const load = halfOpenLoad(draft.sas, draft.base.policy, path);
+  if (load === "full" || (load === "high" && raw.exchangeCode === EXCHANGE_TYPE_V1.AGGRESSIVE_MODE)) {
+    ignored(draft, path, "half-open", "too many unfinished handshakes");
+    return;
+  }
+  let message: ReturnType<typeof decodeMessageV1>;
+  try {
+    message = decodeMessageV1(bytes, raw);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    ignored(draft, path, error.notify, error.detail);
+    return;
+  }
+  born(draft, v1.onStranger(message, bytes, path, ctx), ctx);
 }
 
 function decoded(bytes: Uint8Array, raw: Parameters<typeof decodeMessage>[1]) {

@@ -30,6 +30,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
   const state = endpoint.tunnels.get(policy.name)!;
   const established = holdersOf(endpoint.sas, policy.name);
   const current = established.at(-1);
+  const ike = current && ikeView(current);
   const handshake = [...endpoint.sas.values()].find(
     (sa) => tunnelOf(sa) === policy.name && (isHandshake(sa) || isHalfOpen(sa)),
   );
@@ -42,7 +43,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
     state: word,
     reason: reasonOf(word, state, handshake, up, children, now),
     peer: current !== undefined ? formatSocketAddress(current.path.remote) : peerWords(policy),
-    ...(current && { ike: ikeView(current) }),
+    ...(ike && { ike }),
     children,
   };
 }

@@ -68,6 +68,8 @@ export type Event =
   | { readonly kind: "traffic"; readonly tunnel: string; readonly mappings: readonly number[] }
   /** The data plane could not install or move the child, which carries nothing; `reason` is for the operator. */
   | { readonly kind: "childRefused"; readonly child: ChildId; readonly reason: string }
+  /** This host has other addresses or routes; these are its addresses now. */
+  | { readonly kind: "addresses"; readonly addresses: readonly Address[] }
   /** An authenticated UDP-encapsulated packet came from another address or port (RFC 7296 section 2.23). */
   | { readonly kind: "moved"; readonly child: ChildId; readonly path: Path };
 
@@ -75,7 +77,8 @@ export type Event =
  * In the order in which they must happen. `installChild` receives at once and sends only after `useChild`.
  */
 export type Effect =
-  | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array }
+  /** One message: `bytes`, or several datagrams of which `bytes` is the first (RFC 7383). */
+  | { readonly kind: "send"; readonly path: Path; readonly bytes: Uint8Array; readonly rest?: readonly Uint8Array[] }
   /** The peer may send on this SPI before `installChild`: the data plane parks such packets. */
   | { readonly kind: "reserveSpi"; readonly spi: number }
   | { readonly kind: "releaseSpi"; readonly spi: number }

@@ -240,8 +240,11 @@ function chosenOf<Suite>(proposal: ProposalV1, transform: TransformV1, phase: Ph
 
 /** Why a proposal is out of the question as a whole. */
 function kindProblem({ proposals }: SaPayloadV1, proposal: ProposalV1, protocol: ProtocolNameV1): string | undefined {
-  const together = proposals.filter(({ number }) => number === proposal.number).map((each) => each.protocol);
-  if (together.length > 1) return `wants ${together.join(" and ")} together, ${protocol} alone is done here`;
+  const together = proposals.filter(({ number }) => number === proposal.number);
+  if (together.length > 1) {
+    const names = [...new Set(together.map((each) => each.protocol))].slice(0, 4).join(" and ");
+    return `wants ${together.length} SAs together (${names}), ${protocol} alone is done here`;
+  }
   if (proposal.protocol !== protocol) return `is for ${proposal.protocol}, ${protocol} is wanted`;
   if (protocol === "ESP" && proposal.spi.length !== 4) return `has an SPI of ${proposal.spi.length} octets, ESP has 4`;
   return undefined;

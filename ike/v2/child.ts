@@ -63,7 +63,7 @@ export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
 }
 
 /** RFC 7296 section 2.23, `decisions.md` 25: UDP where a NAT was seen, or where the configuration says so. */
-function encapsulationOf({ nat }: Negotiated, policy: TunnelPolicy): Encapsulation {
+export function encapsulationOf({ nat }: Negotiated, policy: TunnelPolicy): Encapsulation {
   return nat.here || nat.peer || policy.encapsulation === "udp" ? "udp" : "esp";
 }
 

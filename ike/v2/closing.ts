@@ -64,6 +64,11 @@ export function withdraw(sa: Established | AuthSent, reason: string): readonly S
   return effects;
 }
 
+function mobileOf({ mobike }: Established): Pick<Lingering, "mobile"> {
+  if (mobike === undefined) return {};
+  return { mobile: mobike.asking === undefined ? {} : { asking: mobike.asking } };
+}
+
 /** An IKE SA that is over but repeats its last answer, and answers what an honest peer may still send. */
 export function lingering(sa: KeyedSa, until: Instant): Lingering {
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, keys, window } = sa;
@@ -82,6 +87,7 @@ export function lingering(sa: KeyedSa, until: Instant): Lingering {
     window,
     until,
     ...(unproven && { unproven }),
+    ...(sa.phase === "established" && mobileOf(sa)),
     ...(tunnel !== undefined && { tunnel }),
   };
 }

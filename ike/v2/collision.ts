@@ -29,7 +29,8 @@ export function refuseSameMapping(sa: Established, mappings: readonly number[]):
 /** Section 2.25.2: the IKE SA is not replaced while one of its children is being made or deleted. */
 export function refuseIkeRekey(sa: Established): void {
   const { task } = sa;
-  if (task !== undefined && task.do !== "probe") throw busy(`an exchange of ours is under way (${task.do})`);
+  if (task !== undefined && task.do !== "probe" && task.do !== "mobike")
+    throw busy(`an exchange of ours is under way (${task.do})`);
 }
 
 function busy(detail: string): ProtocolError {

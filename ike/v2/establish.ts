@@ -19,6 +19,7 @@ type Given = Pick<
   | "window"
   | "localId"
   | "peerId"
+  | "mobike"
 >;
 
 /** Its life begins now; `children` come from an IKE SA that it replaces. */

@@ -2,12 +2,13 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { EspSuite, IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
+import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { Outstanding } from "../core/retransmit.js";
 import type { AskId } from "../core/types.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
 import type { NarrowedSelectors, SelectorOffer } from "./narrowing.js";
-import type { PeerRequest } from "./state.js";
+import type { OpenRequest, PeerRequest } from "./state.js";
+import type { MobikeExchange } from "./wishes.js";
 
 /** A child that we ask for with CREATE_CHILD_SA. */
 export interface ChildOffer {
@@ -50,7 +51,7 @@ export interface IkeAnswer {
 /** Our exchange. "keying" waits for our public value, "sent" for the response, "deriving" for the shared secret. */
 export type Task =
   | { readonly do: "child"; readonly stage: "keying"; readonly offer: ChildOffer; readonly ask: AskId }
-  | { readonly do: "child"; readonly stage: "sent"; readonly offer: ChildOffer; readonly request: Outstanding }
+  | { readonly do: "child"; readonly stage: "sent"; readonly offer: ChildOffer; readonly request: OpenRequest }
   | {
       readonly do: "child";
       readonly stage: "deriving";
@@ -59,7 +60,7 @@ export type Task =
       readonly ask: AskId;
     }
   | { readonly do: "rekeyIke"; readonly stage: "keying"; readonly offer: IkeOffer; readonly ask: AskId }
-  | { readonly do: "rekeyIke"; readonly stage: "sent"; readonly offer: IkeOffer; readonly request: Outstanding }
+  | { readonly do: "rekeyIke"; readonly stage: "sent"; readonly offer: IkeOffer; readonly request: OpenRequest }
   | {
       readonly do: "rekeyIke";
       readonly stage: "deriving";
@@ -71,9 +72,18 @@ export type Task =
       readonly do: "delete";
       readonly stage: "sent";
       readonly children: readonly ChildId[];
-      readonly request: Outstanding;
+      readonly request: OpenRequest;
     }
-  | { readonly do: "probe"; readonly stage: "sent"; readonly request: Outstanding };
+  | { readonly do: "probe"; readonly stage: "sent"; readonly request: OpenRequest }
+  | {
+      readonly do: "mobike";
+      readonly stage: "sent";
+      readonly errand: MobikeExchange;
+      /** Of the IKE SA when it was sent. */
+      readonly path: Path;
+      readonly cookie: Uint8Array;
+      readonly request: OpenRequest;
+    };
 
 /** What we decided about a child that the peer asks for; all but the keys. */
 export interface ChildPlan {

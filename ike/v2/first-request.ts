@@ -24,6 +24,7 @@ import { encodeMessage, type Message, type Payload, payload } from "../wire/mess
 import { notification } from "../wire/payloads/notify.js";
 import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
 import { type CookieSecrets, isOurCookie, makeCookie } from "./cookie.js";
+import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
 import { NONCE_BYTES, notifications } from "./ike-sa-init.js";
 import { match, type Received, row } from "./row.js";
 import type { Replied, ReplyKeying } from "./state.js";
@@ -111,7 +112,13 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
     responderSpi: spi,
     path,
     createdAt: ctx.now,
-    negotiated: { suite, ni: Nonce.nonce, nr: ctx.random(NONCE_BYTES), nat: natVerdict(header, path, notifies) },
+    negotiated: {
+      suite,
+      ni: Nonce.nonce,
+      nr: ctx.random(NONCE_BYTES),
+      nat: natVerdict(header, path, notifies),
+      ...agreedFragmentation(candidates, notifies),
+    },
     initRequest: bytes,
     privateOctets,
     peerPublic: KE.data,
@@ -136,8 +143,9 @@ export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaCont
     );
   const { initiatorSpi, responderSpi, path, negotiated, peerPublic, privateOctets, expiresAt, key, role, createdAt } =
     sa;
-  const { suite, nr, nat } = negotiated;
-  const fakesNat = ctx.sight.candidates(path, 2).some((tunnel) => tunnel.encapsulation === "udp");
+  const { suite, nr, nat, fragmentation } = negotiated;
+  const candidates = ctx.sight.candidates(path, 2);
+  const fakesNat = candidates.some((tunnel) => tunnel.encapsulation === "udp");
   const header = {
     initiatorSpi,
     responderSpi,
@@ -151,6 +159,7 @@ export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaCont
     payload("KE", { group: suite.keyExchange.ids.ikev2!, data: answer.publicValue }),
     payload("Nonce", { nonce: nr }),
     ...(nat.supported ? notifications(natDetection(header, path, fakesNat ? "udp" : "auto")) : []),
+    ...notifications(fragmentation ? announceFragmentation(candidates) : []),
     payload("V", { data: OUR_VENDOR_ID }),
   ]);
   const next: Replied = {

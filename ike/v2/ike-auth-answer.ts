@@ -29,6 +29,8 @@ import { notification } from "../wire/payloads/notify.js";
 import { childEstablished, makeChild, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
+import { agreedMobike, announceMobike, refuseNat } from "./features/mobike.js";
+import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
 import { type Received, row } from "./row.js";
@@ -46,6 +48,7 @@ function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthCh
       "AUTHENTICATION_FAILED",
       `${formatIdPayload(IDi)} authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
     );
+  refuseNat(notifies, path);
   const ask = ctx.ids.ask();
   const next: AuthChecking = {
     ...sa,
@@ -58,6 +61,7 @@ function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthCh
     tsi: TSi,
     tsr: TSr,
     initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
+    ...agreedMobike(tunnel, notifies, false),
     request: { messageId: header.messageId, bytes, path },
     ask,
   };
@@ -69,10 +73,13 @@ function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
   throw new ProtocolError("AUTHENTICATION_FAILED", `${formatIdPayload(IDi)} wants EAP, which is not supported`);
 }
 
-/** The tunnel of this pair of identities whose proposals allow what was chosen before they were known. */
+/**
+ * The tunnel of this pair of identities whose proposals allow what was chosen before they were known; where several do, the
+ * first one that takes the child as well.
+ */
 function tunnelOf(
   sa: Keyed,
-  { IDi, IDr, path }: AuthRequest,
+  { IDi, IDr, SA, path }: AuthRequest,
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
@@ -96,13 +103,18 @@ function tunnelOf(
       `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
     );
   }
-  const tunnel = meant.find((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const allowing = meant.filter((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
+  const tunnel = allowing.find((t) => takesChild(t, SA)) ?? allowing[0];
   if (tunnel === undefined)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${meant[0]!.name} does not allow ${ikeSuiteName(sa.negotiated.suite)}, which another tunnel of this address does`,
     );
   return { tunnel, peerId };
+}
+
+function takesChild({ esp }: TunnelPolicy, offer: AuthRequest["SA"]): boolean {
+  return chooseEsp(offer, esp.proposals, { keyExchange: false }).kind === "chosen";
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
@@ -127,6 +139,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
     );
   const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
   const identity = [
+    ...notifications(sa.mobike === undefined ? [] : announceMobike(ctx.sight.tunnel(sa.tunnel))),
     payload("IDr", idPayload(localId)),
     payload("AUTH", { method: AUTH_METHOD.sharedKey, data: pskAuth(prf, answer.psk, ours) }),
   ];
@@ -145,6 +158,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       window,
       localId,
       peerId,
+      ...(sa.mobike && { mobike: sa.mobike }),
     },
     ctx,
   );

@@ -29,6 +29,8 @@ import { notification } from "../wire/payloads/notify.js";
 import { childEstablished, makeChild, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
+import { agreedMobike, announceMobike } from "./features/mobike.js";
+import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
 import { type Received, row } from "./row.js";
@@ -63,6 +65,7 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   });
   const payloads: Payload[] = [
     payload("IDi", idPayload(localId)),
+    ...notifications(announceMobike(policy)),
     ...(ctx.sight.inContact(tunnel, peerId, sa.key) ? [] : [payload("N", notification("INITIAL_CONTACT"))]),
     // Only an identity that the operator wrote: behind a NAT the default would not be the peer's own.
     ...(policy.peerId === undefined ? [] : [payload("IDr", idPayload(policy.peerId))]),
@@ -148,8 +151,13 @@ function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): S
 }
 
 /** Checks IDr and AUTH; throws `ProtocolError` AUTHENTICATION_FAILED. */
-function authenticated(sa: AuthSent, { IDr, AUTH }: Received<"IDr" | "AUTH">, ctx: SaContext): Established {
-  const expected = theirIdentity(ctx.sight.tunnel(sa.tunnel), sa.path);
+function authenticated(
+  sa: AuthSent,
+  { IDr, AUTH, notifies }: Received<"IDr" | "AUTH", "N">,
+  ctx: SaContext,
+): Established {
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const expected = theirIdentity(policy, sa.path);
   const peerId = identityOf(IDr);
   if (peerId === undefined || !sameIdentity(peerId, expected))
     throw new ProtocolError(
@@ -169,8 +177,23 @@ function authenticated(sa: AuthSent, { IDr, AUTH }: Received<"IDr" | "AUTH">, ct
       "the pre-shared keys differ: the peer's AUTH was made with another one",
     );
   const { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, window, localId } = sa;
+  const agreed = agreedMobike(policy, notifies, true);
   return establish(
-    { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, negotiated, keys, window, localId, peerId },
+    {
+      key,
+      role,
+      initiatorSpi,
+      responderSpi,
+      path,
+      createdAt,
+      tunnel,
+      negotiated,
+      keys,
+      window,
+      localId,
+      peerId,
+      ...agreed,
+    },
     ctx,
   );
 }

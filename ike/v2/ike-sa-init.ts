@@ -14,7 +14,7 @@ import type { Path } from "../../esp/address.js";
 import { adviceFor, oursInWords } from "../core/advice.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { natDetection, natVerdict, onNatPort } from "../core/nat.js";
+import { type NatVerdict, natDetection, natVerdict, onNatPort } from "../core/nat.js";
 import { chosenIke, offerIke } from "../core/negotiate.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
@@ -25,6 +25,7 @@ import { encodeMessage, type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
 import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
+import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
 import { ikeKeys, skeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { InitAnswered, InitKeying, InitOffer, InitSent, PskAwaited } from "./state.js";
@@ -96,15 +97,20 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
   const next: InitAnswered = {
     ...baseOf(sa),
     responderSpi: header.responderSpi,
-    path: nat.here || nat.peer || policy.encapsulation === "udp" ? onNatPort(sa.path, ctx) : sa.path,
+    path: wantsNatPort(policy, nat) ? onNatPort(sa.path, ctx) : sa.path,
     phase: "initAnswered",
     before: sa,
-    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat },
+    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat, ...agreedFragmentation([policy], notifies) },
     first: { initRequest: sa.request.bytes, initResponse: message.bytes },
     ask,
   };
   const question = { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } as const;
   return stepTo(next, { kind: "ask", ask, question });
+}
+
+/** With MOBIKE also where no NAT is: one may stand on a later path (RFC 4555 section 3.3). */
+function wantsNatPort({ encapsulation, ike }: TunnelPolicy, { supported, here, peer }: NatVerdict): boolean {
+  return here || peer || encapsulation === "udp" || (ike.mobike && supported);
 }
 
 /** <-- HDR, N(COOKIE) | N(INVALID_KE_PAYLOAD) | N(error): start again, or an unauthenticated refusal. */
@@ -176,7 +182,8 @@ function sendInit(
   publicValue: Uint8Array,
   ctx: SaContext,
 ): Step<InitSent> {
-  const { ike, encapsulation } = ctx.sight.tunnel(offer.tunnel);
+  const tunnel = ctx.sight.tunnel(offer.tunnel);
+  const { ike, encapsulation } = tunnel;
   const header = {
     initiatorSpi: sa.initiatorSpi,
     responderSpi: 0n,
@@ -191,10 +198,11 @@ function sendInit(
     payload("KE", { group: offer.group.ids.ikev2!, data: publicValue }),
     payload("Nonce", { nonce: offer.nonce }),
     ...notifications(natDetection(header, sa.path, encapsulation)),
+    ...notifications(announceFragmentation([tunnel])),
     payload("V", { data: OUR_VENDOR_ID }),
   ]);
   return stepTo(
-    { ...baseOf(sa), phase: "initSent", offer, publicValue, request: outstanding(bytes, ctx.now) },
+    { ...baseOf(sa), phase: "initSent", offer, publicValue, request: outstanding({ bytes }, ctx.now) },
     { kind: "send", path: sa.path, bytes },
   );
 }

@@ -10,6 +10,7 @@ import { lingering, sendDelete, withdraw } from "./closing.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost, withoutTask } from "./create-child-sa.js";
+import { answerMobike, onMobikeAnswer, onProbed, probePayloads } from "./features/mobike.js";
 import { type Received, row } from "./row.js";
 import type { Child, Closing, Established, Lingering } from "./state.js";
 import { sendReply, sendRequest } from "./window.js";
@@ -28,15 +29,16 @@ function onRequest(sa: Established, message: Informational, ctx: SaContext): Ste
   if (fatal !== undefined)
     return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
   if (deletes.some((d) => d.protocol === "IKE")) return onPeerClose(sa, message, ctx, "the peer deleted the IKE SA");
-  const deleted = childrenDeleted(sa, deletes);
+  const mobile = answerMobike(sa, message, ctx);
+  const deleted = childrenDeleted(mobile.sa, deletes);
   const { sa: next, send } = sendReply(
     deleted.sa,
     { ...message, messageId: message.header.messageId },
     "INFORMATIONAL",
-    deleted.payloads,
+    [...mobile.payloads, ...deleted.payloads],
     ctx,
   );
-  return stepTo(next, ...deleted.before, send, ...deleted.after);
+  return stepTo(next, ...deleted.before, send, ...mobile.effects, ...deleted.after);
 }
 
 function closes(notify: ErrorNotify): boolean {
@@ -130,14 +132,16 @@ export function startDelete(
 
 /** HDR, SK {} --> */
 export function startProbe(sa: Established, ctx: SaContext): Step<Established> {
-  const { sa: next, request, send } = sendRequest(sa, "INFORMATIONAL", [], ctx);
+  const { sa: next, request, send } = sendRequest(sa, "INFORMATIONAL", probePayloads(sa, ctx), ctx);
   return stepTo<Established>({ ...next, task: { do: "probe", stage: "sent", request } }, send);
 }
 
-/** <-- HDR, SK {[D]} */
-function onResponse(sa: Established): Step<Established> {
+/** <-- HDR, SK {[D], [N]} */
+function onResponse(sa: Established, message: Received<never, "N">, ctx: SaContext): Step<Established> {
   const { task } = sa;
   let next = withoutTask(sa);
+  if (task?.do === "mobike") return onMobikeAnswer(next, task, message, ctx);
+  if (task?.do === "probe") return onProbed(next, message.notifies, ctx);
   if (task?.do !== "delete") return stepTo(next);
   const effects: SaEffect[] = [];
   for (const id of task.children) {
@@ -187,7 +191,7 @@ export const INFORMATIONAL_ROWS = [
     story: "the peer is alive; what we asked it to delete is gone",
     routine: true,
     needs: [],
-    may: [],
+    may: ["N"],
     run: onResponse,
   }),
   row({

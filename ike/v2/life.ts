@@ -2,9 +2,8 @@
 import { type Path, samePath } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import { adviceFor } from "../core/advice.js";
-import { espPath } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { sentAgain } from "../core/retransmit.js";
+import { transmit } from "../core/retransmit.js";
 import { earlier, probeAt, verdictAt } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { childClosed, withChild, withoutChild } from "./child.js";
@@ -12,9 +11,14 @@ import { close, withdraw } from "./closing.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost } from "./create-child-sa.js";
+import { repeatRequest } from "./features/fragmentation.js";
+import { mayFollow, moveChildren, otherPaths } from "./features/mobike.js";
 import type { Child, Established } from "./state.js";
 import { advance } from "./tasks.js";
 import { soonest, wish } from "./wishes.js";
+
+/** A request without an answer for this long goes to the peer's further addresses as well (RFC 4555). */
+const PROBE_PATHS_AFTER = 3_000;
 
 /** The earliest of everything that time alone brings about. */
 export function establishedDeadline(sa: Established, { dpd, ike }: TunnelPolicy): Instant {
@@ -43,8 +47,11 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
   const effects: SaEffect[] = [];
   let next = sa;
   if (request !== undefined && now >= request.nextAt && next.task?.stage === "sent") {
-    next = { ...next, task: { ...next.task, request: sentAgain(request, now) }, lastSent: now };
-    effects.push({ kind: "send", path: sa.path, bytes: request.bytes });
+    const again = repeatRequest(next, request, ctx);
+    next = { ...again.sa, task: { ...next.task, request: again.request }, lastSent: now };
+    effects.push(...again.effects);
+    if (now - request.sentAt >= PROBE_PATHS_AFTER)
+      effects.push(...otherPaths(next).map((path) => transmit(path, again.request)));
   }
   if (next.rekeyAt !== undefined && now >= next.rekeyAt) {
     const { rekeyAt: _, ...begun } = next;
@@ -161,19 +168,8 @@ export function onFirstInbound(sa: Established, id: ChildId, ctx: SaContext): St
  */
 export function follow(sa: Established, path: Path, ctx: SaContext): Step<Established> {
   const { nat } = sa.negotiated;
-  if (nat.here || !nat.peer || samePath(path, sa.path)) return stepTo(sa);
-  const children = new Map<ChildId, Child>();
-  const effects: SaEffect[] = [];
-  for (const child of sa.children.values()) {
-    const { encapsulation } = child.pair;
-    const moved = espPath(path, encapsulation, ctx);
-    children.set(child.id, { ...child, pair: { ...child.pair, path: moved } });
-    effects.push({ kind: "updateChild", id: child.id, path: moved, encapsulation });
-  }
-  const next = { ...sa, path, children };
-  return stepTo(
-    next,
-    ...effects,
-    report(next, { kind: "story", story: "the NAT in front of the peer has moved it; we follow" }),
+  if (nat.here || !nat.peer || samePath(path, sa.path) || !mayFollow(sa, path)) return stepTo(sa);
+  return andThen(moveChildren({ ...sa, path }, ctx), (next) =>
+    stepTo(next, report(next, { kind: "story", story: "the NAT in front of the peer has moved it; we follow" })),
   );
 }

@@ -25,11 +25,12 @@ import { publicValueOf } from "./create-child-answer.js";
 import { hopeless, withoutTask } from "./create-child-sa.js";
 import { establish, ikeEstablished } from "./establish.js";
 import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
+import { inheritedErrands, inheritedMobike } from "./features/mobike.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { ikeKeys, rekeySkeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { Established, PeerRequest, Role } from "./state.js";
-import { FRESH, sendReply, sendRequest } from "./window.js";
+import { freshWindow, sendReply, sendRequest } from "./window.js";
 import { wish } from "./wishes.js";
 
 const MOST_RESTARTS = 2;
@@ -256,16 +257,17 @@ function successor(
       path,
       createdAt: ctx.now,
       tunnel,
-      negotiated: { suite, ni, nr, nat: negotiated.nat },
+      negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
-      window: FRESH,
+      window: freshWindow(old.window),
+      ...inheritedMobike(old),
       localId,
       peerId,
     },
     ctx,
     old.children,
   );
-  return { ...sa, wishes: old.wishes.filter((w) => w.do !== "rekeyIke" && w.do !== "probe") };
+  return { ...sa, wishes: inheritedErrands(old, ctx) };
 }
 
 function rekeyed(old: Established, next: Established) {

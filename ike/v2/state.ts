@@ -8,14 +8,16 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
-import type { Path } from "../../esp/address.js";
+import type { Address, Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Child } from "../core/child.js";
 import type { IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
-import type { Outstanding } from "../core/retransmit.js";
+import type { Outstanding, Transmission } from "../core/retransmit.js";
 import type { AskId, Instant } from "../core/types.js";
+import type { MessageContent } from "../wire/encrypted.js";
+import type { Reassembly } from "../wire/fragment.js";
 import type { AuthPayload } from "../wire/payloads/auth.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
@@ -74,6 +76,8 @@ export interface Negotiated {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly nat: NatVerdict;
+  /** Both ends understand fragments (RFC 7383). */
+  readonly fragmentation?: true;
 }
 
 /** The first messages as sent: each end signs its own (RFC 7296 section 2.15). */
@@ -112,7 +116,7 @@ export interface AuthSent extends Base {
   readonly psk: Secret;
   readonly localId: Identity;
   readonly window: Window;
-  readonly request: Outstanding;
+  readonly request: OpenRequest;
   /** The child inside IKE_AUTH. */
   readonly child: { readonly spiIn: number; readonly mapping: number };
 }
@@ -145,7 +149,8 @@ export interface Replied extends Base {
 /** The shared secret is computed when IKE_AUTH comes, which a spoofed source never sends; that message waits meanwhile. */
 export interface SecretAwaited extends Omit<Replied, "phase"> {
   readonly phase: "secretAwaited";
-  readonly parked: { readonly bytes: Uint8Array; readonly path: Path };
+  /** Several where it comes in fragments. */
+  readonly parked: readonly { readonly bytes: Uint8Array; readonly path: Path }[];
   readonly ask: AskId;
 }
 
@@ -170,6 +175,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly tsi: TsPayload;
   readonly tsr: TsPayload;
   readonly initialContact: boolean;
+  readonly mobike?: Mobike;
   readonly request: PeerRequest;
   readonly ask: AskId;
 }
@@ -177,6 +183,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
 /** A request of the peer that is answered later: what the answer needs of it. */
 export interface PeerRequest {
   readonly messageId: number;
+  /** Its datagram, or the one with the first fragment. */
   readonly bytes: Uint8Array;
   readonly path: Path;
 }
@@ -189,8 +196,33 @@ export interface Window {
   readonly nextIn: number;
   /** How many messages we have sealed: the source of unique IVs. */
   readonly sealed: number;
-  /** The last request answered and its answer, which is repeated octet for octet. */
-  readonly reply?: { readonly request: Uint8Array; readonly bytes: Uint8Array };
+  /** The last request answered and its answer, which is repeated octet for octet. `request`: the datagram that asks for it. */
+  readonly reply?: SealedMessage & { readonly request: Uint8Array; readonly repeats: number };
+  /** What came of a request or a response that comes in fragments (RFC 7383). */
+  readonly partialRequest?: Reassembly;
+  readonly partialResponse?: Reassembly;
+  /** Octets of an IP datagram that get through, where longer ones were lost. */
+  readonly datagramLimit?: number;
+}
+
+/** A sealed message; `content` where it can be cut smaller, if what was sent does not get through. */
+export interface SealedMessage extends Transmission {
+  readonly content?: MessageContent;
+}
+
+/** Our request whose response is missing. */
+export type OpenRequest = Outstanding & SealedMessage;
+
+/** What both ends know of each other's addresses (RFC 4555). */
+export interface Mobike {
+  /** We began the first IKE SA of all: we decide which addresses are used. */
+  readonly decides: boolean;
+  /** Addresses of the peer beside the one in use, as it told. */
+  readonly further: readonly Address[];
+  /** How the peer last saw our address: the hash of its NAT_DETECTION_DESTINATION_IP. */
+  readonly seen?: Uint8Array;
+  /** The question for our own address that is open. */
+  readonly asking?: AskId;
 }
 
 interface Open extends Base {
@@ -204,6 +236,8 @@ export interface Established extends Open {
   readonly phase: "established";
   readonly localId: Identity;
   readonly peerId: Identity;
+  /** Agreed on in IKE_AUTH. */
+  readonly mobike?: Mobike;
   readonly establishedAt: Instant;
   readonly expiresAt: Instant;
   readonly rekeyAt?: Instant;
@@ -222,7 +256,7 @@ export interface Established extends Open {
 /** We are deleting it: no children any more. An exchange that was under way ends first (window of one). */
 export interface Closing extends Open {
   readonly phase: "closing";
-  readonly request?: Outstanding;
+  readonly request?: OpenRequest;
   readonly deleteSent: boolean;
   /** An error to tell the peer beside the Delete. */
   readonly notify?: NotifyPayload;
@@ -238,6 +272,8 @@ export interface Lingering extends Omit<Open, "tunnel"> {
   readonly tunnel?: string;
   /** It was refused before its peer had proved who it is. */
   readonly unproven?: true;
+  /** With MOBIKE: our address may change while the peer still waits for the last answer. */
+  readonly mobile?: { readonly asking?: AskId };
   readonly until: Instant;
 }
 
@@ -294,11 +330,4 @@ export function isHalfOpen(sa: IkeSa): boolean {
     default:
       return false;
   }
-}
-
-/** The established IKE SAs of a tunnel, the newest last. */
-export function establishedOf(sas: ReadonlyMap<IkeKey, IkeSa>, tunnel: string): readonly Established[] {
-  const found: Established[] = [];
-  for (const sa of sas.values()) if (sa.phase === "established" && sa.tunnel === tunnel) found.push(sa);
-  return found.length < 2 ? found : found.sort((a, b) => a.establishedAt - b.establishedAt);
 }

@@ -6,18 +6,21 @@ import { createPrf } from "../../crypto/backends.js";
 import { compare, equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
 import { adviceFor } from "../core/advice.js";
+import { ProtocolError } from "../core/errors.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Situation } from "../core/react.js";
-import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
+import { GIVE_UP_AFTER, sentAgain, transmit } from "../core/retransmit.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
-import { openMessage } from "../wire/encrypted.js";
-import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
+import { type OpenedMessage, openMessage } from "../wire/encrypted.js";
+import { MAX_FRAGMENTS, MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage, type Message } from "../wire/message.js";
 import { close, withdraw } from "./closing.js";
 import { andThen, ignore, report, type SaContext, type Step, stepTo } from "./context.js";
 import { onAnsweringChild } from "./create-child-answer.js";
 import { onChildAnswer } from "./create-child-sa.js";
 import { rowsFor } from "./exchange-table.js";
+import { collect, repeatForFragment, repeatReply, repeatRequest } from "./features/fragmentation.js";
+import { onAnsweredElsewhere, onRoute, onRouteLate } from "./features/mobike.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
@@ -26,15 +29,17 @@ import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
 import { guarded } from "./reactions.js";
 import { onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
-import { match, type Row } from "./row.js";
+import { type Envelope, match, type Row } from "./row.js";
 import {
   type AuthSent,
+  type Closing,
   type Established,
   hasKeys,
   type IkeSa,
   type In,
   type Keyed,
   type KeyedSa,
+  type OpenRequest,
   type PeerRequest,
   type Replied,
   type SecretAwaited,
@@ -48,6 +53,7 @@ export function onDatagram(sa: IkeSa, message: Message, bytes: Uint8Array, path:
   if (hasKeys(sa)) return settle(onProtected(sa, message, bytes, path, ctx), ctx);
   if (sa.phase === "replied" && message.header.exchange === "IKE_AUTH" && message.encrypted !== undefined)
     return park(sa, message, bytes, path, ctx);
+  if (sa.phase === "secretAwaited" && message.encrypted?.kind === "SKF") return parkFurther(sa, message, bytes, path);
   if (sa.phase === "initSent") return onPlain(sa, message, bytes, path, ctx);
   return ignore(sa, "early", `${message.header.exchange} while an answer of our own is being computed`);
 }
@@ -74,24 +80,13 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "initSent":
       if (now >= sa.offer.giveUpAt) return initTimeout(sa);
       if (now < sa.request.nextAt) return stepTo(sa);
-      return stepTo(
-        { ...sa, request: sentAgain(sa.request, now) },
-        { kind: "send", path: sa.path, bytes: sa.request.bytes },
-      );
+      return stepTo({ ...sa, request: sentAgain(sa.request, now) }, transmit(sa.path, sa.request));
     case "authSent":
       if (now >= sa.request.sentAt + GIVE_UP_AFTER) return authTimeout(sa);
-      if (now < sa.request.nextAt) return stepTo(sa);
-      return stepTo(
-        { ...sa, request: sentAgain(sa.request, now) },
-        { kind: "send", path: sa.path, bytes: sa.request.bytes },
-      );
+      return now < sa.request.nextAt ? stepTo(sa) : again(sa, sa.request, ctx);
     case "closing":
       if (now >= sa.until) return stepTo(undefined);
-      if (sa.request === undefined || now < sa.request.nextAt) return stepTo(sa);
-      return stepTo(
-        { ...sa, request: sentAgain(sa.request, now) },
-        { kind: "send", path: sa.path, bytes: sa.request.bytes },
-      );
+      return sa.request === undefined || now < sa.request.nextAt ? stepTo(sa) : again(sa, sa.request, ctx);
     case "lingering":
       return stepTo(now >= sa.until ? undefined : sa);
     case "replyKeying":
@@ -106,6 +101,11 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "pskAwaited":
       return stepTo(sa);
   }
+}
+
+function again(sa: AuthSent | Closing, open: OpenRequest, ctx: SaContext): Step {
+  const { sa: next, request, effects } = repeatRequest(sa, open, ctx);
+  return stepTo({ ...next, request }, ...effects);
 }
 
 /** When this IKE SA wants its next tick. */
@@ -193,20 +193,61 @@ function onPlain(sa: In<"initSent">, message: Message, bytes: Uint8Array, path: 
 }
 
 function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
-  const { header } = message;
-  const verdict = windowVerdict(sa, header, bytes);
-  if (verdict.do === "ignore") return ignore(sa, verdict.code, verdict.detail);
-  if (verdict.do === "repeat") return stepTo(sa, { kind: "send", path, bytes: verdict.bytes });
+  const verdict = windowVerdict(sa, message, bytes);
+  switch (verdict.do) {
+    case "ignore":
+      return ignore(sa, verdict.code, verdict.detail);
+    case "repeat":
+      return repeatReply(sa, path, ctx);
+    case "repeatIfAuthentic":
+      return onFaulty(
+        sa,
+        () => repeatForFragment(sa, message, bytes, path, ctx) ?? ignore(sa, "message id", "answered"),
+      );
+    case "proceed":
+      break;
+  }
+  if (message.encrypted?.kind === "SKF") return onFaulty(sa, () => onFragment(sa, message, bytes, path, ctx));
+  return onWhole(sa, { header: message.header, bytes, path }, ctx, () =>
+    openMessage(bytes, message, sa.negotiated.suite, inboundKeys(sa.keys, sa.role)),
+  );
+}
+
+/** A fragment that breaks the format is as good as lost: what it is part of may come again. */
+function onFaulty(sa: KeyedSa, run: () => Step): Step {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return ignore(sa, error.notify, error.detail);
+  }
+}
+
+/** The peer is there as soon as one fragment is authentic; the message is looked at when all have come. */
+function onFragment(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  const collected = collect(sa, message, bytes);
+  if (collected.is === "nothing") return ignore(sa, collected.code, collected.detail);
+  const next = { ...sa, window: collected.window };
+  if (collected.is === "part") return arrived(next, path, ctx);
+  return onWhole(next, { header: message.header, bytes: collected.first, path }, ctx, collected.open);
+}
+
+function onWhole(
+  sa: KeyedSa,
+  { header, bytes, path }: Envelope,
+  ctx: SaContext,
+  open: () => OpenedMessage | undefined,
+): Step {
   const exchange =
     typeof header.exchange === "string" && header.exchange in EXCHANGES
       ? (header.exchange as Situation["exchange"])
       : "other";
   const request: PeerRequest | undefined = header.response ? undefined : { messageId: header.messageId, bytes, path };
   return guarded(sa, { exchange, response: header.response, authenticated: true }, request, ctx, () => {
-    const opened = openMessage(bytes, message, sa.negotiated.suite, inboundKeys(sa.keys, sa.role));
+    const opened = open();
     if (opened === undefined) return ignore(sa, "integrity", "its integrity check failed, or it has none");
     const rows = rowsFor(sa.phase, header.exchange, header.response);
-    return andThen(arrived(sa, path, ctx), (here) => {
+    return andThen(arrived(sa, path, ctx, header.response), (here) => {
       if (rows.length === 0)
         return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
       const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
@@ -218,9 +259,12 @@ function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Pat
 const EXCHANGES = { IKE_SA_INIT: 0, IKE_AUTH: 0, CREATE_CHILD_SA: 0, INFORMATIONAL: 0 } as const;
 
 /** What any authentic message means: the peer is alive, and it is there where the message came from. */
-function arrived(sa: KeyedSa, path: Path, ctx: SaContext): Step<KeyedSa> {
+function arrived(sa: KeyedSa, path: Path, ctx: SaContext, response = false): Step<KeyedSa> {
   if (sa.phase === "keyed") return stepTo({ ...sa, path });
-  return sa.phase === "established" ? follow({ ...sa, lastAlive: ctx.now }, path, ctx) : stepTo(sa);
+  if (sa.phase !== "established") return stepTo(sa);
+  return andThen(follow({ ...sa, lastAlive: ctx.now }, path, ctx), (here) =>
+    response ? onAnsweredElsewhere(here, path, ctx) : stepTo(here),
+  );
 }
 
 function told(sa: IkeSa, { story, routine }: Row, step: Step): Step {
@@ -249,13 +293,16 @@ function answered(sa: IkeSa, ask: AskId, answer: Answer, ctx: SaContext): Step {
       );
     case "established":
       return establishedAnswer(sa, ask, answer, ctx);
+    case "lingering":
+      return sa.mobile?.asking === ask ? onRouteLate(sa, answer) : stepTo(sa);
     default:
       return stepTo(sa);
   }
 }
 
 function establishedAnswer(sa: Established, ask: AskId, answer: Answer, ctx: SaContext): Step {
-  const { task, answering } = sa;
+  const { task, answering, mobike } = sa;
+  if (mobike?.asking === ask) return onRoute(sa, answer, ctx);
   if (task !== undefined && "ask" in task && task.ask === ask)
     return task.do === "child" ? onChildAnswer(sa, task, answer, ctx) : onIkeAnswer(sa, task, answer, ctx);
   if (answering?.ask !== ask) return stepTo(sa);
@@ -282,9 +329,21 @@ function park(sa: Replied, message: Message, bytes: Uint8Array, path: Path, ctx:
   const { privateOctets, peerPublic, negotiated } = sa;
   const group = negotiated.suite.keyExchange.ids.ikev2!;
   return stepTo(
-    { ...sa, phase: "secretAwaited", parked: { bytes, path }, ask },
+    { ...sa, phase: "secretAwaited", parked: [{ bytes, path }], ask },
     { kind: "ask", ask, question: { kind: "sharedSecret", group, privateOctets, peerPublic } },
   );
+}
+
+/** A further fragment of the IKE_AUTH that waits; all of them together may be no longer than one message. */
+function parkFurther(sa: SecretAwaited, { header }: Message, bytes: Uint8Array, path: Path): Step {
+  const { parked } = sa;
+  if (header.exchange !== "IKE_AUTH" || header.response || !header.fromInitiator || header.messageId !== 1)
+    return ignore(sa, "unexpected", "not the request that follows IKE_SA_INIT");
+  const octets = parked.reduce((sum, one) => sum + one.bytes.length, bytes.length);
+  if (octets > MAX_UNPROVEN_BYTES || parked.length >= MAX_FRAGMENTS)
+    return ignore(sa, "too long", `IKE_AUTH of ${octets} octets, ${MAX_UNPROVEN_BYTES} at most`);
+  if (parked.some((one) => equal(one.bytes, bytes))) return ignore(sa, "early", "this fragment waits already");
+  return stepTo({ ...sa, parked: [...parked, { bytes, path }] });
 }
 
 /** The keys are here: the waiting message is looked at. A public value that is no good ends the attempt. */
@@ -315,7 +374,13 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
     expiresAt,
     window,
   };
-  return onDatagram(keyed, decodeMessage(parked.bytes), parked.bytes, parked.path, ctx);
+  return parked.reduce<Step>(
+    (step, { bytes, path }) =>
+      andThen(step, (now) =>
+        now === undefined ? stepTo(now) : onDatagram(now, decodeMessage(bytes), bytes, path, ctx),
+      ),
+    stepTo(keyed),
+  );
 }
 
 /** What was told when it came is believed now; silence is told now. */

@@ -2,6 +2,7 @@
 import type { SaContext, Step } from "./context.js";
 import { stepTo } from "./context.js";
 import { startCreate, startRekey } from "./create-child-sa.js";
+import { startMobike } from "./features/mobike.js";
 import { startDelete, startProbe } from "./informational.js";
 import { startIkeRekey } from "./rekey-ike.js";
 import type { Established } from "./state.js";
@@ -41,6 +42,8 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
       return carries(sa, next.mapping) || ctx.sight.carried(sa.tunnel, next.mapping)
         ? stepTo(sa)
         : startCreate(sa, next.mapping, ctx);
+    case "mobike":
+      return startMobike(sa, next.errand, ctx);
     case "probe":
       return startProbe(sa, ctx);
   }

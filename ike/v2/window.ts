@@ -3,19 +3,24 @@
  * through, repeated or passed over; what goes out is numbered, sealed and remembered.
  */
 import { equal } from "../../crypto/bytes.js";
-import { type Outstanding, outstanding } from "../core/retransmit.js";
+import { outstanding, transmit } from "../core/retransmit.js";
 import type { Effect } from "../core/types.js";
-import { sealMessage } from "../wire/encrypted.js";
+import { messageContent } from "../wire/encrypted.js";
 import type { ExchangeName } from "../wire/exchange-types.js";
 import type { IkeHeader } from "../wire/header.js";
-import type { Payload } from "../wire/message.js";
+import type { Message, Payload } from "../wire/message.js";
 import type { SaContext } from "./context.js";
-import type { KeyedSa, PeerRequest, Window } from "./state.js";
+import { type Sealed, sealToFit } from "./features/fragmentation.js";
+import type { KeyedSa, OpenRequest, PeerRequest, Window } from "./state.js";
 
 /** The responder's window when its keys are there: IKE_SA_INIT had number 0, IKE_AUTH comes with 1. */
 export const AFTER_INIT_RESPONDER: Window = { nextOut: 0, nextIn: 1, sealed: 0 };
 export const AFTER_INIT_INITIATOR: Window = { nextOut: 1, nextIn: 0, sealed: 0 };
-export const FRESH: Window = { nextOut: 0, nextIn: 0, sealed: 0 };
+
+/** Of an IKE SA that takes the place of another one on the same path. */
+export function freshWindow({ datagramLimit }: Window): Window {
+  return { nextOut: 0, nextIn: 0, sealed: 0, ...(datagramLimit !== undefined && { datagramLimit }) };
+}
 
 /** Of the Exchange Type in the header: an answer has that of its request. */
 const EXCHANGE_OFFSET = 18;
@@ -23,16 +28,19 @@ const EXCHANGE_OFFSET = 18;
 export type Verdict =
   | { readonly do: "proceed" }
   /** The peer did not get our answer: the same octets again. */
-  | { readonly do: "repeat"; readonly bytes: Uint8Array }
+  | { readonly do: "repeat" }
+  /** The same, if this is an authentic first fragment: the peer has cut its request anew (RFC 7383 section 2.6.1). */
+  | { readonly do: "repeatIfAuthentic" }
   | { readonly do: "ignore"; readonly code: string; readonly detail: string };
 
 const PROCEED: Verdict = { do: "proceed" };
 
 /** Decided by the header alone, before anything is opened; changes nothing. */
-export function windowVerdict(sa: KeyedSa, header: IkeHeader, bytes: Uint8Array): Verdict {
+export function windowVerdict(sa: KeyedSa, message: Message, bytes: Uint8Array): Verdict {
+  const { header } = message;
   if (header.fromInitiator === (sa.role === "initiator"))
     return { do: "ignore", code: "reflected", detail: "its I flag says that we sent it" };
-  return header.response ? responseVerdict(sa, header, bytes) : requestVerdict(sa, header, bytes);
+  return header.response ? responseVerdict(sa, header, bytes) : requestVerdict(sa, message, bytes);
 }
 
 function responseVerdict(sa: KeyedSa, { messageId }: IkeHeader, bytes: Uint8Array): Verdict {
@@ -46,19 +54,21 @@ function responseVerdict(sa: KeyedSa, { messageId }: IkeHeader, bytes: Uint8Arra
   return PROCEED;
 }
 
-function requestVerdict(sa: KeyedSa, { messageId }: IkeHeader, bytes: Uint8Array): Verdict {
+function requestVerdict(sa: KeyedSa, { header: { messageId }, encrypted }: Message, bytes: Uint8Array): Verdict {
   const { nextIn, reply } = sa.window;
   const busy = requestBeingAnswered(sa);
   if (busy !== undefined)
     return { do: "ignore", code: "in progress", detail: `request ${busy.messageId} is still being answered` };
   if (messageId === nextIn) return PROCEED;
-  if (messageId === nextIn - 1 && reply !== undefined && equal(bytes, reply.request))
-    return { do: "repeat", bytes: reply.bytes };
+  if (messageId === nextIn - 1 && reply !== undefined) {
+    if (equal(bytes, reply.request)) return { do: "repeat" };
+    if (encrypted?.kind === "SKF") return { do: "repeatIfAuthentic" };
+  }
   return { do: "ignore", code: "message id", detail: `request ${messageId}, expected ${nextIn}` };
 }
 
 /** Our request whose response is missing. */
-export function requestOf(sa: KeyedSa): Outstanding | undefined {
+export function requestOf(sa: KeyedSa): OpenRequest | undefined {
   switch (sa.phase) {
     case "authSent":
     case "closing":
@@ -83,15 +93,15 @@ export function sendRequest<Sa extends KeyedSa>(
   exchange: ExchangeName,
   payloads: readonly Payload[],
   ctx: SaContext,
-): { readonly sa: Sa; readonly request: Outstanding; readonly send: Effect } {
-  const { window } = sa;
-  const bytes = seal(sa, { exchange, response: false, messageId: window.nextOut }, payloads, ctx);
+): { readonly sa: Sa; readonly request: OpenRequest; readonly send: Effect } {
+  const { partialResponse: _, ...window } = sa.window;
+  const { message, used } = seal(sa, { exchange, response: false, messageId: window.nextOut }, payloads, ctx);
   const next = {
     ...sa,
-    window: { ...window, nextOut: window.nextOut + 1, sealed: window.sealed + 1 },
+    window: { ...window, nextOut: window.nextOut + 1, sealed: window.sealed + used },
     ...sentNow(sa, ctx),
   };
-  return { sa: next, request: outstanding(bytes, ctx.now), send: { kind: "send", path: sa.path, bytes } };
+  return { sa: next, request: outstanding(message, ctx.now), send: transmit(sa.path, message) };
 }
 
 /** Seals and sends the answer to a request, and keeps it for repetitions. It goes where the request came from. */
@@ -102,14 +112,15 @@ export function sendReply<Sa extends KeyedSa>(
   payloads: readonly Payload[],
   ctx: SaContext,
 ): { readonly sa: Sa; readonly send: Effect } {
-  const { window } = sa;
-  const bytes = seal(sa, { exchange, response: true, messageId: to.messageId }, payloads, ctx);
+  const { partialRequest: _, ...window } = sa.window;
+  const { message, used } = seal(sa, { exchange, response: true, messageId: to.messageId }, payloads, ctx);
+  const reply = { ...message, request: to.bytes, repeats: 0 };
   const next = {
     ...sa,
-    window: { ...window, nextIn: to.messageId + 1, sealed: window.sealed + 1, reply: { request: to.bytes, bytes } },
+    window: { ...window, nextIn: to.messageId + 1, sealed: window.sealed + used, reply },
     ...sentNow(sa, ctx),
   };
-  return { sa: next, send: { kind: "send", path: to.path, bytes } };
+  return { sa: next, send: transmit(to.path, message) };
 }
 
 function sentNow(sa: KeyedSa, { now }: SaContext): object {
@@ -121,8 +132,8 @@ function seal(
   { exchange, response, messageId }: Pick<IkeHeader, "exchange" | "response" | "messageId">,
   payloads: readonly Payload[],
   ctx: SaContext,
-): Uint8Array {
-  const { initiatorSpi, responderSpi, role, keys, negotiated, window } = sa;
+): Sealed {
+  const { initiatorSpi, responderSpi, role } = sa;
   const header = { initiatorSpi, responderSpi, exchange, fromInitiator: role === "initiator", response, messageId };
-  return sealMessage(header, payloads, negotiated.suite, keys[role], window.sealed, ctx.random);
+  return sealToFit(sa, messageContent(header, payloads), ctx);
 }

@@ -2,7 +2,13 @@
 import type { ChildId } from "../../esp/sa.js";
 import type { Instant } from "../core/types.js";
 
+/** MOBIKE: tell the peer our new address, ask it to prove its own, or tell it that we have moved and it may decide. */
+export type MobikeExchange = "move" | "prove" | "announce";
+/** "route": find out which of our addresses leads to the peer. */
+export type MobikeErrand = MobikeExchange | "route";
+
 export type SaWish =
+  | { readonly do: "mobike"; readonly errand: MobikeErrand; readonly at: Instant }
   /** A child SA by our inbound SPI; the child itself may be gone already. */
   | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
   | { readonly do: "rekeyIke"; readonly at: Instant }
@@ -12,6 +18,8 @@ export type SaWish =
 
 /** Lower goes first. */
 export const PRIORITY = {
+  /** Nothing else gets through while the peer sends to where we are not. */
+  mobike: 0,
   /** Frees the peer's memory, and ends a rekey. */
   delete: 1,
   /** Everything hangs on it. */
@@ -51,6 +59,8 @@ function same(a: SaWish, b: SaWish): boolean {
   switch (a.do) {
     case "delete":
       return b.do === a.do && b.spi === a.spi;
+    case "mobike":
+      return b.do === a.do && b.errand === a.errand;
     case "rekeyChild":
       return b.do === a.do && b.child === a.child;
     case "createChild":

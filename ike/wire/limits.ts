@@ -10,3 +10,7 @@ export const MAX_ATTRIBUTES_V1 = 32;
 export const MAX_DELETED_SPIS = 1024;
 /** Octets of a message that is kept before its sender has proved anything: an IKE_SA_INIT request, and an IKE_AUTH that waits for keys. */
 export const MAX_UNPROVEN_BYTES = 16_384;
+/** Of one message (RFC 7383). */
+export const MAX_FRAGMENTS = 128;
+/** Octets of a message that comes in fragments: what one UDP datagram could hold. */
+export const MAX_REASSEMBLED_BYTES = 65_535;

@@ -9,7 +9,7 @@ import { formatIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
 import type { Configuration, Warning } from "../config/model.js";
-import { formatDuration } from "../config/scalars.js";
+import { formatDuration, formatSize } from "../config/scalars.js";
 import { EXIT, type ExitStatus } from "./exit.js";
 import { formatCount } from "./words.js";
 
@@ -26,8 +26,16 @@ interface CheckedTunnel {
   /** Null: the outer address, known once there is a route to the peer. */
   readonly local_id: string | null;
   readonly peer_id: string | null;
-  readonly ike: { readonly version: number; readonly proposals: readonly string[]; readonly lifetime_s: number };
-  readonly esp: { readonly proposals: readonly string[]; readonly lifetime_s: number };
+  readonly ike: {
+    readonly version: number;
+    /** Null in version 2. */
+    readonly exchange: string | null;
+    readonly proposals: readonly string[];
+    readonly lifetime_s: number;
+    /** Octets; null: off. */
+    readonly volume: number | null;
+  };
+  readonly esp: { readonly proposals: readonly string[]; readonly lifetime_s: number; readonly volume: number | null };
   /** The profile that numbers SM4 and SM3, or "own table". */
   readonly numbering: string;
   /** What stands below SHOULD, proposal by proposal. */
@@ -65,10 +73,16 @@ function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
     peer_id: peerId ? formatIdentity(peerId) : theirId,
     ike: {
       version: ike.version,
+      exchange: ike.exchange ?? null,
       proposals: ike.proposals.map(proposalKeywords),
       lifetime_s: ike.lifetimeSeconds,
+      volume: ike.volumeOctets ?? null,
     },
-    esp: { proposals: esp.proposals.map(proposalKeywords), lifetime_s: esp.lifetimeSeconds },
+    esp: {
+      proposals: esp.proposals.map(proposalKeywords),
+      lifetime_s: esp.lifetimeSeconds,
+      volume: esp.volumeOctets === 0 ? null : esp.volumeOctets,
+    },
     numbering: (ike.proposals[0]?.numbering ?? DEFAULT_NUMBERING).name,
     weak: [
       ...ike.proposals.flatMap((each) => weakMembers(each, "ike")),
@@ -116,11 +130,16 @@ function renderTunnel({ name, peer, start, local_id, peer_id, ike, esp, mappings
   const ids = `local id ${local_id ?? "own outer address"}, peer id ${peer_id ?? "the peer's address"}`;
   return [
     `tunnel ${name}: peer ${peer}, ${start}, ${ids}`,
-    `  IKEv${ike.version}, lifetime ${formatDuration(ike.lifetime_s)}: ${ike.proposals.join(", ")}`,
-    `  ESP, lifetime ${formatDuration(esp.lifetime_s)}: ${esp.proposals.join(", ")}`,
+    `  IKEv${ike.version}${ike.exchange === null ? "" : ` ${ike.exchange} mode`}, ${lifetimeWords(ike)}: ${ike.proposals.join(", ")}`,
+    `  ESP, ${lifetimeWords(esp)}: ${esp.proposals.join(", ")}`,
     ...mappings.map(({ local, peer: remote }) => `  ${local} <-> ${remote}`),
     "",
   ];
+}
+
+/** "lifetime 1h or 1800MiB". */
+function lifetimeWords({ lifetime_s, volume }: CheckedTunnel["esp"]): string {
+  return `lifetime ${formatDuration(lifetime_s)}${volume === null ? "" : ` or ${formatSize(volume)}`}`;
 }
 
 function warningsOf(loaded: Loaded): readonly Warning[] {

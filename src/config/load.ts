@@ -17,6 +17,7 @@ import { type Salvaged, salvage } from "./salvage.js";
 import { configurationSchema } from "./schema.js";
 import { type Surroundings, thisHost } from "./surroundings.js";
 import { type BuiltTunnel, buildTunnel } from "./tunnel.js";
+import { complainOfKeysByAddress, warnOfAggressiveMode } from "./version.js";
 import { warnOfIdentities, warnOfMissingSources } from "./warnings.js";
 
 export type Loaded =
@@ -80,6 +81,12 @@ function build(
     limits,
     findings.complain,
   );
+  complainOfKeysByAddress(
+    tunnels,
+    built.map(({ policy }) => policy),
+    psk,
+    findings,
+  );
   warnOfIdentities(tunnels, built, findings);
   warnOfMissingSources(built, host, findings);
   const clampMss = commonMssClamp(tunnels, findings);
@@ -128,6 +135,9 @@ function fetchPsk(tunnel: InheritedTunnel, folder: string, host: Surroundings, f
     return undefined;
   }
   for (const warning of outcome.warnings) findings.warn(path, warning);
+  if (outcome.weak !== undefined)
+    findings.warn(path, `the key is weak: ${outcome.weak}; "openssl rand -base64 32" makes a good one`);
+  warnOfAggressiveMode(tunnel, outcome.weak !== undefined, findings);
   return outcome.psk;
 }
 

@@ -1,5 +1,6 @@
 /** The proposals of a tunnel: keywords to registry rows, PFS and extended sequence numbers folded in. */
 
+import { MODP_2048 } from "../../crypto/registry/key-exchange.js";
 import { type Usage, type Weakness, weaknessesOf, weaknessOf, weaknessWords } from "../../crypto/registry/level.js";
 import { keywordOf, rowByKeyword } from "../../crypto/registry/lookup.js";
 import { isNotYetSupported } from "../../crypto/registry/not-yet.js";
@@ -18,6 +19,7 @@ import type { InheritedTunnel } from "./inherit.js";
 import { defaultUnderNumbering, underNumbering } from "./numbering.js";
 import type { ValuePath } from "./path.js";
 import { NOT_YET } from "./scalars.js";
+import { complainOfGroupChoice, exchangeOf, type IkeVersion, numberSpace, versionOf } from "./version.js";
 
 export function ikeProposals(
   tunnel: InheritedTunnel,
@@ -25,10 +27,36 @@ export function ikeProposals(
   findings: Findings,
 ): readonly IkeProposal[] {
   const written = tunnel.block.ike?.proposals;
-  if (written === undefined) return DEFAULT_IKE_PROPOSALS.flatMap((each) => defaultUnderNumbering(each, numbering));
+  const version = versionOf(tunnel);
+  const space = numberSpace(version, "ike");
+  const isAggressive = exchangeOf(tunnel) === "aggressive";
+  if (written === undefined)
+    return DEFAULT_IKE_PROPOSALS.flatMap((each) =>
+      defaultUnderNumbering(isAggressive ? { ...each, keyExchange: [V1_GROUP] } : each, space, numbering),
+    );
   const read = readAll(written, tunnel.where("ike", "proposals"), parseIkeProposal, findings);
-  for (const { proposal, path } of read) judge(weaknessesOf(proposal, "ike"), "ike", path, tunnel, findings);
-  return read.flatMap(({ proposal, path }) => underNumbering(proposal, numbering, path, findings) ?? []);
+  for (const { proposal, path } of read) {
+    judge(weaknessesOf(proposal, "ike"), "ike", path, tunnel, findings);
+    if (version === 1) complainOfSeparatePrf(proposal, path, findings);
+  }
+  if (isAggressive)
+    complainOfGroupChoice(
+      read.map(({ proposal, path }) => ({ groups: proposal.keyExchange, path })),
+      "aggressive mode",
+      findings,
+    );
+  return read.flatMap(({ proposal, path }) => underNumbering(proposal, space, numbering, path, findings) ?? []);
+}
+
+/** RFC 2409 section 5: the PRF of phase 1 is the HMAC of the negotiated hash. */
+function complainOfSeparatePrf({ integrity, prf }: IkeProposal, path: ValuePath, findings: Findings): void {
+  const own = new Set(integrity.map(({ ownPrf }) => ownPrf));
+  if (integrity.length === 0 || prf.every((row) => own.has(row))) return;
+  findings.complain(
+    path,
+    `found ${prf.map((row) => keywordOf(row)).join(", ")} beside ${integrity.map((row) => keywordOf(row)).join(", ")}; allowed with IKE ` +
+      "version 1: no PRF, because one hash serves both purposes there",
+  );
 }
 
 export function espProposals(
@@ -37,16 +65,21 @@ export function espProposals(
   findings: Findings,
 ): readonly EspProposal[] {
   const { proposals: written, pfs } = tunnel.block.esp ?? {};
-  const groups = pfs === "off" ? [] : pfs === undefined ? defaultGroups() : pfsGroups(pfs, tunnel, findings);
+  const version = versionOf(tunnel);
+  const space = numberSpace(version, "esp");
+  const groups = pfs === "off" ? [] : pfs === undefined ? defaultGroups(version) : pfsGroups(pfs, tunnel, findings);
   const sequence = sequences(tunnel, findings);
-  if (written === undefined)
+  if (written === undefined) {
+    if (version === 1) complainOfGroupChoice([{ groups, path: tunnel.where("esp", "pfs") }], "quick mode", findings);
     return DEFAULT_ESP_PROPOSALS.flatMap((each) =>
-      defaultUnderNumbering({ ...each, keyExchange: groups, sequence }, numbering),
+      defaultUnderNumbering({ ...each, keyExchange: groups, sequence }, space, numbering),
     );
+  }
 
+  const groupsPath = tunnel.where("esp", "pfs");
   // A pfs of `defaults` gives way to the groups of the tunnel's own proposals; one beside them must say the same.
   const pfsIsBeside = pfs !== undefined && tunnel.says("esp", "proposals") === tunnel.says("esp", "pfs");
-  return readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).flatMap(
+  const read = readAll(written, tunnel.where("esp", "proposals"), parseEspProposal, findings).map(
     ({ proposal, text, path }) => {
       judge(weaknessesOf(proposal, "esp"), "esp", path, tunnel, findings);
       const own = proposal.keyExchange;
@@ -60,13 +93,24 @@ export function espProposals(
         keyExchange: own.length > 0 ? own : groups,
         sequence: namesSequence(text) ? proposal.sequence : sequence,
       };
-      return underNumbering(complete, numbering, path, findings) ?? [];
+      return { proposal: complete, path: own.length > 0 ? path : groupsPath, at: path };
     },
   );
+  if (version === 1)
+    complainOfGroupChoice(
+      read.map(({ proposal, path }) => ({ groups: proposal.keyExchange, path })),
+      "quick mode",
+      findings,
+    );
+  return read.flatMap(({ proposal, at }) => underNumbering(proposal, space, numbering, at, findings) ?? []);
 }
 
+/** The one group of a default where IKEv1 cannot offer a choice: the strongest that all of its peers have. */
+const V1_GROUP = MODP_2048;
+
 /** The groups that a default IKE SA is made with. */
-function defaultGroups(): readonly KeyExchangeRow[] {
+function defaultGroups(version: IkeVersion): readonly KeyExchangeRow[] {
+  if (version === 1) return [V1_GROUP];
   return [...new Set(DEFAULT_IKE_PROPOSALS.flatMap(({ keyExchange }) => keyExchange))];
 }
 
@@ -120,7 +164,8 @@ function sequences(tunnel: InheritedTunnel, findings: Findings): readonly Sequen
       "extended sequence numbers need replay protection to stay in step (RFC 4303 section 3.3.3); raise replay_window or turn esn off",
     );
   if (esn === "on") return [SEQUENCE_ESN];
-  if (esn === "off" || withoutReplayProtection) return [SEQUENCE_32];
+  // In IKEv1 they are an attribute that many implementations do not know (RFC 4304): only on request.
+  if (esn === "off" || withoutReplayProtection || versionOf(tunnel) === 1) return [SEQUENCE_32];
   return [SEQUENCE_ESN, SEQUENCE_32];
 }
 

@@ -76,6 +76,13 @@ export function formatDuration(seconds: number): string {
 
 const OCTETS: Readonly<Record<string, number>> = { "": 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
+/** The shortest exact spelling: 1887436800 is "1800MiB". */
+export function formatSize(octets: number): string {
+  for (const unit of ["GiB", "MiB", "KiB"])
+    if (octets > 0 && octets % OCTETS[unit]! === 0) return `${octets / OCTETS[unit]!}${unit}`;
+  return `${octets} octets`;
+}
+
 /** `KiB MiB GiB` or plain octets; gives octets. */
 export function size(least: number) {
   const message = `allowed: a size such as 1800MiB, 4GiB, 2560KiB or plain octets, at least ${least / 2 ** 10}KiB, or off`;

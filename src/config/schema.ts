@@ -17,7 +17,6 @@ import {
   inertOnly,
   integer,
   list,
-  NOT_YET,
   notYet,
   off,
   prefix,
@@ -138,23 +137,34 @@ const psk = z
   )
   .meta({ id: "psk", description: "The pre-shared key: octets as written, 0x… hex, or 0s… base64." });
 
+const volume = () =>
+  z.union([off(), size(LEAST_VOLUME)], {
+    error: () => "allowed: a size such as 1800MiB, 4GiB, 2560KiB or plain octets, at least 2560KiB, or off",
+  });
+
 const ike = block("the IKE SA", {
   version: z
-    .literal(2, {
-      error: ({ input }) => (input === 1 ? `IKEv1 is ${NOT_YET}; allowed: 2` : "allowed: 2 (1 is not supported yet)"),
-    })
-    .exactOptional(),
-  exchange: choice(["main"], ["aggressive"])
+    .literal([1, 2], { error: () => "allowed: 1 | 2" })
     .exactOptional()
-    .meta({ description: "For version 1 only, which is not supported yet." }),
+    .meta({ description: "Of IKE. Default: 2." }),
+  exchange: choice(["main", "aggressive"])
+    .exactOptional()
+    .meta({ description: "Version 1 only. A key that aggressive mode uses can be attacked offline. Default: main." }),
   proposals: list("proposals (aes256gcm16-prfsha384-ecp384)", words("a proposal")).exactOptional(),
   lifetime: duration(5, YEAR).exactOptional().meta({ description: "A hard limit. Default: 24h." }),
   rekey_margin: duration(1, YEAR)
     .exactOptional()
     .meta({ description: "How long before the end of the lifetime the renewal begins." }),
-  volume: inertOnly("a volume limit of the IKE SA, version 1 only", "off", false).exactOptional(),
-  fragmentation: inertOnly("IKE fragmentation, also as auto", "off", false).exactOptional(),
-  mobike: inertOnly("MOBIKE", false).exactOptional(),
+  volume: volume().exactOptional().meta({ description: "Version 1 only. Default: off." }),
+  fragmentation: z
+    .union([choice(["auto", "off"]), z.literal(false).transform(() => "off" as const)], {
+      error: () => "allowed: auto | off",
+    })
+    .exactOptional()
+    .meta({ description: "Long messages in fragments of their own (RFC 7383), version 2. Default: auto." }),
+  mobike: flag().exactOptional().meta({
+    description: "The tunnel outlives a change of address of either end (RFC 4555), version 2. Default: true.",
+  }),
   reauth: inertOnly("reauthentication", false).exactOptional(),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
@@ -171,11 +181,7 @@ const esp = block("the ESP SAs", {
     .exactOptional(),
   lifetime: duration(5, YEAR).exactOptional().meta({ description: "A hard limit. Default: 1h." }),
   rekey_margin: duration(1, YEAR).exactOptional(),
-  volume: z
-    .union([off(), size(LEAST_VOLUME)], {
-      error: () => "allowed: a size such as 1800MiB, 4GiB, 2560KiB or plain octets, at least 2560KiB, or off",
-    })
-    .exactOptional(),
+  volume: volume().exactOptional().meta({ description: "Octets. Default: off, with IKE version 1 1843200KiB." }),
   replay_window: integer(0, 65536).exactOptional().meta({ description: "Packets; 0 is off. Default: 1024." }),
   esn: z
     .union([choice(["auto", "on", "off"]), z.boolean().transform((on) => (on ? ("on" as const) : ("off" as const)))], {

@@ -11,6 +11,7 @@ import { parsePeer } from "./peer.js";
 import { espProposals, ikeProposals } from "./proposals.js";
 import { formatDuration } from "./scalars.js";
 import type { GatewayBlock } from "./schema.js";
+import { complainOfForeignKeys, complainOfPortRanges, espVolume, exchangeOf, versionOf } from "./version.js";
 
 export interface BuiltTunnel {
   readonly policy: TunnelPolicy;
@@ -36,6 +37,10 @@ export function buildTunnel(
   const localId = identityOf(tunnel, "local_id", findings);
   const peerId = identityOf(tunnel, "peer_id", findings);
   const expanded = expandPolicies(name, tunnel.where("policies"), block.policies ?? [], limits, findings.complain);
+  const version = versionOf(tunnel);
+  const exchange = exchangeOf(tunnel);
+  if (version === 1) complainOfPortRanges(expanded.mappings, findings);
+  complainOfForeignKeys(tunnel, findings);
   checkLifetimes(tunnel, findings);
   const numbering = numberingOf(tunnel, gatewayBlock, findings);
   const ikeOffer = ikeProposals(tunnel, numbering, findings);
@@ -56,17 +61,21 @@ export function buildTunnel(
       mappings: expanded.mappings.map(({ local, peer }) => ({ local, peer })),
       entries: expanded.entries,
       ike: {
-        version: 2,
+        version,
+        ...(exchange && { exchange }),
         proposals: ikeOffer,
         lifetimeSeconds: ike.lifetime ?? IKE_LIFETIME,
+        ...(version === 1 && typeof ike.volume === "number" && { volumeOctets: ike.volume }),
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        fragmentation: ike.fragmentation ?? "auto",
+        mobike: ike.mobike ?? true,
       },
       esp: {
         proposals: espOffer,
         lifetimeSeconds: esp.lifetime ?? ESP_LIFETIME,
         ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
-        volumeOctets: esp.volume === "off" ? 0 : (esp.volume ?? 0),
+        volumeOctets: espVolume(tunnel),
         replayWindow: esp.replay_window ?? 1024,
       },
       ...dpdOf(tunnel, peer),

@@ -30,12 +30,12 @@ export function warnOfIdentities(
   }
 }
 
-function identityPair({ localId, localAddress, peerId, peer }: TunnelPolicy): string {
+function identityPair({ localId, localAddress, peerId, peer, ike }: TunnelPolicy): string {
   const own = localAddress === undefined ? "own address" : formatAddress(localAddress);
   const other = peer.kind === "address" ? formatAddress(peer.address) : peer.kind === "name" ? peer.name : "any";
   const words = (identity: Identity | undefined, otherwise: string) =>
     identity ? formatIdentity(identity) : otherwise;
-  return `local ${words(localId, own)}, peer ${words(peerId, other)}`;
+  return `IKEv${ike.version}, local ${words(localId, own)}, peer ${words(peerId, other)}`;
 }
 
 /** Routes carry a source address from the local range, so that the gateway's own packets match the mapping. */

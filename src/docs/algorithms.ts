@@ -21,7 +21,9 @@ Keywords are those of \`ike.proposals\`, \`esp.proposals\` and \`esp.pfs\`; \`*\
 those of IKEv2, of IKEv1 phase 1 and of IKEv1 phase 2; "–" means that the algorithm has no number there. The levels are those
 of RFC 8247 (IKE) and RFC 8221 (ESP). What is MUST NOT needs \`legacy: true\` in the tunnel; SHOULD NOT, MUST- and MAY earn a
 warning of \`causeway check\`; "none" counts as SHOULD. The backends stand in order of speed; the start-up test of each host
-takes the first that gives the known answer. \`causeway vectors\` runs the vectors.
+takes the first that gives the known answer. \`openssl\` and \`node\` are one library; \`portable\` is independent of it, and carries every
+algorithm where that library lacks or forbids it (ENCR_NULL alone is the same everywhere: there is nothing to compute). \`node\` has
+neither GCM nor CCM for SM4. \`causeway vectors\` runs the vectors.
 `;
 
 const PROFILES_INTRODUCTION = `## Numbering profiles

@@ -95,6 +95,15 @@ test("check of a valid file exits 0 and prints warnings, mappings and proposals,
   assert.doesNotMatch(stdout, /hUnTeR2/);
 });
 
+test("check tells the mode and the volume limits of an IKEv1 tunnel", async () => {
+  const ike = "ike: { version: 1, exchange: aggressive, proposals: [aes128-sha1-modp1536], volume: 4GiB }";
+  const { status, stdout } = await causeway(["check", write("v1.yaml", `${VALID}    ${ike}\n`)]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^ {2}IKEv1 aggressive mode, lifetime 1d or 4GiB: aes128-sha1-modp1536$/m);
+  assert.match(stdout, /^ {2}ESP, lifetime 1h or 1800MiB: aes256gcm16-noesn$/m);
+  assert.match(stdout, /warning: tunnels\[0\]\.ike\.exchange: aggressive mode shows .* hash of the pre-shared key/);
+});
+
 test("check --json prints the same as data", async () => {
   const file = write("valid.yaml", VALID);
   const { status, stdout } = await causeway(["check", file, "--json"]);
@@ -103,7 +112,7 @@ test("check --json prints the same as data", async () => {
   assert.deepEqual([report.file, report.valid, report.errors, report.warnings.length], [file, true, [], 2]);
   const [tunnel] = report.tunnels;
   assert.deepEqual(tunnel.mappings, [{ local: "240.1.0.0/25", peer: "10.1.0.0/16" }]);
-  assert.deepEqual(tunnel.esp, { proposals: ["aes256gcm16"], lifetime_s: 3600 });
+  assert.deepEqual(tunnel.esp, { proposals: ["aes256gcm16"], lifetime_s: 3600, volume: null });
   assert.deepEqual([tunnel.peer, tunnel.peer_id, tunnel.local_id], ["198.51.100.2", "198.51.100.2", null]);
   assert.doesNotMatch(stdout, /hUnTeR2/);
 });

@@ -40,6 +40,8 @@ test("a tunnel that says nothing gets the documented defaults", () => {
       ],
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
+      fragmentation: "auto",
+      mobike: true,
     },
   );
   assert.deepEqual(

@@ -5,11 +5,6 @@ import { accepted, oneTunnel, refused } from "./reading.js";
 /** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
 const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["routes", "routes: [10.0.0.0/8]"],
-  ["ike.version", "ike: { version: 1 }"],
-  ["ike.exchange", "ike: { exchange: aggressive }"],
-  ["ike.volume", "ike: { volume: 1843200KiB }"],
-  ["ike.fragmentation", "ike: { fragmentation: auto }"],
-  ["ike.mobike", "ike: { mobike: true }"],
   ["ike.reauth", "ike: { reauth: true }"],
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],

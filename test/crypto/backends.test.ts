@@ -111,6 +111,48 @@ test("a backend that is absent or throws is passed over with its words, down to 
   for (const { reason } of skipped) assert.match(reason, /no OpenSSL 3 here/);
 });
 
+test("whichever fast backends of a row fail, the next one carries it, down to portable", () => {
+  const refuse = (): never => {
+    throw new Error("forbidden on this host");
+  };
+  for (const row of working)
+    for (const count of backendsOf(row).keys()) {
+      const failing = backendsOf(row).slice(0, count);
+      const implementations = { ...row.implementations, ...Object.fromEntries(failing.map((name) => [name, refuse])) };
+      const { backend, skipped } = chooseBackend({ ...row, implementations } as WorkingRow);
+      assert.equal(backend, backendsOf(row)[count], row.name);
+      assert.deepEqual(
+        skipped.map((each) => each.backend),
+        failing,
+        row.name,
+      );
+    }
+});
+
+test("the portable backend opens within 5 ms what it sealed of a packet, with every cipher", () => {
+  const arena = createArena(65536);
+  const start = arena.alloc(4096);
+  for (const encryption of working.filter((row) => row.kind === "encryption")) {
+    const integrity = encryption.aead ? {} : { integrity: AUTH_HMAC_SHA2_256_128 };
+    const spec = { encryption, keyBits: encryption.keyBits.at(-1)!, ...integrity };
+    const lengths = keyLengths(spec);
+    const keys = {
+      encryption: secret(new Uint8Array(lengths.encryptionBytes).fill(7)),
+      integrity: secret(new Uint8Array(lengths.integrityBytes)),
+    };
+    const sealer = createSealer(arena, spec, keys, "portable");
+    const length = 1408;
+    const times = Array.from({ length: 9 }, () => {
+      const begin = performance.now();
+      sealer.sealAt(start, 8, start + 8, length, -1);
+      assert.ok(sealer.openAt(start, 8, start + 8, length, -1, start + 8 + sealer.ivBytes), encryption.name);
+      return performance.now() - begin;
+    });
+    sealer.free();
+    assert.ok(Math.min(...times) < 5, `${encryption.name}: ${Math.min(...times)} ms`);
+  }
+});
+
 test("a row that no backend carries rightly is left without one", () => {
   const wrong: PrfRow = {
     ...PRF_HMAC_SHA2_256,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import {
   allKeywords,
@@ -15,6 +15,11 @@ import { notYetSupported } from "../../crypto/registry/not-yet.js";
 import type { TransformIds, TransformRow } from "../../crypto/registry/row.js";
 import { ownSuites } from "../../src/cli/vector-suites.js";
 import { packageRoot } from "../../src/package-root.js";
+
+/** Rows without a second, independent implementation, and why none is needed. */
+const ONE_IMPLEMENTATION: Readonly<Record<string, string>> = {
+  ENCR_NULL: "there is nothing to compute",
+};
 
 const SPACES: readonly (keyof TransformIds)[] = ["ikev2", "phase1", "phase2"];
 
@@ -99,7 +104,24 @@ test("every row that does something has a portable implementation and one of Ope
     const { openssl, node, portable } = row.implementations as Record<string, unknown>;
     assert.ok(portable, `${row.name} has no oracle`);
     assert.ok(openssl ?? node, `${row.name} has no fast backend`);
+    const same = portable === openssl || portable === node;
+    assert.equal(same, row.name in ONE_IMPLEMENTATION, `${row.name}: is it implemented twice?`);
   }
+});
+
+test("the portable backend has nothing of OpenSSL in it", () => {
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, from] of readFileSync(file, "utf8").matchAll(/^import (?!type )[^"]*"([^"]+)";$/gms)) {
+      assert.doesNotMatch(from!, /^node:|koffi/, `${file} imports ${from}`);
+      if (from!.startsWith(".")) visit(join(dirname(file), from!.replace(/\.js$/, ".ts")));
+    }
+  };
+  const folder = join(packageRoot(), "crypto", "portable");
+  for (const name of readdirSync(folder)) visit(join(folder, name));
+  assert.ok(seen.size > 8);
 });
 
 test("an AEAD has an ICV, a counter mode a salt, and other ciphers neither", () => {

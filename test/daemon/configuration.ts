@@ -59,7 +59,14 @@ function tunnelPolicy(
       return { local: selectorFromPrefix(parsePrefix(local)), peer: selectorFromPrefix(parsePrefix(remote)) };
     }),
     entries: mappings.map((_, first) => ({ first, count: 1 })),
-    ike: { version: 2, proposals: DEFAULT_IKE_PROPOSALS, lifetimeSeconds: 86_400, keepaliveSeconds: 20 },
+    ike: {
+      version: 2,
+      proposals: DEFAULT_IKE_PROPOSALS,
+      lifetimeSeconds: 86_400,
+      keepaliveSeconds: 20,
+      fragmentation: "auto",
+      mobike: true,
+    },
     esp: { proposals: DEFAULT_ESP_PROPOSALS, lifetimeSeconds: 3_600, volumeOctets: 0, replayWindow: 1024 },
     dpd: { timeoutSeconds: 30, action: "restart" },
   };

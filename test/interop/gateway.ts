@@ -2,8 +2,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { act, fetchStatus } from "../../src/cli/client.js";
 import { type Finished, type Running, run, start, until } from "../child.js";
-import { identity, PSK, type Scenario } from "./scenario.js";
+import type { BatchTunnel } from "./batch.js";
+import { identity, namesGroup, PSK, renewalAfter, type Scenario } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { NAMESPACE, type Topology } from "./topology.js";
 
@@ -17,9 +19,10 @@ interface Status {
     readonly name: string;
     readonly state: string;
     readonly reason: string;
-    readonly ike: null | { readonly spi_i: string; readonly spi_r: string };
+    readonly ike: null | { readonly spi_i: string; readonly spi_r: string; readonly proposal: string };
     readonly children: readonly {
       readonly state: string;
+      readonly proposal?: string | null;
       readonly spi_in?: string | number | null;
       readonly spi_out?: string | number | null;
       readonly encapsulation?: "esp" | "udp" | null;
@@ -31,6 +34,13 @@ interface Status {
 export interface OurGateway extends Side {
   /** State and reason of the tunnel in the words of `status`. */
   state(): Promise<{ readonly state: string; readonly reason: string }>;
+  /** As `load`, with a tunnel for each. */
+  loadBatch(tunnels: readonly BatchTunnel[]): Promise<void>;
+  rekeyBatch(tunnels: readonly BatchTunnel[], what: "child" | "ike"): Promise<void>;
+  /** In the order of `tunnels`; `proposals` as `status` words them, "aes128-sha256-modp2048 and aes128-sha1". */
+  batchViews(
+    tunnels: readonly BatchTunnel[],
+  ): Promise<readonly { readonly view: SideView; readonly proposals: string }[]>;
 }
 
 export function ourGateway(topology: Topology, folder: string): OurGateway {
@@ -47,30 +57,43 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
       throw new Error(`causeway ${words.join(" ")}: status ${done.status}\n${done.stdout}${done.stderr}`);
     return done.stdout;
   };
-  const status = async (): Promise<Status> => JSON.parse(await command("status", "--json")) as Status;
+  /** By the control socket itself: a command for each look would cost more than what is looked at. */
+  const status = async (): Promise<Status> => await fetchStatus(socket);
   const tunnel = async (): Promise<Status["tunnels"][number]> => {
     const found = (await status()).tunnels.find(({ name }) => name === TUNNEL);
     if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
     return found;
   };
+  const begin = async (document: unknown): Promise<void> => {
+    const file = join(folder, "gateway.yaml");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "site.psk"), `${PSK}\n`, { mode: 0o600 });
+    await writeFile(file, stringify(document));
+    before = await hostState(inside);
+    const started = start(inside(process.execPath, MAIN, "run", "-c", file), {
+      logFile: join(folder, "gateway.log"),
+    });
+    daemon = started;
+    output = started.output;
+    let early: Finished | undefined;
+    started.ended.then((done) => (early = done)).catch(() => {});
+    await until("causeway to answer on its control socket", 15, async () => {
+      if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
+      return status().catch(() => undefined);
+    });
+  };
 
   return {
-    async load(scenario) {
-      const file = join(folder, "gateway.yaml");
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, "site.psk"), `${PSK}\n`, { mode: 0o600 });
-      await writeFile(file, stringify(configuration(topology, scenario, socket)));
-      before = await hostState(inside);
-      const started = start(inside(process.execPath, MAIN, "run", "-c", file), {
-        logFile: join(folder, "gateway.log"),
-      });
-      daemon = started;
-      output = started.output;
-      let early: Finished | undefined;
-      started.ended.then((done) => (early = done)).catch(() => {});
-      await until("causeway to answer on its control socket", 15, async () => {
-        if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
-        return tunnel().catch(() => undefined);
+    load: (scenario) => begin(configuration(topology, scenario, socket)),
+    loadBatch: (batch) => begin(batchConfiguration(topology, batch, socket)),
+    async rekeyBatch(batch, what) {
+      await Promise.all(batch.map(({ name }) => act(socket, name, "rekey", { ike: what === "ike" })));
+    },
+    async batchViews(batch) {
+      const all = new Map((await status()).tunnels.map((each) => [each.name, each]));
+      return batch.map(({ name }) => {
+        const found = all.get(name)!;
+        return { view: viewOf(found), proposals: proposalsOf(found) };
       });
     },
     async unload() {
@@ -102,7 +125,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
 }
 
 /** gateway.yaml of a scenario, as the value that is written. */
-export function configuration(topology: Topology, scenario: Scenario, socket: string): unknown {
+export function configuration(topology: Topology, scenario: Scenario, socket: string) {
   const { outer = 4, inner = 4 } = scenario;
   const { ours, peer } = topology.addresses;
   const passive = scenario.role === "responder";
@@ -113,6 +136,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
       address: ours.outer[outer],
       control: { socket },
       log: { level: "debug", format: "json" },
+      ...scenario.ourGateway,
     },
     tunnels: [
       {
@@ -123,17 +147,49 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         psk: { file: join(socket, "..", "site.psk") },
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
-        policies: [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
-        ike: { proposals: [scenario.ike], ...(scenario.ours?.ike as object | undefined) },
+        policies: scenario.mappings
+          ? peer.parts.slice(0, scenario.mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }))
+          : [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
+        ike: {
+          proposals: [scenario.ike],
+          ...(scenario.version && { version: scenario.version }),
+          ...(scenario.exchange && { exchange: scenario.exchange }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.ike)),
+          ...(scenario.ours?.ike as object | undefined),
+        },
         esp: {
           proposals: [scenario.esp],
-          ...(/-(modp|ecp|x25519|x448)/.test(scenario.esp) ? {} : { pfs: "off" }),
+          ...(namesGroup(scenario.esp) ? {} : { pfs: "off" }),
+          ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.esp)),
           ...(scenario.ours?.esp as object | undefined),
         },
         ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp" && key !== "ike")),
       },
     ],
   };
+}
+
+function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {
+  return { lifetime: seconds, rekey_margin: seconds - renewalAfter(scenario, "ours", seconds) };
+}
+
+/** The same with a tunnel for each of a batch. */
+function batchConfiguration(topology: Topology, batch: readonly BatchTunnel[], socket: string): unknown {
+  const { tunnels: _, ...common } = configuration(topology, batch[0]!.scenario, socket);
+  const tunnels = batch.flatMap(({ name, scenario, id, net }) =>
+    configuration(topology, scenario, socket).tunnels.map((tunnel) => ({
+      ...tunnel,
+      name,
+      local_id: id.ours,
+      peer_id: id.peer,
+      policies: [{ local: [net.ours], peer: [net.peer] }],
+    })),
+  );
+  return { ...common, tunnels };
+}
+
+function proposalsOf({ ike, children: [child] }: Status["tunnels"][number]): string {
+  return `${ike?.proposal} and ${child?.proposal?.replace(/-esn$/, "")}`;
 }
 
 function viewOf(tunnel: Status["tunnels"][number]): SideView {

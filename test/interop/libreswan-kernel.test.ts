@@ -1,5 +1,4 @@
-import { everyAlgorithm } from "./scenarios/algorithms.js";
-import { libreswanKernel } from "./scenarios/libreswan-kernel.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with libreswan, kernel ESP", [...libreswanKernel, ...everyAlgorithm("libreswan-kernel")]);
+suite("interoperability with libreswan, kernel ESP", TABLE.libreswanKernel);

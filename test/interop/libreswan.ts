@@ -2,14 +2,16 @@
 
 import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
+import { libreswanProposal } from "./libreswan-words.js";
 import type { Place } from "./place.js";
-import { identity, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { identity, namesGroup, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { xfrmStatistics } from "./strongswan.js";
 import type { Topology } from "./topology.js";
 
 const PROGRAMS = `${LIBRESWAN}/usr/libexec/ipsec`;
-const ENVIRONMENT = [
+/** For a shell that is to call libreswan's programs. */
+export const ENVIRONMENT = [
   `export LD_LIBRARY_PATH=${LIBRESWAN}/usr/lib/x86_64-linux-gnu:${LIBRESWAN}/lib/x86_64-linux-gnu`,
   `export IPSEC_EXECDIR=${PROGRAMS} EVENT_NOEPOLL=1`,
   `export PATH=${PROGRAMS}:$PATH`,
@@ -76,7 +78,8 @@ function connection(topology: Topology, scenario: Scenario): string {
   return `
 config setup
 conn site
-  ikev2=insist
+  ${scenario.version === 1 ? "ikev2=no" : "ikev2=insist"}
+  ${scenario.exchange === "aggressive" ? "aggressive=yes" : ""}
   authby=secret
   left=${peer.outer[outer]}
   leftid=${at(identity(scenario, "peer", peer))}
@@ -85,30 +88,12 @@ conn site
   right=${scenario.behindNat === "ours" ? "%any" : ours.outer[outer]}
   rightid=${at(identity(scenario, "ours", ours))}
   rightsubnet=${ours.net[inner]}
-  ike=${proposal(scenario.ike)}
-  esp=${proposal(scenario.esp)}
-  pfs=${/-(modp|ecp|x25519)/.test(scenario.esp) ? "yes" : "no"}
+  ike=${libreswanProposal(scenario.ike)}
+  esp=${libreswanProposal(scenario.esp)}
+  pfs=${namesGroup(scenario.esp) ? "yes" : "no"}
   ${(scenario.theirs ?? []).join("\n  ")}
   auto=add
 `;
-}
-
-/** strongSwan's spelling to libreswan's: aes256-sha256-modp2048 to aes256-sha2_256;modp2048. */
-function proposal(text: string): string {
-  const words = text.split("-").map((word) =>
-    word
-      .replace(/^(aes)(\d+)gcm16$/, "aes_gcm$2")
-      .replace(/^chacha20poly1305$/, "chacha20_poly1305")
-      .replace(/^(?:prf)?sha(256|384|512)$/, "sha2_$1")
-      .replace(/^(?:prf)?sha1$/, "sha1")
-      .replace(/^ecp(\d+)$/, "dh19:$1")
-      .replace(/^dh19:256$/, "dh19")
-      .replace(/^dh19:384$/, "dh20")
-      .replace(/^x25519$/, "dh31"),
-  );
-  const group = words.findIndex((word) => /^(modp|dh)\d+$/.test(word));
-  if (group < 0) return words.join("-");
-  return `${words.filter((_, index) => index !== group).join("-")};${words[group]}`;
 }
 
 /**

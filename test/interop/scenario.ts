@@ -17,7 +17,9 @@ export type Step =
   /** The tunnel must come up again with nobody asking (`close: restart`). */
   | { readonly do: "comes back" }
   /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
-  | { readonly do: "remap"; readonly first: Who };
+  | { readonly do: "remap"; readonly first: Who }
+  /** Echo requests for so long; meanwhile the lifetimes alone must bring at least so many new children and IKE SAs. */
+  | { readonly do: "outlive"; readonly seconds: number; readonly children: number; readonly ikeSas: number };
 
 export interface Scenario {
   readonly name: string;
@@ -26,8 +28,18 @@ export interface Scenario {
   readonly peer: PeerKind;
   /** Ours, in the first exchange. */
   readonly role: "initiator" | "responder";
+  /** Of IKE. Default: 2. */
+  readonly version?: 1 | 2;
+  /** IKEv1 only. Default: main. */
+  readonly exchange?: "main" | "aggressive";
+  /** Seconds, hard, at both ends. Whoever began the tunnel renews after half of it, the other one after nine tenths. */
+  readonly lifetimes?: { readonly ike: number; readonly esp: number };
+  /** So many parts of our network to as many of the peer's, each with an SA pair of its own (IPv4 inside). Default: the whole, one. */
+  readonly mappings?: 2 | 3;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
+  /** A router between them that forwards no IP fragments. */
+  readonly dropsFragments?: true;
   /** IP versions. Default: 4 inside 4. */
   readonly outer?: 4 | 6;
   readonly inner?: 4 | 6;
@@ -36,17 +48,25 @@ export interface Scenario {
   /** Proposals as our configuration and strongSwan's write them. */
   readonly ike: string;
   readonly esp: string;
-  /** Further keys of our tunnel. */
+  /** Further keys of our tunnel, and of our gateway. */
   readonly ours?: Readonly<Record<string, unknown>>;
+  readonly ourGateway?: Readonly<Record<string, unknown>>;
   /** Further lines of the peer's connection (strongSwan: `connections.site`; libreswan: `conn site`). */
   readonly theirs?: readonly string[];
   /** Further lines of strongSwan's child. */
   readonly theirChild?: readonly string[];
-  /** The peer's pre-shared key is another one: the handshake must fail as AUTHENTICATION_FAILED at both ends. */
+  /** The peer's pre-shared key is another one: the handshake must fail, and our log say what it is. */
   readonly wrongPsk?: true;
   /** How ESP must travel. */
   readonly encapsulation: "esp" | "udp";
   readonly steps: readonly Step[];
+  /** What the peer's log must say at the end. */
+  readonly peerSays?: readonly RegExp[];
+}
+
+/** Whether a router stands between the gateways. */
+export function needsRouter({ behindNat, dropsFragments }: Scenario): boolean {
+  return behindNat !== undefined || dropsFragments === true;
 }
 
 export const PSK = "correct horse battery staple";
@@ -61,6 +81,17 @@ export function identity(
   return scenario.ids === "address" ? site.outer[scenario.outer ?? 4] : `${who}.test`;
 }
 
+/** Seconds after which `who` renews what the scenario's lifetimes end. */
+export function renewalAfter(scenario: Scenario, who: Who, lifetime: number): number {
+  const began = (scenario.role === "initiator") === (who === "ours");
+  return Math.round(lifetime * (began ? 0.5 : 0.9));
+}
+
+/** Whether a proposal names a group: PFS for ESP. */
+export function namesGroup(proposal: string): boolean {
+  return /-(modp|ecp|x25519|x448)/.test(proposal);
+}
+
 export const ping = (from: Who, count = 5): Step => ({ do: "ping", from, count });
 export const transfer = (from: Who, mebibytes: number): Step => ({ do: "transfer", from, mebibytes });
 export const rekey = (what: "child" | "ike", by: Who): Step => ({ do: "rekey", what, by });
@@ -68,6 +99,12 @@ export const deleteBy = (by: Who): Step => ({ do: "delete", by });
 export const reconnect = (by: Who): Step => ({ do: "reconnect", by });
 export const comesBack: Step = { do: "comes back" };
 export const remap = (first: Who): Step => ({ do: "remap", first });
+export const outlive = (seconds: number, children: number, ikeSas: number): Step => ({
+  do: "outlive",
+  seconds,
+  children,
+  ikeSas,
+});
 
 /** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {

@@ -17,6 +17,10 @@ export interface OpenStage {
   readonly sides: Readonly<Record<Who, Side>>;
   /** Absent in a control run, where a second strongSwan stands in for our gateway. */
   readonly gateway?: OurGateway;
+  /** Where the peer runs. */
+  readonly place: Place;
+  /** The peer is in a guest machine. */
+  readonly guest: boolean;
   close(): Promise<void>;
 }
 
@@ -30,16 +34,26 @@ export async function openStage(kind: PeerKind, options: { readonly router: bool
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const topology = await buildTopology({ router: options.router, guest: kind !== "strongswan-userspace" });
+    const guest = kind !== "strongswan-userspace";
+    const topology = await buildTopology({ router: options.router, guest });
     undo.push(() => topology.close());
-    const peer = await openPeer(kind, topology, folder, undo);
-    if (CONTROL) return { topology, sides: { ours: await openUserspace(topology, folder, "ours", undo), peer }, close };
+    const { side: peer, place } = await openPeer(kind, topology, folder, undo);
+    const common = { topology, place, guest, close };
+    if (CONTROL) {
+      const { side: ours } = await openUserspace(topology, folder, "ours", undo);
+      return { ...common, sides: { ours, peer } };
+    }
     const gateway = ourGateway(topology, join(folder, "near"));
-    return { topology, sides: { ours: gateway, peer }, gateway, close };
+    return { ...common, sides: { ours: gateway, peer }, gateway };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface Opened {
+  readonly side: Side;
+  readonly place: Place;
 }
 
 async function openPeer(
@@ -47,15 +61,15 @@ async function openPeer(
   topology: Topology,
   folder: string,
   undo: (() => Promise<unknown>)[],
-): Promise<Side> {
+): Promise<Opened> {
   if (kind === "strongswan-userspace") return openUserspace(topology, folder, "peer", undo);
   const guest = await bootGuest(topology, join(folder, "guest"));
   undo.push(() => guest.stop());
-  if (kind === "libreswan-kernel") return libreswan(guest, topology);
+  if (kind === "libreswan-kernel") return { side: await libreswan(guest, topology), place: guest };
   const conf = await guest.file("charon.conf", strongswanConf(guest, "charon", false));
   await guest.shell(`STRONGSWAN_CONF=${conf} setsid /usr/sbin/charon-systemd > /run/charon.out 2>&1 < /dev/null &`);
   await charonAnswers(guest, "charon");
-  return strongSwan(guest, "charon", topology, "peer", false);
+  return { side: strongSwan(guest, "charon", topology, "peer", false), place: guest };
 }
 
 async function openUserspace(
@@ -63,7 +77,7 @@ async function openUserspace(
   folder: string,
   who: Who,
   undo: (() => Promise<unknown>)[],
-): Promise<Side> {
+): Promise<Opened> {
   const shared = join(folder, `${who}-charon`);
   await mkdir(shared);
   const place = namespacePlace(topology.namespaces, NAMESPACE[who], shared);
@@ -79,7 +93,7 @@ async function openUserspace(
     end = `charon ended by itself with status ${status}:\n${daemon.output()}`;
   }, String);
   const side = strongSwan(place, "charon", topology, who, true);
-  return { ...side, log: async () => `${await side.log()}\n${end ?? ""}` };
+  return { side: { ...side, log: async () => `${await side.log()}\n${end ?? ""}` }, place };
 }
 
 /** Waits until charon answers on its control socket. */

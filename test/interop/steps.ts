@@ -16,7 +16,7 @@ export interface Stage {
   note(text: string): void;
 }
 
-/** Both ends' view of a tunnel that is up and settled: one child, and each end's SPIs are the other's. */
+/** Both ends' view of a tunnel that is up and settled: one child per mapping, and each end's SPIs are the other's. */
 export interface Agreement {
   readonly ike: string;
   readonly child: string;
@@ -43,6 +43,8 @@ export async function perform(stage: Stage, scenario: Scenario, step: Step): Pro
       return void (await agreement(stage, scenario));
     case "remap":
       return remap(stage, scenario, step.first);
+    case "outlive":
+      return outlive(stage, scenario, step);
   }
 }
 
@@ -56,7 +58,7 @@ export async function agreement(
   const agreed = await until("both ends show the same established tunnel", 25, async () => {
     const [ours, peer] = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
     last = `ours ${JSON.stringify(ours)}\npeer ${JSON.stringify(peer)}`;
-    const found = compare(ours, peer);
+    const found = compare(ours, peer, scenario.mappings ?? 1);
     return found && isNew(found) ? found : undefined;
   }).catch((error: Error) => {
     throw new Error(`${error.message}; the last views:\n${last}`);
@@ -65,15 +67,23 @@ export async function agreement(
   return agreed;
 }
 
-function compare(ours: SideView, peer: SideView): Agreement | undefined {
+/** What both views show, where they show the same. */
+export function compare(ours: SideView, peer: SideView, count = 1): Agreement | undefined {
   const [child] = ours.children;
-  const [twin] = peer.children;
-  if (!ours.ike || !peer.ike || !child || !twin || ours.children.length > 1 || peer.children.length > 1)
+  if (!ours.ike || !peer.ike || !child || ours.children.length !== count || peer.children.length !== count)
     return undefined;
   if (isSpis(ours.ike) && isSpis(peer.ike) && ours.ike !== peer.ike) return undefined;
-  if (child.spiIn !== twin.spiOut || child.spiOut !== twin.spiIn || child.encapsulation !== twin.encapsulation)
-    return undefined;
-  return { ike: ours.ike, child: `${child.spiIn}_${child.spiOut}`, encapsulation: child.encapsulation };
+  const hasTwin = ({ spiIn, spiOut, encapsulation }: typeof child): boolean =>
+    peer.children.some((a) => spiIn === a.spiOut && spiOut === a.spiIn && encapsulation === a.encapsulation);
+  if (!ours.children.every(hasTwin)) return undefined;
+  return { ike: ours.ike, child: childrenName(ours), encapsulation: child.encapsulation };
+}
+
+function childrenName({ children }: SideView): string {
+  return children
+    .map(({ spiIn, spiOut }) => `${spiIn}_${spiOut}`)
+    .sort()
+    .join(" ");
 }
 
 function isSpis(name: string): boolean {
@@ -81,13 +91,32 @@ function isSpis(name: string): boolean {
 }
 
 async function ping(stage: Stage, scenario: Scenario, from: Who, count: number): Promise<void> {
-  const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];
-  // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
-  const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-W", "3", target];
-  const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
-  const { sent, received } = pingCounts(done.stdout);
-  if (received !== count)
-    throw new Error(`${received} of ${sent} echo requests from ${from} came back; ${await drops(stage)}`);
+  for (const { source, target } of flows(stage, scenario, from)) {
+    // With a count alone ping ends one interval after its last request once anything has come back, which a busy machine may take
+    // longer for. With a deadline it goes on until that many are answered: what is missing among the first ones is lost.
+    const words = ["ping", "-n", "-i", "0.4", "-c", String(count), "-w", "8", "-I", source, target];
+    const done = await run(stage.topology.namespaces.inside(HOST[from], ...words), { seconds: 30 });
+    const answered = new Set([...done.stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map(([, sequence]) => Number(sequence)));
+    const lost = Array.from({ length: count }, (_, i) => i + 1).filter((sequence) => !answered.has(sequence));
+    if (lost.length > 0)
+      throw new Error(
+        `echo requests ${lost.join(", ")} of ${count} from ${source} to ${target} never came back; ${await drops(stage)}`,
+      );
+  }
+}
+
+/** A pair of hosts for each mapping. */
+function flows(
+  { topology: { addresses } }: Stage,
+  { inner = 4, mappings }: Scenario,
+  from: Who,
+): readonly { readonly source: string; readonly target: string }[] {
+  const pairs = mappings
+    ? addresses.peer.parts
+        .slice(0, mappings)
+        .map(({ host }, k) => ({ ours: addresses.ours.parts[k]!.host, peer: host }))
+    : [{ ours: addresses.ours.host[inner], peer: addresses.peer.host[inner] }];
+  return pairs.map((pair) => ({ source: pair[from], target: pair[other(from)] }));
 }
 
 async function transfer(stage: Stage, scenario: Scenario, from: Who, mebibytes: number): Promise<void> {
@@ -117,31 +146,73 @@ async function transfer(stage: Stage, scenario: Scenario, from: Who, mebibytes: 
  */
 async function rekey(stage: Stage, scenario: Scenario, what: "child" | "ike", by: Who): Promise<void> {
   const before = await agreement(stage, scenario);
-  const target = stage.topology.addresses.peer.host[scenario.inner ?? 4];
-  const echo = start(stage.topology.namespaces.inside(HOST.ours, "ping", "-n", "-i", "0.05", "-W", "2", target), {
-    seconds: 60,
-  });
-  await until("the first echo", 10, async () => /bytes from/.test(echo.output()) || undefined);
-  const dropsBefore = await stage.sides.ours.drops();
-  let after: Agreement;
-  try {
+  const after = await undisturbed(stage, scenario, `while ${by} rekeyed the ${what}`, 60, async () => {
     await stage.sides[by].rekey(what);
-    after = await agreement(stage, scenario, (now) =>
-      what === "ike" ? now.ike !== before.ike : now.child !== before.child,
-    );
-  } finally {
-    echo.signal("SIGINT"); // ping then prints its summary
-  }
+    return agreement(stage, scenario, (now) => (what === "ike" ? now.ike !== before.ike : now.child !== before.child));
+  });
   if (what === "ike") assert.equal(after.child, before.child, "the child outlives the IKE SA that made it");
   else assert.equal(after.ike, before.ike, "the IKE SA outlives its child");
-  const { sent, received } = pingCounts((await echo.ended).stdout);
-  const lost = sent - received - 1; // the last request may still be on its way
-  if (lost <= 0) return;
+}
+
+/** Nobody asks for a rekey: the lifetimes do. */
+async function outlive(
+  stage: Stage,
+  scenario: Scenario,
+  { seconds, children, ikeSas }: Extract<Step, { do: "outlive" }>,
+): Promise<void> {
+  const seen = { child: new Set<string>(), ike: new Set<string>() };
+  await undisturbed(stage, scenario, `in ${seconds} s of short lifetimes`, seconds + 60, async () => {
+    const end = performance.now() + seconds * 1000;
+    while (performance.now() < end) {
+      const view = await stage.sides.ours.view();
+      if (view.ike !== undefined) seen.ike.add(view.ike);
+      for (const { spiIn, spiOut } of view.children) seen.child.add(`${spiIn}_${spiOut}`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  });
+  const fresh = { child: seen.child.size - (scenario.mappings ?? 1), ike: seen.ike.size - 1 };
+  const told = `${fresh.child} new children and ${fresh.ike} new IKE SAs in ${seconds} s`;
+  assert.ok(fresh.child >= children && fresh.ike >= ikeSas, `${told}; expected ${children} and ${ikeSas}`);
+  await agreement(stage, scenario);
+  stage.note(told);
+}
+
+/** Runs `work` under echo requests on every mapping, and judges their loss by its cause. */
+async function undisturbed<T>(
+  stage: Stage,
+  scenario: Scenario,
+  when: string,
+  seconds: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const echoes = flows(stage, scenario, "ours").map(({ source, target }) => {
+    const words = ["ping", "-n", "-i", "0.05", "-W", "2", "-I", source, target];
+    return start(stage.topology.namespaces.inside(HOST.ours, ...words), { seconds });
+  });
+  let result: T;
+  let dropsBefore: ReadonlyMap<string, number>;
+  try {
+    for (const echo of echoes)
+      await until("the first echo", 10, async () => /bytes from/.test(echo.output()) || undefined);
+    dropsBefore = await stage.sides.ours.drops();
+    result = await work();
+  } finally {
+    for (const echo of echoes) echo.signal("SIGINT"); // ping then prints its summary
+  }
+  let lost = 0;
+  let all = 0;
+  for (const echo of echoes) {
+    const { sent, received } = pingCounts((await echo.ended).stdout);
+    lost += Math.max(0, sent - received - 1); // the last request may still be on its way
+    all += sent;
+  }
+  if (lost === 0) return result;
   const counted = [...(await stage.sides.ours.drops())].filter(([reason, n]) => n > (dropsBefore.get(reason) ?? 0));
   const theirs = await stage.sides.peer.drops();
-  const story = `${lost} of ${sent} echo requests were lost while ${by} rekeyed the ${what}; ${await drops(stage)}`;
+  const story = `${lost} of ${all} echo requests were lost ${when}; ${await drops(stage)}`;
   if (counted.length > 0 || theirs.size === 0) throw new Error(story);
   stage.note(`${story} (the peer's statistics explain it)`);
+  return result;
 }
 
 async function deleteTunnel(stage: Stage, by: Who): Promise<void> {

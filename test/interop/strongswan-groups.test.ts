@@ -1,4 +1,4 @@
-import { groups } from "./scenarios/groups.js";
-import { suite } from "./suite.js";
+import { batchSuite } from "./batch.js";
+import { TABLE } from "./scenarios/table.js";
 
-suite("key exchange groups with strongSwan", groups);
+batchSuite("key exchange groups with strongSwan", TABLE.strongswanGroups);

@@ -1,4 +1,4 @@
-import { symmetric } from "./scenarios/symmetric.js";
-import { suite } from "./suite.js";
+import { batchSuite } from "./batch.js";
+import { TABLE } from "./scenarios/table.js";
 
-suite("interoperability with strongSwan, every encryption, integrity and PRF", symmetric);
+batchSuite("interoperability with strongSwan, every encryption, integrity and PRF", TABLE.strongswanSymmetric);

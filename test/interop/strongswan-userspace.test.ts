@@ -1,8 +1,4 @@
-import { everyAlgorithm } from "./scenarios/algorithms.js";
-import { strongswanUserspace } from "./scenarios/strongswan-userspace.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with strongSwan, userspace ESP", [
-  ...strongswanUserspace,
-  ...everyAlgorithm("strongswan-userspace"),
-]);
+suite("interoperability with strongSwan, userspace ESP", TABLE.strongswanUserspace);

@@ -1,7 +1,7 @@
 /** strongSwan as a peer: its configuration from a scenario, and its control by swanctl. */
 
 import type { Place } from "./place.js";
-import { identity, PSK, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
+import { identity, PSK, renewalAfter, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import type { SiteAddresses, Topology } from "./topology.js";
 
@@ -18,6 +18,7 @@ charon-systemd {
   retransmit_timeout = 1.0
   retransmit_base = 1.5
   install_virtual_ip = no
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   plugins {
     openssl {
       load_legacy = yes
@@ -52,8 +53,10 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
     );
   let logStart = 0;
   let dropsStart = new Map<string, number>();
+  let children: readonly string[] = [];
   return {
     async load(scenario) {
+      children = Array.from({ length: scenario.mappings ?? 1 }, (_, index) => childName(index));
       const file = await place.file(`${name}-swanctl.conf`, swanctlConf(topology.addresses, who, scenario));
       await swanctl(`--load-all --clear --file ${file}`);
       logStart = (await place.read(`${name}.log`)).length;
@@ -64,8 +67,15 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
       await swanctl(`--load-all --clear --file ${file}`);
       await swanctl("--terminate --ike site --force --timeout 2").catch(() => {}); // there may be none
     },
-    initiate: async () => void (await swanctl("--initiate --child net --timeout 15")),
-    rekey: async (what) => void (await swanctl(what === "ike" ? "--rekey --ike site" : "--rekey --child net")),
+    async initiate() {
+      for (const child of children) await swanctl(`--initiate --child ${child} --timeout 15`);
+    },
+    async rekey(what) {
+      // By number: in IKEv1 what a rekey replaced stays for a while under the same name.
+      const { ike, children } = newestOf(await swanctl("--list-sas"));
+      const numbers = (what === "ike" ? [ike] : children).map((found) => found?.number ?? 0);
+      for (const number of numbers) await swanctl(`--rekey --${what}-id ${number}`);
+    },
     terminate: async () => void (await swanctl("--terminate --ike site --timeout 10")),
     view: async () => parseSas(await swanctl("--list-sas")),
     log: async () => (await place.read(`${name}.log`)).slice(logStart),
@@ -91,16 +101,37 @@ function swanctlConf(addresses: Readonly<Record<Who, SiteAddresses>>, who: Who, 
   const other = addresses[who === "ours" ? "peer" : "ours"];
   // A side behind a translation cannot be named by the address that it sees itself.
   const remoteAddress = scenario.behindNat !== undefined && scenario.behindNat !== who ? "%any" : other.outer[outer];
+  const between = (part: number) => {
+    if (scenario.mappings === undefined) return { own: own.net[inner], other: other.net[inner] };
+    return { own: own.parts[part]!.net, other: other.parts[part]!.net };
+  };
+  const seconds = (lifetime: number | undefined, otherwise: string): string =>
+    lifetime === undefined ? otherwise : `${renewalAfter(scenario, who, lifetime)}s`;
+  const children = Array.from(
+    { length: scenario.mappings ?? 1 },
+    (_, index) => `
+      ${childName(index)} {
+        local_ts = ${between(index).own}
+        remote_ts = ${between(index).other}
+        esp_proposals = ${scenario.esp}
+        rekey_time = ${seconds(scenario.lifetimes?.esp, "1h")}
+        ${scenario.lifetimes ? `life_time = ${scenario.lifetimes.esp}s\n        rand_time = 0s` : ""}
+        close_action = ${who === "ours" && scenario.role === "initiator" ? "start" : "none"}
+        ${(who === "peer" ? (scenario.theirChild ?? []) : []).join("\n        ")}
+      }`,
+  );
   return `
 connections {
   site {
-    version = 2
+    version = ${scenario.version ?? 2}
+    ${scenario.exchange === "aggressive" ? "aggressive = yes" : ""}
     local_addrs = ${own.outer[outer]}
     remote_addrs = ${remoteAddress}
     proposals = ${scenario.ike}
     dpd_delay = 30s
     mobike = no
-    rekey_time = 4h
+    rekey_time = ${seconds(scenario.lifetimes?.ike, "4h")}
+    ${scenario.lifetimes ? "rand_time = 0s" : ""}
     ${(who === "peer" ? (scenario.theirs ?? []) : []).join("\n    ")}
     local {
       auth = psk
@@ -110,15 +141,7 @@ connections {
       auth = psk
       id = ${identity(scenario, who === "ours" ? "peer" : "ours", other)}
     }
-    children {
-      net {
-        local_ts = ${own.net[inner]}
-        remote_ts = ${other.net[inner]}
-        esp_proposals = ${scenario.esp}
-        rekey_time = 1h
-        close_action = ${who === "ours" && scenario.role === "initiator" ? "start" : "none"}
-        ${(who === "peer" ? (scenario.theirChild ?? []) : []).join("\n        ")}
-      }
+    children {${children.join("")}
     }
   }
 }
@@ -130,17 +153,46 @@ secrets {
 `;
 }
 
-/** `swanctl --list-sas` as a view. A child that was replaced counts until its Delete has been exchanged: only then is a rekey over. */
-export function parseSas(text: string): SideView {
-  const ike = /^site: #\d+, ESTABLISHED, IKEv2, ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/m.exec(text);
-  const children = [
+function childName(index: number): string {
+  return index === 0 ? "net" : `net${index + 1}`;
+}
+
+interface Listed<Sa> {
+  readonly number: number;
+  readonly sa: Sa;
+}
+
+/** The IKE SA and the children of `swanctl --list-sas` that count, with strongSwan's numbers for them. */
+function newestOf(text: string): {
+  readonly ike: Listed<string> | undefined;
+  readonly children: readonly Listed<SideView["children"][number]>[];
+} {
+  const sas = [...text.matchAll(/^site: #(\d+), ESTABLISHED, IKEv([12]), ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/gm)];
+  const newest = sas.sort((a, b) => Number(a[1]) - Number(b[1])).at(-1);
+  const all = [
     ...text.matchAll(
-      /^ {2}net: #\d+, reqid \d+, (?:INSTALLED|REKEYING|REKEYED|DELETING), TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
+      /^ {2}(net\d*): #(\d+), reqid \d+, (?:INSTALLED|REKEYING|REKEYED|DELETING), TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
     ),
-  ].map((match) => ({
-    spiIn: match[2]!,
-    spiOut: match[3]!,
-    encapsulation: match[1] ? ("udp" as const) : ("esp" as const),
-  }));
-  return ike ? { ike: `${ike[1]}_${ike[2]}`, children } : { children };
+  ];
+  const outlived = (name: string, number: number): boolean =>
+    newest?.[2] === "1" && all.some((match) => match[1] === name && Number(match[2]) > number);
+  return {
+    ike: newest && { number: Number(newest[1]), sa: `${newest[3]}_${newest[4]}` },
+    children: all
+      .map(([, name = "", number, inUdp, spiIn = "", spiOut = ""]) => ({
+        name,
+        number: Number(number),
+        sa: { spiIn, spiOut, encapsulation: inUdp ? ("udp" as const) : ("esp" as const) },
+      }))
+      .filter(({ name, number }) => !outlived(name, number)),
+  };
+}
+
+/**
+ * `swanctl --list-sas` as a view. In IKEv2 a child that was replaced counts until its Delete has been exchanged: only then is a
+ * rekey over. In IKEv1 it stays until its lifetime ends, so there the newest of each name counts alone, as does the newest IKE SA.
+ */
+export function parseSas(text: string): SideView {
+  const { ike, children } = newestOf(text);
+  return { ...(ike && { ike: ike.sa }), children: children.map(({ sa }) => sa) };
 }

@@ -15,6 +15,8 @@ export interface SiteAddresses {
   readonly gateway: { readonly 4: string; readonly 6: string };
   readonly host: { readonly 4: string; readonly 6: string };
   readonly net: { readonly 4: string; readonly 6: string };
+  /** Parts of the IPv4 network with an address of the gateway and a host in each, for tunnels with several mappings. */
+  readonly parts: readonly { readonly net: string; readonly gateway: string; readonly host: string }[];
 }
 
 export interface Topology {
@@ -28,6 +30,8 @@ export interface Topology {
   };
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
+  /** From now on the router forwards no IP fragments, in either direction. */
+  dropFragments(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,12 +46,14 @@ const OURS: SiteAddresses = {
   gateway: { 4: "10.81.1.1", 6: "fd81:1::1" },
   host: { 4: "10.81.1.10", 6: "fd81:1::10" },
   net: { 4: "10.81.1.0/24", 6: "fd81:1::/64" },
+  parts: partsOf("10.81.1"),
 };
 const PEERS: SiteAddresses = {
   outer: { 4: "192.0.2.2", 6: "2001:db8::2" },
   gateway: { 4: "10.81.2.1", 6: "fd81:2::1" },
   host: { 4: "10.81.2.10", 6: "fd81:2::10" },
   net: { 4: "10.81.2.0/24", 6: "fd81:2::/64" },
+  parts: partsOf("10.81.2"),
 };
 const BEHIND_ROUTER = { 4: "198.51.100.2", 6: "2001:db8:1::2" };
 const ROUTER = {
@@ -95,16 +101,22 @@ async function build(
     if (options.router) await ns.ip("far", via(ROUTER.peer));
   }
 
+  await ns.ip("near", parts(OURS, "gateway", "inner"));
+  await ns.ip("near-host", parts(OURS, "host", "eth0"));
+  await ns.ip("far-host", parts(peers, "host", "eth0"));
+  if (!options.guest) await ns.ip("far", parts(peers, "gateway", "inner"));
+
   let translations = 0;
   return {
     namespaces: ns,
     addresses,
     peerNetwork: {
       outer: withLength(peers.outer),
-      inner: withLength(peers.gateway),
+      inner: [...withLength(peers.gateway), ...peers.parts.slice(1).map(({ gateway }) => `${gateway}/24`)],
       routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
     },
     translate: (who) => translate(ns, who, translations++),
+    dropFragments: () => dropFragments(ns),
     close: () => ns.close(),
   };
 }
@@ -126,6 +138,34 @@ async function translate(ns: Namespaces, who: Who, generation: number): Promise<
     }`;
   await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
   await must(ns.inside("router", "conntrack", "-F"));
+}
+
+/** The addresses of all parts; the first ones are there already. */
+function parts(site: SiteAddresses, who: "gateway" | "host", dev: string): string {
+  return site.parts.map((part) => `addr replace ${part[who]}/24 dev ${dev}`).join("\n");
+}
+
+function partsOf(network: string): SiteAddresses["parts"] {
+  return [
+    { net: `${network}.0/28`, gateway: `${network}.1`, host: `${network}.10` },
+    { net: `${network}.16/28`, gateway: `${network}.17`, host: `${network}.20` },
+    { net: `${network}.32/28`, gateway: `${network}.33`, host: `${network}.40` },
+  ];
+}
+
+/** Before the kernel could put them together: for IPv4 any offset or "more fragments", for IPv6 the extension header. */
+async function dropFragments(ns: Namespaces): Promise<void> {
+  const rules = `
+    table inet fragments
+    delete table inet fragments
+    table inet fragments {
+      chain prerouting {
+        type filter hook prerouting priority -450
+        ip frag-off & 0x3fff != 0 drop
+        exthdr frag exists drop
+      }
+    }`;
+  await must(ns.inside("router", "nft", "-f", "-"), { input: rules });
 }
 
 function withLength(address: { readonly 4: string; readonly 6: string }): readonly string[] {

@@ -5,6 +5,7 @@ import {
   formatAddress,
   formatSocketAddress,
   type Path,
+  parseAddress,
   sameAddress,
   unspecified,
 } from "../../esp/address.js";
@@ -15,6 +16,7 @@ import type { Report } from "../../ike/core/report.js";
 import type { Effect, Event, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
+import { headerV1 } from "../../ike/wire/header-v1.js";
 import { answerTo } from "./answers.js";
 import type { Clock } from "./clock.js";
 import { type Child, createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
@@ -23,6 +25,7 @@ import type { SeededRandom } from "./random.js";
 
 export interface Gateway {
   readonly name: string;
+  /** The one that it has now. */
   readonly address: Address;
   /** How many mappings its tunnel has. */
   readonly mappings: number;
@@ -108,8 +111,10 @@ export function createGateway(
     trace?.(`${clock.now} ${name} -> ${words(effect)}`);
     switch (effect.kind) {
       case "send":
-        assert(effect.bytes.length > 0);
-        transmit(effect.path, { kind: "ike", bytes: effect.bytes });
+        for (const bytes of [effect.bytes, ...(effect.rest ?? [])]) {
+          assert(bytes.length > 0);
+          transmit(effect.path, { kind: "ike", bytes });
+        }
         return;
       case "keepalive":
         transmit(effect.path, { kind: "keepalive" });
@@ -154,11 +159,7 @@ export function createGateway(
       encapsulated: (pair.encapsulation satisfies Encapsulation) === "udp",
     });
 
-  const addressesOf = (asked: string): readonly Address[] =>
-    names.get(asked) ??
-    policy.tunnels.flatMap(({ peer }) =>
-      peer.kind === "address" && formatAddress(peer.address) === asked ? [peer.address] : [],
-    );
+  const addressesOf = (asked: string): readonly Address[] => names.get(asked) ?? literal(asked);
 
   const transmit = ({ local, remote }: Path, content: Packet["content"]) => {
     const ours = local.address.value === unspecified(local.address.family).value ? here : local.address;
@@ -206,6 +207,7 @@ export function createGateway(
     moveTo(next) {
       here = next;
       network.attach(next, receive);
+      handle({ kind: "addresses", addresses: [next] });
     },
     limit: (child, limit) => handle({ kind: "limit", child, limit }),
     views: () => tunnelViews(endpoint, { now: clock.now }),
@@ -218,6 +220,15 @@ export function createGateway(
       setAlarm();
     },
   };
+}
+
+/** The address that a name is already; none for another one. */
+function literal(name: string): readonly Address[] {
+  try {
+    return [parseAddress(name)];
+  } catch {
+    return [];
+  }
 }
 
 /** An event or an effect in one line, without keys. */
@@ -243,8 +254,12 @@ function words(what: Event | Effect): string {
 
 function messageWords(bytes: Uint8Array): string {
   const raw = decodeRawHeader(bytes);
-  const { exchange, fromInitiator, response, messageId, initiatorSpi, responderSpi } = ikeHeader(raw);
-  const spis = `${initiatorSpi.toString(16).slice(0, 4)}_${responderSpi.toString(16).slice(0, 4)}`;
+  const spis = `${raw.initiatorSpi.toString(16).slice(0, 4)}_${raw.responderSpi.toString(16).slice(0, 4)}`;
+  if (raw.majorVersion === 1) {
+    const { exchange, messageId } = headerV1(raw);
+    return `${exchange} ${messageId.toString(16)} ${spis} ${bytes.length} octets`;
+  }
+  const { exchange, fromInitiator, response, messageId } = ikeHeader(raw);
   return `${exchange} ${messageId} ${response ? "response" : "request"} by ${fromInitiator ? "I" : "R"} ${spis} ${bytes.length} octets`;
 }
 

@@ -26,6 +26,8 @@ export interface Conditions {
   /** Milliseconds one way; a wide range reorders. */
   shortestDelay: number;
   longestDelay: number;
+  /** Octets of IKE in one datagram; what is longer would need IP fragments, which this path drops. Default: no limit. */
+  longestMessage?: number;
 }
 
 export interface Network {
@@ -62,6 +64,8 @@ export function createNetwork(clock: Clock, random: SeededRandom, conditions: Co
       const outward = nats.find((nat) => sameAddress(nat.inside, sent.source.address));
       const packet = outward === undefined ? sent : outward.outbound(sent, clock.now);
       if (packet === undefined) return;
+      const { longestMessage = Number.POSITIVE_INFINITY } = conditions;
+      if (packet.content.kind === "ike" && packet.content.bytes.length > longestMessage) return;
       const { loss, duplicate, forge, shortestDelay, longestDelay } = conditions;
       const copies = [packet];
       if (random.chance(duplicate)) copies.push(packet);

@@ -18,6 +18,8 @@ export interface SideOptions {
   readonly entries: readonly (readonly string[])[];
   readonly ikeProposals: readonly string[];
   readonly espProposals: readonly string[];
+  /** IKEv1 in this mode; absent: IKEv2. */
+  readonly exchange?: "main" | "aggressive";
   readonly ikeLifetimeSeconds: number;
   readonly childLifetimeSeconds: number;
   readonly encapsulation?: "auto" | "udp";
@@ -27,6 +29,8 @@ export interface SideOptions {
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
+  readonly fragmentation?: "auto" | "off";
+  readonly mobike?: boolean;
 }
 
 /** A gateway with the one tunnel "t". */
@@ -53,10 +57,12 @@ export function onePolicy(options: SideOptions): Policy {
     mappings,
     entries,
     ike: {
-      version: 2,
+      ...(options.exchange === undefined ? { version: 2 } : { version: 1, exchange: options.exchange }),
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
+      fragmentation: options.fragmentation ?? "auto",
+      mobike: options.mobike ?? true,
     },
     esp: {
       proposals: options.espProposals.map(parseEspProposal),

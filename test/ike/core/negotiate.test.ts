@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { octets } from "../../../crypto/bytes.js";
+import { type Numbering, numbered } from "../../../crypto/registry/numbering.js";
 import { espSuiteName, ikeSuiteName, parseEspProposal, parseIkeProposal } from "../../../crypto/registry/proposal.js";
+import type { IkeProposal } from "../../../crypto/registry/suite.js";
 import { ProtocolError } from "../../../ike/core/errors.js";
 import {
   allowsIke,
@@ -169,6 +171,20 @@ test("a suite of the union of several tunnels is allowed for those that list it"
   assert(chosen.kind === "chosen");
   assert(allowsIke(ike("aes128gcm16-prfsha256-x25519", "aes256-aes128-sha256-x25519"), chosen.suite));
   assert(!allowsIke(ike("aes256-sha256-ecp256"), chosen.suite));
+});
+
+test("a suite that was read by another numbering is allowed only where its numbers are the same", () => {
+  const numbering: Numbering = { name: "own", numbers: { sm4: { ikev2: 4000 } }, foreign: [] };
+  const [sm4, aes] = ike("sm4-sha256-x25519", "aes256-sha256-x25519");
+  const chosen = (proposal: IkeProposal) => {
+    const found = chooseIke(offerIke([proposal]), [proposal]);
+    assert(found.kind === "chosen");
+    return found.suite;
+  };
+  assert(allowsIke([numbered(sm4!, numbering)], chosen(numbered(sm4!, numbering))));
+  assert(!allowsIke([sm4!], chosen(numbered(sm4!, numbering))));
+  assert(!allowsIke([numbered(sm4!, numbering)], chosen(sm4!)));
+  assert(allowsIke([aes!], chosen(numbered(aes!, numbering))));
 });
 
 const ODD = [{ type: 99, value: 1 }];

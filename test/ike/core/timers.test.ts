@@ -29,7 +29,7 @@ test("pauses double from two seconds to a minute, with up to a quarter of jitter
 });
 
 test("requests are repeated with doubled intervals up to ten seconds", () => {
-  let request = outstanding(new Uint8Array(1), 0);
+  let request = outstanding({ bytes: new Uint8Array(1) }, 0);
   const times: number[] = [];
   while (request.nextAt < GIVE_UP_AFTER) {
     times.push(request.nextAt);

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { createHash, createPrf } from "../../../crypto/backends.js";
 import { concat, hex, octets } from "../../../crypto/bytes.js";
 import { encrypt, type KeyedCipher } from "../../../crypto/cbc.js";
+import type { Ikev1SessionCase } from "../../../crypto/proof/vector-file.js";
 import { ENCR_3DES, ENCR_AES_CBC, ENCR_AES_GCM_16, ENCR_DES } from "../../../crypto/registry/encryption.js";
 import { PRF_AES128_CMAC, PRF_HMAC_MD5, PRF_HMAC_SHA1 } from "../../../crypto/registry/prf.js";
 import { secret } from "../../../crypto/secret.js";
@@ -15,15 +16,8 @@ import { exchangeIv, phase1Iv } from "../../../ike/v1/iv.js";
 import type { HeaderV1 } from "../../../ike/wire/header-v1.js";
 import { bodiesOfV1, decodeMessageV1, encodeChainV1, payloadV1 } from "../../../ike/wire/message-v1.js";
 
-interface Recorded {
-  readonly from: string;
-  readonly message: string;
-  readonly plain?: string;
-  readonly iv?: string;
-  readonly repeated?: boolean;
-}
-const FILE = join(import.meta.dirname, "../../../../vectors/ike/capture-ikev1-rsa.json");
-const [session] = (JSON.parse(readFileSync(FILE, "utf8")) as { cases: { key: string; messages: Recorded[] }[] }).cases;
+const FILE = join(import.meta.dirname, "../../../../vectors/capture-ikev1-session.json");
+const [session] = (JSON.parse(readFileSync(FILE, "utf8")) as { cases: Ikev1SessionCase[] }).cases;
 
 const HEADER: HeaderV1 = {
   initiatorCookie: 0x1122334455667788n,

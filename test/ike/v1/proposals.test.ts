@@ -254,7 +254,10 @@ test("proposals with one number are wanted together, so ESP with IPCOMP or AH is
     transforms: [{ number: 1, id: 2, attributes: [] }],
   } as const;
   const together: SaPayloadV1 = { proposals: [alone!, compressed] };
-  assert.match(refusal(choosePhase2(together, ours, ["tunnel"])), /proposal 1 wants ESP and IPCOMP together/);
+  assert.match(
+    refusal(choosePhase2(together, ours, ["tunnel"])),
+    /proposal 1 wants 2 SAs together \(ESP and IPCOMP\), ESP alone/,
+  );
   const either: SaPayloadV1 = { proposals: [alone!, compressed, { ...alone!, number: 2 }] };
   assert.equal(accepted(choosePhase2(either, ours, ["tunnel"])).answer(SPI).proposals[0]!.number, 2);
   const ah: SaPayloadV1 = { proposals: [{ ...alone!, protocol: "AH" }] };

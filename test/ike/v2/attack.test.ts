@@ -8,10 +8,11 @@ import { createEndpoint, type Endpoint, step } from "../../../ike/core/endpoint.
 import { parseIdentity } from "../../../ike/core/identity.js";
 import { offerEsp } from "../../../ike/core/negotiate.js";
 import type { TunnelPolicy } from "../../../ike/core/policy.js";
+import { isHalfOpen } from "../../../ike/core/sas.js";
 import { contextOf } from "../../../ike/core/sight.js";
 import type { Effect, Event, Question } from "../../../ike/core/types.js";
 import { initiate } from "../../../ike/v2/ike-sa-init.js";
-import { isHalfOpen, type Phase } from "../../../ike/v2/state.js";
+import type { Phase } from "../../../ike/v2/state.js";
 import { decodeRawHeader } from "../../../ike/wire/header.js";
 import { decodeMessage, encodeMessage, payload } from "../../../ike/wire/message.js";
 import { type NotifyPayload, notification } from "../../../ike/wire/payloads/notify.js";

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseIkeProposal } from "../../../crypto/registry/proposal.js";
+import { type Numbering, numbered } from "../../../crypto/registry/numbering.js";
+import { parseEspProposal, parseIkeProposal } from "../../../crypto/registry/proposal.js";
 import { createEndpoint } from "../../../ike/core/endpoint.js";
 import { parseIdentity } from "../../../ike/core/identity.js";
+import type { TunnelPolicy } from "../../../ike/core/policy.js";
 import { assertMirrored, createPair, establishedPair, ikeSa, reportsOf, view } from "./pair.js";
 
 test("a wrong pre-shared key ends in AUTHENTICATION_FAILED at both ends, is told as what it is, and is tried again", () => {
@@ -102,6 +104,31 @@ test("the responder chooses the tunnel by identity, and refuses a suite that onl
     reportsOf(run("aes128-sha256-modp2048").b, "failed")[0]!.detail,
     /t does not allow aes128-sha256-modp2048/,
   );
+});
+
+test("two tunnels of one pair of identities that differ in numbering alone: the one whose numbers the peer uses is taken", () => {
+  const own = (name: string, sm4: number): Numbering => ({
+    name,
+    numbers: { sm4: { ikev2: sm4, keyLengthAttribute: false }, sm3: { ikev2: sm4 }, prfsm3: { ikev2: sm4 } },
+    foreign: [],
+  });
+  const under = (numbering: Numbering, ike: string) => (tunnel: TunnelPolicy) => ({
+    ...tunnel,
+    name: numbering.name,
+    ike: { ...tunnel.ike, proposals: [numbered(parseIkeProposal(ike), numbering)] },
+    esp: { ...tunnel.esp, proposals: [numbered(parseEspProposal("sm4-sm3"), numbering)] },
+  });
+  for (const ike of ["sm4-sm3-x25519", "aes128-sha256-x25519"])
+    for (const meant of [own("first", 4001), own("second", 4002)]) {
+      const pair = createPair({ changeA: under(meant, ike) });
+      const [tunnel] = pair.b.policy.tunnels;
+      const tunnels = [own("first", 4001), own("second", 4002)].map((numbering) => under(numbering, ike)(tunnel!));
+      const policy = { ...pair.b.policy, tunnels };
+      Object.assign(pair.b, { policy, endpoint: createEndpoint(policy, 0) });
+      pair.pass(1000);
+      assert.equal(reportsOf(pair.b, "ikeEstablished")[0]!.tunnel, meant.name, ike);
+      assert.equal(pair.b.children.size, 1, ike);
+    }
 });
 
 test("a child with no common proposal leaves the IKE SA standing; its mapping says why, and is tried again with pauses", () => {

@@ -64,8 +64,8 @@ test("the same inputs give the same outputs, octet for octet", () => {
   assert.deepEqual(one!.a.reports, two!.a.reports);
 });
 
-test("without a NAT ESP goes bare and IKE stays on port 500", () => {
-  const { a } = establishedPair();
+test("without a NAT ESP goes bare, and without MOBIKE IKE stays on port 500", () => {
+  const { a } = establishedPair({ a: { mobike: false } });
   const [child] = a.children.values();
   assert.equal(child!.encapsulation, "esp");
   assert.equal(ikeSa(a).path.remote.port, 500);

@@ -154,7 +154,7 @@ const OUTSIDE = { address: parseAddress("203.0.113.9"), port: 40_000 };
 /** A behind a NAT that B sees at `OUTSIDE`. */
 function behindNat() {
   const pair = establishedPair({
-    a: { dpdSeconds: 300 },
+    a: { dpdSeconds: 300, mobike: false },
     b: { dpdSeconds: 300, encapsulation: "auto" },
     changeA: (t) => ({ ...t, encapsulation: "udp" }),
   });

@@ -158,11 +158,13 @@ export function createPair({
   function perform(side: Side, effect: Effect): readonly Effect[] {
     switch (effect.kind) {
       case "send": {
-        const datagram = { from: side.name, path: effect.path, bytes: effect.bytes };
-        pair.sent.push(datagram);
         const to = side === sideA ? sideB : sideA;
         const path = { local: effect.path.remote, remote: effect.path.local };
-        for (const bytes of pair.wire(datagram)) flying.push({ at: pair.now + TRIP, to, path, bytes: bytes.slice() });
+        for (const sent of [effect.bytes, ...(effect.rest ?? [])]) {
+          const datagram = { from: side.name, path: effect.path, bytes: sent };
+          pair.sent.push(datagram);
+          for (const bytes of pair.wire(datagram)) flying.push({ at: pair.now + TRIP, to, path, bytes: bytes.slice() });
+        }
         return [];
       }
       case "ask":

@@ -1,0 +1,53 @@
+/** Lifetimes between our configuration, which counts octets, and IKEv1, which counts units of 1024. */
+import type { TunnelPolicy } from "../core/policy.js";
+import { type Lifetimes, shorter } from "./lifetimes.js";
+
+/** What counts on both sides. */
+export interface Limits {
+  readonly lifetimeSeconds: number;
+  /** 0: no limit. */
+  readonly volumeOctets: number;
+}
+
+export function phase1Lifetimes({ ike }: TunnelPolicy): Lifetimes {
+  return lifetimes(ike.lifetimeSeconds, ike.volumeOctets);
+}
+
+export function phase2Lifetimes({ esp }: TunnelPolicy): Lifetimes {
+  return lifetimes(esp.lifetimeSeconds, esp.volumeOctets);
+}
+
+function lifetimes(seconds: number, volumeOctets: number | undefined): Lifetimes {
+  return { seconds, ...(volumeOctets && { kilobytes: Math.max(1, Math.floor(volumeOctets / 1024)) }) };
+}
+
+/** Of both sides the shorter. */
+export function limitsOf(theirs: Lifetimes, ours: Lifetimes): Limits {
+  const { seconds, kilobytes } = shorter(theirs, ours);
+  return { lifetimeSeconds: seconds!, volumeOctets: (kilobytes ?? 0) * 1024 };
+}
+
+/** What limits say, as lifetimes. */
+export function lifetimesOf({ lifetimeSeconds, volumeOctets }: Limits): Lifetimes {
+  return lifetimes(lifetimeSeconds, volumeOctets);
+}
+
+/** Whether ours end an SA before the peer would. */
+export function isShorter(ours: Lifetimes, theirs: Lifetimes): boolean {
+  const less = (a: number | undefined, b: number | undefined) => a !== undefined && (b === undefined || a < b);
+  return less(ours.seconds, theirs.seconds) || less(ours.kilobytes, theirs.kilobytes);
+}
+
+/** For the log, where both sides say different things; undefined where they agree. */
+export function lifetimeStory(theirs: Lifetimes, ours: Lifetimes): string | undefined {
+  if (theirs.seconds === ours.seconds && theirs.kilobytes === ours.kilobytes) return undefined;
+  return `the lifetimes differ, the shorter counts: theirs ${words(theirs)}, ours ${words(ours)}`;
+}
+
+function words({ seconds, kilobytes }: Lifetimes): string {
+  const said = [
+    ...(seconds === undefined ? [] : [`${seconds} s`]),
+    ...(kilobytes === undefined ? [] : [`${kilobytes} KB`]),
+  ];
+  return said.join(" and ") || "none";
+}

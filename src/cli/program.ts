@@ -1,0 +1,107 @@
+/** The command line: which commands there are and what each takes. What they do stands in the modules beside this one. */
+import { Command } from "commander";
+import { runDemo } from "../demo/enclosure.js";
+import { packageVersion } from "../version.js";
+import { runAction } from "./actions.js";
+import { runCheck } from "./check.js";
+import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { runGateway } from "./run.js";
+import { showStatus } from "./status.js";
+
+/** Commands of the contract whose feature is missing: refused by name. */
+const NOT_YET = [
+  "reload",
+  "plan",
+  "explain",
+  "doctor",
+  "probe",
+  "export",
+  "import",
+  "capture",
+  "lint",
+  "why",
+  "bundle",
+];
+
+/** Only then: the other commands need no algorithm. */
+async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
+  const { runVectors } = await import("./vectors.js");
+  const { done, failed, usage } = EXIT;
+  return [done, failed, usage][await runVectors({ suites, json })] ?? failed;
+}
+
+/** `keep` is told what a command ends with. */
+export function buildProgram(keep: (status: ExitStatus) => void): Command {
+  const ending =
+    <Args extends readonly unknown[]>(run: (...args: Args) => ExitStatus | Promise<ExitStatus>) =>
+    async (...args: Args): Promise<void> =>
+      keep(await run(...args));
+  const program = new Command("causeway")
+    .description("A userspace IPsec gateway")
+    .version(packageVersion)
+    .exitOverride()
+    .showHelpAfterError("(causeway --help lists the commands)");
+
+  program
+    .command("run")
+    .description("the gateway, in the foreground; SIGTERM deletes the SAs and ends it")
+    .requiredOption("-c, --config <file>", "the configuration file")
+    .action(ending(({ config }) => runGateway(config)));
+  program
+    .command("check")
+    .description("print every error and warning of a configuration file, and the mappings it would negotiate")
+    .argument("<file>", "the configuration file")
+    .option("--json", "print JSON")
+    .action(ending((file, options) => runCheck(file, options)));
+  client(program, "status")
+    .description("how every tunnel is, or one of them")
+    .argument("[tunnel]", "the name of a tunnel")
+    .action(ending((tunnel, options) => showStatus(tunnel, options)));
+  client(program, "up")
+    .description("bring a tunnel up, wait, and tell the result")
+    .argument("<tunnel>", "the name of a tunnel")
+    .action(ending((tunnel, options) => runAction("up", tunnel, options)));
+  client(program, "down")
+    .description("delete a tunnel's SAs at the peer; it stays down until the next up")
+    .argument("<tunnel>", "the name of a tunnel")
+    .action(ending((tunnel, options) => runAction("down", tunnel, options)));
+  client(program, "rekey")
+    .description("renew the child SAs of a tunnel")
+    .argument("<tunnel>", "the name of a tunnel")
+    .option("--ike", "renew the IKE SA instead")
+    .action(ending((tunnel, options) => runAction("rekey", tunnel, options)));
+  program
+    .command("vectors")
+    .description("run the published test vectors on this host's cryptography, and print the table")
+    .option(
+      "--suite <path>",
+      "a further folder or file of vectors; can be repeated",
+      (path, all: string[]) => [...all, path],
+      [],
+    )
+    .option("--json", "print JSON")
+    .action(ending(({ suite, json }) => showVectors(suite, json === true)));
+  program
+    .command("demo")
+    .description("two gateways on this host, in namespaces, and traffic through a tunnel between them")
+    .action(ending(() => runDemo()));
+  for (const name of NOT_YET)
+    program
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .helpOption(false)
+      .argument("[arguments...]")
+      .action(() => {
+        throw new CommandError(EXIT.usage, `the command ${name} is not supported yet`);
+      });
+  return program;
+}
+
+/** A command that talks to a running daemon. */
+function client(program: Command, name: string): Command {
+  return program
+    .command(name)
+    .option("--socket <path>", "the daemon's control socket (also CAUSEWAY_SOCKET)")
+    .option("-c, --config <file>", "the daemon's configuration file, to find its socket")
+    .option("--json", "print JSON");
+}

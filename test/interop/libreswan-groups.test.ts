@@ -1,0 +1,4 @@
+import { batchSuite } from "./batch.js";
+import { TABLE } from "./scenarios/table.js";
+
+batchSuite("key exchange groups with libreswan", TABLE.libreswanGroups);
