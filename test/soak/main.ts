@@ -18,6 +18,10 @@ const USAGE = `usage: npm run soak -- [--peer NAME]… [--seconds 600] [--contro
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (process.argv.includes("--help")) {
+    console.log(USAGE);
+    return 0;
+  }
   let values: ReturnType<typeof readArguments>;
   try {
     values = readArguments();
