@@ -11,7 +11,7 @@ import { DROP } from "./drop-reasons.js";
 import { createInboundSa, type InboundSa } from "./inbound.js";
 import { createIpHeader, readIpHeader } from "./ip-header.js";
 import { createLarval, type ParkedPacket } from "./larval.js";
-import type { LimitKind } from "./lifetime.js";
+import { type LimitKind, withCipherLimits } from "./lifetime.js";
 import { createOutboundSa, type FillRandom, type OutboundSa } from "./outbound.js";
 import { createPeerAddresses } from "./peer-addresses.js";
 import { createRouting } from "./routing.js";
@@ -41,6 +41,8 @@ export interface ChildSa<Outer> {
   readonly innerOffset: number;
   /** The length of the ESP packet for an inner packet of this length. */
   sealedLength(innerLength: number): number;
+  /** See `OutboundSa.leastPayload`. */
+  padTo(payload: number): void;
   /** See `OutboundSa.sealAt`; a drop is counted. */
   sealAt(at: number, innerLength: number, nextHeader: number): number;
 }
@@ -142,8 +144,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       events.limit(child.id, kind);
     };
     const selectors = routing.selectorsOf(child);
-    const outbound = createOutboundSa(arena, sealers.outbound, { ...child, spi: child.spiOut }, fillRandom, limit);
-    const inbound = createInboundSa(arena, sealers.inbound, { ...child, selectors }, limit);
+    const volume = withCipherLimits(child.volume, sealers.outbound.blockBytes);
+    const parameters = { ...child, volume, selectors, spi: child.spiOut };
+    const outbound = createOutboundSa(arena, sealers.outbound, parameters, fillRandom, limit);
+    const inbound = createInboundSa(arena, sealers.inbound, parameters, limit);
     return {
       id: child.id,
       tunnel: child.tunnel,
@@ -152,6 +156,9 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       outer,
       innerOffset: outbound.innerOffset,
       sealedLength: outbound.sealedLength,
+      padTo(payload) {
+        outbound.leastPayload = payload;
+      },
       sealAt(at, innerLength, nextHeader) {
         const length = outbound.sealAt(at, innerLength, nextHeader);
         if (length < 0) ledger.drop(-length, child.tunnel);

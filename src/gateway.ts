@@ -7,6 +7,7 @@ import { selectBackends } from "../crypto/backends.js";
 import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
+import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
 import { act } from "./control/actions.js";
@@ -53,12 +54,14 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     await dataplaneSettings(configuration, plan),
     {
       received(message) {
-        if (message.kind === "innerMtu") routes.measured(message.child, message.mtu);
-        else driver?.received(message);
+        if (message.kind === "innerMtu") {
+          log.debug(`a child carries inner packets of up to ${message.mtu} octets`, { child: message.child });
+          routes.measured(message.child, message.mtu);
+        } else driver?.received(message);
       },
       replaced() {
         routes.reset();
-        life.post(tunnelsMessage(policy));
+        life.post(tunnelsMessage(configuration));
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
         // The device is another one: its routes went with the old one, only the unreachable ones are left.
@@ -71,7 +74,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   );
   undo.push({ what: "the data plane", how: () => life.stop() });
   log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
-  life.post(tunnelsMessage(policy));
+  life.post(tunnelsMessage(configuration));
 
   const host = await setUpHost(plan);
   undo.push({ what: "the routes", how: () => host.tearDown() });
@@ -129,7 +132,7 @@ function liveRoutes(plan: HostPlan, policy: Policy, log: Log): LiveRoutes {
   );
 }
 
-async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: HostPlan): Promise<DataplaneSettings> {
+async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Promise<DataplaneSettings> {
   const families = (await hasIpv6()) ? ([4, 6] as const) : ([4] as const);
   const addresses = gateway.address ? [gateway.address] : families.map(unspecified);
   const { ike, natT } = gateway.ports;
@@ -142,14 +145,14 @@ async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: Hos
     natTPort: natT,
     mark: plan.mark,
     rawEsp: true,
-    clampMss,
   };
 }
 
-function tunnelsMessage(policy: Policy): ToWorker {
+function tunnelsMessage({ policy, wrappings }: Configuration): ToWorker {
   const tunnels = policy.tunnels.map((tunnel) => {
     const { name, mappings } = tunnel;
-    return { name, mappings, onTraffic: waitsForTraffic(tunnel) };
+    const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
+    return { name, mappings, onTraffic: waitsForTraffic(tunnel), wrapping };
   });
   return { kind: "tunnels", tunnels };
 }

@@ -37,6 +37,7 @@ import {
   replyTo,
   send,
   through,
+  Uninvited,
   vendorIds,
 } from "./phase1.js";
 import { type Received, row } from "./row.js";
@@ -61,7 +62,7 @@ function onOffer(
   const meant = candidates.filter((t) => peerId !== undefined && sameIdentity(theirIdentity(t, path), peerId));
   if (peerId === undefined || meant.length === 0) {
     const expected = candidates.map((t) => `${t.name} expects ${formatIdentity(theirIdentity(t, path))}`);
-    throw new ProtocolError(
+    throw new Uninvited(
       "AUTHENTICATION_FAILED",
       `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(id.body)}: ${expected.join(", ")}`,
     );

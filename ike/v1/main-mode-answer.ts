@@ -44,6 +44,7 @@ import {
   replyTo,
   send,
   through,
+  Uninvited,
   vendorIds,
 } from "./phase1.js";
 import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
@@ -60,7 +61,7 @@ export function candidatesOf(
 ): readonly TunnelPolicy[] {
   const candidates = ctx.sight.candidates(path, 1).filter(({ ike }) => (ike.exchange ?? "main") === exchange);
   if (candidates.length === 0)
-    throw new ProtocolError(
+    throw new Uninvited(
       "NO_PROPOSAL_CHOSEN",
       `no tunnel is configured for IKEv1 in ${exchange} mode with a peer at ${formatAddress(path.remote.address)}`,
     );

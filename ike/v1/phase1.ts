@@ -33,6 +33,9 @@ export const EXCHANGE_NAME = { main: "MAIN_MODE", aggressive: "AGGRESSIVE_MODE" 
   ExchangeNameV1
 >;
 
+/** A stranger whom no tunnel expects: told to the operator and not answered, because anybody can ask who is here. */
+export class Uninvited extends ProtocolError {}
+
 interface Named {
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;

@@ -230,6 +230,8 @@ export interface AggressiveAnswerKeying extends Named {
 
 export interface AggressiveAnswered extends Named {
   readonly phase: "aggressiveAnswered";
+  /** Something came that only a wrong key explains: told once. */
+  readonly toldGarbage?: true;
   readonly privateOctets: Secret;
   readonly exchanged: Omit<Exchanged, "nat">;
   readonly skeyid: Secret;

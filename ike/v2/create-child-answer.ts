@@ -13,7 +13,7 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import type { KePayload } from "../wire/payloads/ke.js";
 import { espNotification, espSpiOf, notification } from "../wire/payloads/notify.js";
-import { childByOutbound, childEstablished, makeChild, withChild } from "./child.js";
+import { childByOutbound, childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
 import { refuseChildRekey, refuseDuringIkeRekey, refuseSameMapping } from "./collision.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { retire } from "./create-child-sa.js";
@@ -61,6 +61,7 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     ni: Nonce.nonce,
     nr: ctx.random(NONCE_BYTES),
     selectors,
+    refusesTfc: refusesTfc(notifies),
     more,
     ...(old && { replaces: old.id }),
   };

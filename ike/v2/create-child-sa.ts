@@ -18,7 +18,7 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { espNotification } from "../wire/payloads/notify.js";
-import { childClosed, childEstablished, makeChild, withChild, withoutChild } from "./child.js";
+import { childClosed, childEstablished, makeChild, refusesTfc, withChild, withoutChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
@@ -99,14 +99,20 @@ function send(
 export function onChildResponse(
   sa: Established,
   { offer }: ChildTask,
-  { SA, KE, Nonce, TSi, TSr }: ChildResponse,
+  { SA, KE, Nonce, TSi, TSr, notifies }: ChildResponse,
   ctx: SaContext,
 ): Step<Established> {
   const policy = ctx.sight.tunnel(sa.tunnel);
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, true);
   const { selectors, lost } = checkAnswer(policy, offer.selectors, TSi, TSr);
   const narrowed = lost.map((words) => report(sa, { kind: "story", story: `the peer narrowed ${words}` }));
-  const answer: ChildAnswer = { suite, spiOut: espSpiFrom(peerSpi), nr: Nonce.nonce, selectors };
+  const answer: ChildAnswer = {
+    suite,
+    spiOut: espSpiFrom(peerSpi),
+    nr: Nonce.nonce,
+    selectors,
+    refusesTfc: refusesTfc(notifies),
+  };
   if (suite.keyExchange === undefined) {
     const done = finish(sa, offer, answer, undefined, ctx);
     return stepTo(done.sa, ...narrowed, ...done.effects);
@@ -155,11 +161,12 @@ export function onChildAnswer(sa: Established, task: ChildTask, answer: Answer, 
 function finish(
   sa: Established,
   { purpose, spiIn, ni }: ChildOffer,
-  { suite, spiOut, nr, selectors }: ChildAnswer,
+  { suite, spiOut, nr, selectors, refusesTfc }: ChildAnswer,
   sharedSecret: Secret | undefined,
   ctx: SaContext,
 ): Step<Established> {
-  const facts = { suite, spiIn, spiOut, ni, nr, selectors, asked: true, ...(sharedSecret && { sharedSecret }) };
+  const negotiated = { suite, spiIn, spiOut, ni, nr, selectors, refusesTfc };
+  const facts = { ...negotiated, asked: true, ...(sharedSecret && { sharedSecret }) };
   const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
   const made = makeChild(sa, facts, ctx);
   const child = old === undefined ? made : { ...made, replaces: old.id };

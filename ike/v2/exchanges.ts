@@ -30,6 +30,7 @@ export interface ChildAnswer {
   readonly spiOut: number;
   readonly nr: Uint8Array;
   readonly selectors: NarrowedSelectors;
+  readonly refusesTfc: boolean;
   readonly peerPublic?: Uint8Array;
 }
 
@@ -95,6 +96,7 @@ export interface ChildPlan {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly selectors: NarrowedSelectors;
+  readonly refusesTfc: boolean;
   /** Another of our entries fits the peer's selectors as well. */
   readonly more: boolean;
   readonly replaces?: ChildId;

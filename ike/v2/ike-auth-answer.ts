@@ -26,7 +26,7 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { childEstablished, makeChild, withChild } from "./child.js";
+import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
 import { agreedMobike, announceMobike, refuseNat } from "./features/mobike.js";
@@ -61,6 +61,7 @@ function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthCh
     tsi: TSi,
     tsr: TSr,
     initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
+    refusesTfc: refusesTfc(notifies),
     ...agreedMobike(tunnel, notifies, false),
     request: { messageId: header.messageId, bytes, path },
     ask,
@@ -188,7 +189,8 @@ function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): First
     const spiIn = ctx.ids.espSpi();
     const { suite, peerSpi } = choice;
     const { ni, nr } = sa.negotiated;
-    const child = makeChild(sa, { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: false }, ctx);
+    const facts = { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, refusesTfc: asked.refusesTfc };
+    const child = makeChild(sa, { ...facts, asked: false }, ctx);
     const next = withChild(sa, child);
     return {
       sa: next,

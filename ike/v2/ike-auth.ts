@@ -26,7 +26,7 @@ import { type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { childEstablished, makeChild, withChild } from "./child.js";
+import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
 import { agreedMobike, announceMobike } from "./features/mobike.js";
@@ -102,8 +102,8 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, false);
   const { selectors, lost } = checkAnswer(policy, offerFor(policy, [sa.child.mapping]), TSi, TSr);
   const { ni, nr } = sa.negotiated;
-  const facts = { suite, spiIn: sa.child.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: true };
-  const child = makeChild(established, facts, ctx);
+  const facts = { suite, spiIn: sa.child.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors };
+  const child = makeChild(established, { ...facts, refusesTfc: refusesTfc(notifies), asked: true }, ctx);
   const next = withChild(established, child);
   return stepTo<Established>(
     next,

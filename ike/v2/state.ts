@@ -175,6 +175,7 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly tsi: TsPayload;
   readonly tsr: TsPayload;
   readonly initialContact: boolean;
+  readonly refusesTfc: boolean;
   readonly mobike?: Mobike;
   readonly request: PeerRequest;
   readonly ask: AskId;

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js";
+import { LEAST_MTU, MOST_MTU } from "../../esp/mtu.js";
 import {
   address,
   block,
@@ -191,10 +192,25 @@ const esp = block("the ESP SAs", {
     .meta({ description: "Extended sequence numbers. Default: auto, both are offered." }),
   pfs_check: inertOnly("the rehearsal of PFS", false).exactOptional(),
   mss_clamp: flag().exactOptional().meta({ description: "Lowers the MSS of TCP to what fits. Default: true." }),
-  mtu: inertOnly("an inner MTU of its own", "auto").exactOptional(),
-  dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
-  df: notYet("a choice of the outer DF bit").exactOptional(),
-  tfc_padding: inertOnly("TFC padding", "off", false, 0).exactOptional(),
+  mtu: z
+    .union([z.literal("auto"), integer(LEAST_MTU[4], MOST_MTU)], {
+      error: () => `allowed: auto, or the largest inner packet in octets, from ${LEAST_MTU[4]} to ${MOST_MTU}`,
+    })
+    .exactOptional()
+    .meta({ description: "The largest inner packet. Default: auto, what the path takes." }),
+  dscp: z
+    .union([z.literal("copy"), integer(0, 63)], { error: () => "allowed: copy, or a DSCP from 0 to 63" })
+    .exactOptional()
+    .meta({ description: "DSCP of the outer packets. Default: copy, that of the inner packet." }),
+  df: choice(["copy", "set", "clear"])
+    .exactOptional()
+    .meta({ description: "Don't Fragment of outer IPv4 packets. Default: copy, that of the inner packet." }),
+  tfc_padding: z
+    .union([off(), z.literal("mtu"), integer(0, MOST_MTU)], {
+      error: () => `allowed: off, mtu, or the least size of a packet in octets, up to ${MOST_MTU}`,
+    })
+    .exactOptional()
+    .meta({ description: "Pads inner packets to this size at least; mtu: to what the path takes. Default: off." }),
 }).meta({ id: "esp" });
 
 const dpd = z

@@ -1,5 +1,7 @@
 /** One tunnel after inheritance: what must be there, what fits together, and what it means to the protocol. */
 import { type Address, formatAddress, sameAddress } from "../../esp/address.js";
+import { LEAST_MTU } from "../../esp/mtu.js";
+import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import { type Identity, parseIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Findings } from "./findings.js";
@@ -16,6 +18,7 @@ import { complainOfForeignKeys, complainOfPortRanges, espVolume, exchangeOf, ver
 export interface BuiltTunnel {
   readonly policy: TunnelPolicy;
   readonly mappings: readonly PlacedMapping[];
+  readonly wrapping: Wrapping;
 }
 
 const IKE_LIFETIME = 86400;
@@ -48,6 +51,7 @@ export function buildTunnel(
   if (peer === undefined) return undefined;
   return {
     mappings: expanded.mappings,
+    wrapping: wrappingOf(tunnel, expanded.mappings, findings),
     policy: {
       name,
       peer,
@@ -80,6 +84,23 @@ export function buildTunnel(
       },
       ...dpdOf(tunnel, peer),
     },
+  };
+}
+
+function wrappingOf(tunnel: InheritedTunnel, mappings: readonly PlacedMapping[], findings: Findings): Wrapping {
+  const { mtu = "auto", dscp, df, mss_clamp: clampMss, tfc_padding: tfcPadding = "off" } = tunnel.block.esp ?? {};
+  const usual = USUAL_WRAPPING;
+  if (mtu !== "auto" && mtu < LEAST_MTU[6] && mappings.some(({ peer }) => peer.family === 6))
+    findings.complain(
+      tunnel.where("esp", "mtu"),
+      `found ${mtu}; allowed: at least ${LEAST_MTU[6]}, which every IPv6 link carries, because a policy has IPv6 ranges`,
+    );
+  return {
+    mtu: mtu === "auto" ? 0 : mtu,
+    dscp: dscp ?? usual.dscp,
+    df: df ?? usual.df,
+    clampMss: clampMss ?? usual.clampMss,
+    tfcPadding: tfcPadding === "off" ? 0 : tfcPadding,
   };
 }
 

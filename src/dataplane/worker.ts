@@ -10,11 +10,13 @@ import { createArena } from "../../crypto/openssl/arena.js";
 import { createChecksum } from "../../esp/checksum.js";
 import { createCoalescer } from "../../esp/coalesce.js";
 import { DROP } from "../../esp/drop-reasons.js";
+import { createFragmenter } from "../../esp/fragment.js";
 import type { ChildId } from "../../esp/sa.js";
 import { createSad } from "../../esp/sad.js";
 import { createSegmenter } from "../../esp/segment.js";
 import { createChildren } from "./children.js";
 import { createDescriptors } from "./descriptors.js";
+import { createFirstLink } from "./first-link.js";
 import { createFlow } from "./flow.js";
 import { createIkeGate } from "./ike-gate.js";
 import { createIkeSender } from "./ike-sender.js";
@@ -23,6 +25,9 @@ import { EAGAIN, errno, SystemError, write } from "./libc.js";
 import { startLoop } from "./loop.js";
 import { createOutbox } from "./outbox.js";
 import { createOuterTable, type Outer } from "./outer.js";
+import { createErrorReader, openErrorSockets } from "./outer-errors.js";
+import { createPathWidth } from "./path-width.js";
+import { watch } from "./poll.js";
 import type { FromWorker, ToWorker, WorkerData } from "./protocol.js";
 import { createRandomPool } from "./random-pool.js";
 import { openRawEspSockets } from "./raw-esp.js";
@@ -53,6 +58,11 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
   const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
   const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;
   const sockets = [...udp, ...(raw ?? [])];
+  const errors = raw && openErrorSockets(calls);
+  /** How ESP packets that may not be fragmented are kept whole. */
+  const whole = errors ? "refusedByLink" : "refusedByKernel";
+  for (const { fd, family, carries } of sockets)
+    if (carries === "udpEsp" || carries === "rawEsp") calls.fragmentation(fd, family, whole);
 
   const sad = createSad<Outer, Origin>(arena, createRandomPool(arena), {
     limit: (child, limit) => post({ kind: "limit", child, limit }),
@@ -71,6 +81,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
       for (let i = 0; i < packets; i++) sad.countDrop(reason, tunnel);
     },
     tooBig: (outer) => void narrowed.add(outer),
+    allowFragments: ({ fd, family }, allowed) => calls.fragmentation(fd, family, allowed ? "allowed" : whole),
   });
   const coalescer = createCoalescer(arena, checksum, tun.udpOffload, writeTun);
   const gate = createIkeGate(createFlow(flow));
@@ -90,8 +101,9 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     sad,
     checksum,
     segmenter: createSegmenter(arena, checksum),
+    fragmenter: createFragmenter(arena, checksum),
     outbox,
-    refuseTooBig: (packet, length, { innerMtu }) => tooBig.answer(packet, length, innerMtu),
+    refuseTooBig: (packet, length, mtu) => tooBig.answer(packet, length, mtu, loop.now()),
     now: () => loop.now(),
   });
   const sender = createIkeSender(arena, outers, settings.natTPort);
@@ -103,9 +115,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     sad,
     outers,
     receiver,
-    calls,
-    mark: settings.mark,
-    clampMss: settings.clampMss,
+    width: createPathWidth(calls, errors && createFirstLink(arena, descriptors), settings.mark),
     post,
     now: clock,
     retire: (outer) => void retired.push(outer),
@@ -151,6 +161,12 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
   }
 
   const loop = startLoop({ tun: tun.fd, sockets, transmitter, receiver, coalescer, outbox, clock, settled });
+  const paths = { narrowed: 0, refused: 0 };
+  const readErrors = createErrorReader(arena, checksum, (message) => {
+    if (children.narrow(message)) paths.narrowed++;
+    else paths.refused++;
+  });
+  const errorWatches = (errors ?? []).map((socket) => watch(socket.fd, () => readErrors(socket, clock())));
   const pathTimer = setInterval(() => children.measureAll(), PATH_MTU_MILLISECONDS);
 
   /** What cannot be done is told, for the driver to close the child; anything else is our bug and ends the worker. */
@@ -168,6 +184,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     clearInterval(pathTimer);
     clearInterval(heldTimer);
     loop.stop();
+    for (const one of errorWatches) one.close();
     sad.close();
     descriptors.closeAll();
     port.close();
@@ -206,6 +223,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         return;
       case "tunnels":
         sad.setTunnels(message.tunnels);
+        children.setTunnels(message.tunnels);
         return;
       case "readCounters": {
         const io = {
@@ -214,6 +232,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
           wakeUps: loop.wakeUps(),
           keepalives: receiver.keepalives,
           ikeUnsent: sender.unsent,
+          pathsNarrowed: paths.narrowed,
+          narrowingsRefused: paths.refused,
         };
         post({ kind: "counters", request: message.request, ...sad.counters(), io });
         return;

@@ -144,6 +144,27 @@ test("padding for traffic flow confidentiality behind the inner packet is cut of
   assert.equal(hex(near.open(sealText(near, text)) as Uint8Array), hex(inner));
 });
 
+test("with TFC padding packets of every size look alike, and come out as they were", () => {
+  for (const spec of [AES_GCM, AES_CBC]) {
+    const { near, far } = pair({}, spec);
+    const inner = (octets: number) => udpPacket({ ...IN, payload: counting(octets - 28) });
+    const child = far.sad.child(1)!;
+    const plain = [28, 100, 600].map((octets) => far.seal(1, inner(octets)).length);
+    assert.equal(new Set(plain).size, 3);
+    child.padTo(500);
+    // What stood there before must not travel: the padding is written.
+    far.arena.bytes.fill(0xee, far.at, far.at + 2000);
+    const padded = [28, 100, 499, 500].map((octets) => far.seal(1, inner(octets)));
+    assert.deepEqual([...new Set(padded.map(({ length }) => length))], [child.sealedLength(500)]);
+    assert.equal(child.sealedLength(28), child.sealedLength(500));
+    assert.ok(far.seal(1, inner(600)).length > padded[0]!.length);
+    for (const [i, octets] of [28, 100, 499, 500].entries())
+      assert.equal(hex(near.open(padded[i]!) as Uint8Array), hex(inner(octets)));
+    child.padTo(0);
+    assert.equal(far.seal(1, inner(28)).length, plain[0]);
+  }
+});
+
 test("255 octets of padding are accepted", () => {
   const { near } = pair();
   const text = concat(udpPacket(IN), counting(255, 1), Uint8Array.from([255, 4]));

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly mappings?: 2 | 3;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
+  /** The link between a router and the peer carries no more, in octets; our own link is Ethernet's, so we have to be told. */
+  readonly pathMtu?: number;
   /** A router between them that forwards no IP fragments. */
   readonly dropsFragments?: true;
   /** IP versions. Default: 4 inside 4. */
@@ -65,8 +67,8 @@ export interface Scenario {
 }
 
 /** Whether a router stands between the gateways. */
-export function needsRouter({ behindNat, dropsFragments }: Scenario): boolean {
-  return behindNat !== undefined || dropsFragments === true;
+export function needsRouter({ behindNat, dropsFragments, pathMtu }: Scenario): boolean {
+  return behindNat !== undefined || dropsFragments === true || pathMtu !== undefined;
 }
 
 export const PSK = "correct horse battery staple";

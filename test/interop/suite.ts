@@ -64,6 +64,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
   const { ours, peer } = stage.sides;
   const scene = { ...stage, note: (text: string) => t.diagnostic(`${scenario.name}: ${text}`) };
   try {
+    if (scenario.pathMtu) await stage.topology.narrow(scenario.pathMtu);
     if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
     if (scenario.dropsFragments) await stage.topology.dropFragments();
     await peer.load(scenario);

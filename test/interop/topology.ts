@@ -2,7 +2,7 @@
  * Two sites. Documentation addresses outside, private ones inside, IPv4 and IPv6 both.
  *
  *   direct    near-host -- near ====== far -- far-host          the peer's namespace is `far`
- *   router    near-host -- near == router == far -- far-host    `router` translates for the side behind it
+ *   router    near-host -- near == router == far -- far-host    `router` translates for the side behind it, or has a narrow link
  *   guest     the same, but `far` only bridges its links to a guest machine, which is the peer
  */
 import { must } from "../child.js";
@@ -28,6 +28,8 @@ export interface Topology {
     readonly inner: readonly string[];
     readonly routers: readonly string[];
   };
+  /** The MTU of the link between the router and the peer. */
+  narrow(mtu: number): Promise<void>;
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
   /** From now on the router forwards no IP fragments, in either direction. */
@@ -114,6 +116,10 @@ async function build(
       outer: withLength(peers.outer),
       inner: [...withLength(peers.gateway), ...peers.parts.slice(1).map(({ gateway }) => `${gateway}/24`)],
       routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
+    },
+    async narrow(mtu) {
+      await ns.ip("router", `link set far mtu ${mtu}`);
+      await ns.ip("far", `link set outer mtu ${mtu}`);
     },
     translate: (who) => translate(ns, who, translations++),
     dropFragments: () => dropFragments(ns),
