@@ -24,11 +24,19 @@ export function withCipherLimits(volume: VolumeLimits, blockBytes: number): Volu
 export interface Lifetime {
   /** Counts one packet. False: a hard limit is reached, and the packet must not pass. */
   count(octets: number): boolean;
+  /**
+   * Measures the rate since the last call, which has to be a second or more ago: the soft limit is reached as soon as the hard
+   * one is less than half a minute away at that rate. `now`: milliseconds, monotonic.
+   */
+  pace(now: number): void;
   packets(): number;
   octets(): number;
 }
 
-/** `reached` is called once per kind, from within `count`. */
+/** What a rekey may take at worst before the hard limit stops the SA (`decisions.md` 11). */
+const LEAST_MILLISECONDS_LEFT = 30_000;
+
+/** `reached` is called once per kind, from within `count` or `pace`. */
 export function createLifetime(volume: VolumeLimits, reached: (kind: LimitKind) => void): Lifetime {
   const none = (limit: number) => limit || Number.POSITIVE_INFINITY;
   const softOctets = none(volume.softOctets);
@@ -38,6 +46,10 @@ export function createLifetime(volume: VolumeLimits, reached: (kind: LimitKind) 
   const OCTETS = 0;
   const PACKETS = 1;
   const counted = new Float64Array(2); // typed, so that they are never boxed
+  const limited = hardOctets !== Number.POSITIVE_INFINITY || hardPackets !== Number.POSITIVE_INFINITY;
+  let pacedAt: number | undefined;
+  let octetsThen = 0;
+  let packetsThen = 0;
   let softReached = false;
   let hardReached = false;
 
@@ -59,6 +71,24 @@ export function createLifetime(volume: VolumeLimits, reached: (kind: LimitKind) 
       counted[OCTETS] = octets;
       counted[PACKETS] = packets;
       return true;
+    },
+    pace(now) {
+      if (!limited || softReached) return;
+      const octets = counted[OCTETS]!;
+      const packets = counted[PACKETS]!;
+      if (pacedAt !== undefined && now > pacedAt) {
+        const ahead = LEAST_MILLISECONDS_LEFT / (now - pacedAt);
+        if (
+          octets + (octets - octetsThen) * ahead >= hardOctets ||
+          packets + (packets - packetsThen) * ahead >= hardPackets
+        ) {
+          softReached = true;
+          reached("soft");
+        }
+      }
+      pacedAt = now;
+      octetsThen = octets;
+      packetsThen = packets;
     },
     packets: () => counted[PACKETS]!,
     octets: () => counted[OCTETS]!,

@@ -33,6 +33,8 @@ export interface OutboundSa {
    * drop code: `sequenceExhausted`, `hardLimit`. `nextHeader`: 4 (IPv4), 41 (IPv6), 59 (dummy).
    */
   sealAt(at: number, innerLength: number, nextHeader: number): number;
+  /** See `Lifetime.pace`. */
+  pace(now: number): void;
   /** Sent so far. */
   packets(): number;
   /** Octets of inner packets. */
@@ -97,6 +99,7 @@ export function createOutboundSa(
       sealer.sealAt(at, ESP_HEADER_BYTES, iv, text, extendedSequence ? sequence.high() : -1);
       return innerOffset + text + icvBytes;
     },
+    pace: lifetime.pace,
     packets: lifetime.packets,
     octets: lifetime.octets,
     free: () => sealer.free(),

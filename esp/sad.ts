@@ -72,6 +72,8 @@ export interface Sad<Outer, Origin> {
   use(id: ChildId, now: number): readonly HeldPacket[];
   /** The peer is elsewhere now. Unknown ids are ignored (the SA may have gone in between). */
   move(id: ChildId, path: Path, outer: Outer): void;
+  /** Nothing is sent on the child any more; it receives until `remove`. Unknown ids are ignored. */
+  stopSending(id: ChildId): void;
   remove(id: ChildId): void;
   child(id: ChildId): ChildSa<Outer> | undefined;
 
@@ -99,6 +101,8 @@ export interface Sad<Outer, Origin> {
   park(at: number, length: number, outerTos: number, origin: Origin, now: number): void;
   /** Counts a drop that the data plane decided. */
   countDrop(code: number, tunnel?: string): void;
+  /** Once a second while there is traffic: volume limits follow the rate. `now`: milliseconds, monotonic. */
+  pace(now: number): void;
   /** Children that received authenticated packets since the last call. */
   takeAlive(): readonly ChildId[];
   counters(): SadCounters;
@@ -239,6 +243,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       entry.path = path;
       entry.outer = outer;
     },
+    stopSending(id) {
+      const entry = byId.get(id);
+      if (entry) routing.remove(entry);
+    },
     remove(id) {
       const entry = byId.get(id);
       if (entry) removeEntry(entry);
@@ -292,6 +300,12 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       if (!parked) ledger.drop(DROP.larvalFull);
     },
     countDrop: (code, tunnel) => ledger.drop(code, tunnel),
+    pace(now) {
+      for (const { inbound, outbound } of byId.values()) {
+        inbound.pace(now);
+        outbound.pace(now);
+      }
+    },
     takeAlive() {
       const taken = alive;
       alive = [];

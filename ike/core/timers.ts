@@ -11,6 +11,8 @@ export const REFUSED_INIT_LIFE = 3_000;
 export const SWITCH_AFTER = 5_000;
 /** The initiator of a child's rekey deletes the old child this much later: packets on their way still find it. */
 export const DELETE_OLD_CHILD_AFTER = 1_000;
+/** A child that the peer has opened beside another one, and should have deleted by then, is deleted here. */
+export const REAP_DUPLICATE_AFTER = GIVE_UP_AFTER + 10_000;
 /** How long the responder of an IKE SA's rekey keeps the old one for the peer's Delete and for repeated requests. */
 export const REPLACED_IKE_LIFE = GIVE_UP_AFTER + 10_000;
 /** How long an IKE SA that is over repeats its last answer. */
@@ -23,6 +25,15 @@ export const SHUTDOWN_LIFE = 3_000;
 export const SUPERSEDED_LIFE = 10_000;
 /** How long the side that answered IKE_SA_INIT leaves further mappings to the peer before it asks for them itself. */
 export const RESPONDER_PATIENCE = 5_000;
+/** IKEv1: the initiator of a quick mode sends on the old child no longer than this (`decisions.md` 10). */
+export const QUICK_SWITCH_AFTER = 2_000;
+/** IKEv1: how long message 3 of a quick mode is repeated for a peer that did not get it. */
+export const QUICK_DONE_LIFE = GIVE_UP_AFTER;
+/** IKEv1: a phase 1 that a peer needs is called for again after this, where none is on its way. */
+export const CALL_AGAIN = 10_000;
+/** IKEv1: a question of dead peer detection is repeated within the timeout this many times, and at most once a second. */
+export const PROBES = 6;
+export const SHORTEST_PROBE_PAUSE = 1_000;
 /** Pauses between attempts: doubling, capped, with up to a quarter of jitter so that two ends do not stay in step. */
 export interface Pause {
   readonly first: number;
@@ -37,6 +48,8 @@ export const LOOK_AGAIN: Pause = { first: 60_000, longest: 60_000 };
 export const RETRY_MAPPING: Pause = { first: 5_000, longest: 300_000 };
 /** A mapping that the peer is about to ask for itself, or that has to wait for another exchange (RFC 7296 section 2.25). */
 export const RETRY_BUSY: Pause = { first: 300, longest: 10_000 };
+/** The rehearsal of a rekey after the tunnel is up, and once more when the peer is busy. */
+export const RETRY_REHEARSAL: Pause = { first: 3_000, longest: 3_000 };
 /** A rekey that failed while the old SA serves; RFC 7296 section 2.25 asks for a pause after TEMPORARY_FAILURE. */
 export const RETRY_REKEY: Pause = { first: 2_000, longest: 30_000 };
 

@@ -11,7 +11,7 @@ import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
-import { childKeys } from "./keys.js";
+import { childKeys, lowestNonce } from "./keys.js";
 import type { NarrowedSelectors } from "./narrowing.js";
 import type { Child, Established, Negotiated } from "./state.js";
 
@@ -62,6 +62,7 @@ export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
     expiresAt: ctx.now + lifetimeSeconds * 1000,
     rekeyAt: ctx.now + softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random),
     attempts: 0,
+    origin: { asked, lowestNonce: lowestNonce(facts) },
   };
 }
 

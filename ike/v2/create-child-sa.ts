@@ -19,11 +19,13 @@ import { type Payload, payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { espNotification } from "../wire/payloads/notify.js";
 import { childClosed, childEstablished, makeChild, refusesTfc, withChild, withoutChild } from "./child.js";
+import { settleRivals } from "./collision.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
+import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";
 import { sendRequest } from "./window.js";
@@ -40,8 +42,13 @@ export function startCreate(sa: Established, mapping: number, ctx: SaContext): S
   return start(sa, { do: "create", mapping }, selectors, ctx);
 }
 
-export function startRekey(sa: Established, child: Child, ctx: SaContext): Step<Established> {
-  return start(sa, { do: "rekey", child: child.id }, child.pair, ctx);
+export function startRekey(
+  sa: Established,
+  child: Child,
+  ctx: SaContext,
+  how: { readonly rehearsal?: true } = {},
+): Step<Established> {
+  return start(sa, { do: "rekey", child: child.id, ...how }, child.pair, ctx);
 }
 
 function start(
@@ -160,28 +167,35 @@ export function onChildAnswer(sa: Established, task: ChildTask, answer: Answer, 
 /** Ours now: the initiator sends on the new child at once, and deletes the old one (`decisions.md` 8). */
 function finish(
   sa: Established,
-  { purpose, spiIn, ni }: ChildOffer,
+  offer: ChildOffer,
   { suite, spiOut, nr, selectors, refusesTfc }: ChildAnswer,
   sharedSecret: Secret | undefined,
   ctx: SaContext,
 ): Step<Established> {
+  const { purpose, spiIn, ni, deletedMeanwhile } = offer;
+  if (deletedMeanwhile?.includes(spiOut))
+    return childFailed(sa, offer, "TEMPORARY_FAILURE", "the peer has deleted the child before its answer came", ctx);
   const negotiated = { suite, spiIn, spiOut, ni, nr, selectors, refusesTfc };
   const facts = { ...negotiated, asked: true, ...(sharedSecret && { sharedSecret }) };
-  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
   const made = makeChild(sa, facts, ctx);
-  const child = old === undefined ? made : { ...made, replaces: old.id };
+  const child = purpose.do === "create" ? made : { ...made, replaces: purpose.child };
+  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
   const added = withChild(withoutTask(sa), child);
-  const next = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
+  const retired = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
+  const settled = settleRivals(retired, child, ctx.now);
+  const stays = settled.sa.children.get(child.id)!.state === "live";
   return stepTo<Established>(
-    next,
+    settled.sa,
     { kind: "installChild", child: child.pair },
-    { kind: "useChild", id: child.id },
-    childEstablished(next, child),
+    ...(stays ? [{ kind: "useChild", id: child.id } as const] : []),
+    childEstablished(settled.sa, child),
+    ...settled.effects,
   );
 }
 
 /** A child that has been replaced receives until its Delete or hard limit. `deleteAt`: when we delete it, if it is ours to do. */
 export function retire(sa: Established, { rekeyAt: _, ...old }: Child, deleteAt?: number): Established {
+  if (old.state === "deleting") return sa;
   const next = withChild(sa, { ...old, state: "old" });
   if (deleteAt === undefined) return next;
   return { ...next, wishes: wish(next.wishes, { do: "delete", spi: old.pair.spiIn, at: deleteAt }) };
@@ -215,11 +229,14 @@ export function onChildRefused(
   return childFailed(sa, offer, code, `the peer refuses the child with ${code}; ${ours}`, ctx);
 }
 
-/** The peer has forgotten the child that we want to renew: so do we, and ask for its mappings anew. */
+/**
+ * The peer has forgotten the child that we want to renew: so do we, and ask for its mappings anew. Unless it has replaced or
+ * deleted the child itself, before our request came (section 2.8.1).
+ */
 function onUnknownChild(sa: Established, { spiIn }: ChildOffer, id: ChildId): Step<Established> {
   const child = sa.children.get(id);
   const released = { kind: "releaseSpi", spi: spiIn } as const;
-  if (child === undefined) return stepTo(withoutTask(sa), released);
+  if (child?.state !== "live") return stepTo(withoutTask(sa), released);
   const reason = "the peer does not know this child any more";
   return stepTo(
     withoutChild(withoutTask(sa), id),
@@ -263,6 +280,10 @@ function childFailed(
   }
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
+  if (purpose.rehearsal) {
+    const left = rehearsalFailed(next, child.id, code, reason, ctx);
+    return stepTo(left.sa, released, ...left.effects);
+  }
   const attempts = child.attempts + 1;
   const again = { do: "rekeyChild", child: child.id, at: ctx.now + pause(RETRY_REKEY, attempts, ctx.random) } as const;
   const renew: readonly SaEffect[] = hopeless(code, attempts) ? [{ kind: "renew", tunnel, reason }] : [];
@@ -274,9 +295,9 @@ function childFailed(
   );
 }
 
-/** Whether a rekey will be refused for ever: twice refused for another reason than being busy. */
+/** Whether a rekey will be refused for ever: twice for a reason of its own, or for minutes by a peer that is busy (section 2.25). */
 export function hopeless(code: string, attempts: number): boolean {
-  return attempts >= 2 && code !== "TEMPORARY_FAILURE";
+  return attempts >= (code === "TEMPORARY_FAILURE" ? 8 : 2);
 }
 
 /** The peer's answer is no good: it has a child that we do not take, and is told to delete it. */

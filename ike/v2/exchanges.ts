@@ -14,7 +14,7 @@ import type { MobikeExchange } from "./wishes.js";
 export interface ChildOffer {
   readonly purpose:
     | { readonly do: "create"; readonly mapping: number }
-    | { readonly do: "rekey"; readonly child: ChildId };
+    | { readonly do: "rekey"; readonly child: ChildId; readonly rehearsal?: true };
   readonly spiIn: number;
   readonly ni: Uint8Array;
   readonly selectors: SelectorOffer;
@@ -22,6 +22,8 @@ export interface ChildOffer {
   readonly keyExchange?: { readonly group: KeyExchangeRow; readonly privateOctets: Secret };
   /** INVALID_KE_PAYLOAD answers so far. */
   readonly restarts: number;
+  /** The peer's SPIs that it has deleted and we have never heard of: its answer to this request may name one, and come late. */
+  readonly deletedMeanwhile?: readonly number[];
 }
 
 /** What the peer's response says, kept while the shared secret is computed. */
@@ -44,6 +46,8 @@ export interface IkeOffer {
 }
 
 export interface IkeAnswer {
+  /** The peer's crash token for the new IKE SA. */
+  readonly peerToken?: Uint8Array;
   readonly suite: IkeSuite;
   readonly spi: bigint;
   readonly nr: Uint8Array;

@@ -13,6 +13,8 @@ export interface GatewaySettings {
   readonly controlSocket: string;
   readonly log: { readonly level: "error" | "warn" | "info" | "debug"; readonly format: "json" | "text" };
   readonly leakProtection: boolean;
+  /** A folder for what has to outlive the daemon; absent: nothing does. */
+  readonly stateDir?: string;
 }
 
 /** Something that works but should be looked at; printed by `check` and logged at start. */

@@ -72,8 +72,9 @@ export function buildTunnel(
         ...(version === 1 && typeof ike.volume === "number" && { volumeOctets: ike.volume }),
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        reauth: ike.reauth ?? false,
         fragmentation: ike.fragmentation ?? "auto",
-        mobike: ike.mobike ?? true,
+        mobike: version === 2 && (ike.mobike ?? true),
       },
       esp: {
         proposals: espOffer,
@@ -81,6 +82,7 @@ export function buildTunnel(
         ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
         volumeOctets: espVolume(tunnel),
         replayWindow: esp.replay_window ?? 1024,
+        pfsCheck: version === 2 && (esp.pfs_check ?? (block.start ?? "active") === "active"),
       },
       ...dpdOf(tunnel, peer),
     },

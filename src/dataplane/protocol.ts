@@ -74,7 +74,8 @@ export type ToWorker =
   | { readonly kind: "installChild"; readonly child: ChildMessage }
   | { readonly kind: "useChild"; readonly id: ChildId }
   | { readonly kind: "updateChild"; readonly id: ChildId; readonly path: Path; readonly encapsulation: Encapsulation }
-  | { readonly kind: "removeChild"; readonly id: ChildId }
+  /** `receives`: sends no more, and is gone when nothing of the peer's can be on its way any more. */
+  | { readonly kind: "removeChild"; readonly id: ChildId; readonly receives?: true }
   | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelMessage[] }
   /** Answered by a `counters` message with the same number. */
   | { readonly kind: "readCounters"; readonly request: number }

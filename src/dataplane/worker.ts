@@ -42,6 +42,10 @@ import { openUdpSockets, SocketError } from "./udp.js";
 const ARENA_BYTES = 32 << 20;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
+/** How often the volume limits look at the rate. */
+const PACE_MILLISECONDS = 1_000;
+/** How long a deleted child receives what was on its way. */
+const FADE_MILLISECONDS = 1_000;
 const HELD_SWEEP_MILLISECONDS = 5_000;
 
 function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
@@ -121,6 +125,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     retire: (outer) => void retired.push(outer),
   });
 
+  const fading = new Set<NodeJS.Timeout>();
   let aliveAt = Number.NEGATIVE_INFINITY;
   let aliveTimer: NodeJS.Timeout | undefined;
   function tellAlive(): void {
@@ -144,8 +149,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }, HELD_SWEEP_MILLISECONDS);
   }
 
+  let pacedAt = Number.NEGATIVE_INFINITY;
   function settled(): void {
     tellTrapped();
+    if (loop.now() - pacedAt >= PACE_MILLISECONDS) {
+      pacedAt = loop.now();
+      sad.pace(pacedAt);
+    }
     if (retired.length > 0 && outbox.isEmpty()) {
       for (const outer of retired) outers.release(outer);
       retired = [];
@@ -179,7 +189,18 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }
   }
 
+  /** Both ends have said that the child is over; packets that another path or queue has delayed still find it. */
+  function fade(id: ChildId): void {
+    sad.stopSending(id);
+    const timer = setTimeout(() => {
+      fading.delete(timer);
+      children.remove(id);
+    }, FADE_MILLISECONDS);
+    fading.add(timer);
+  }
+
   function stop(): void {
+    for (const timer of fading) clearTimeout(timer);
     clearTimeout(aliveTimer);
     clearInterval(pathTimer);
     clearInterval(heldTimer);
@@ -219,7 +240,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         attempt(message.id, () => children.update(message.id, message.path, message.encapsulation));
         return;
       case "removeChild":
-        children.remove(message.id);
+        if (message.receives) fade(message.id);
+        else children.remove(message.id);
         return;
       case "tunnels":
         sad.setTunnels(message.tunnels);

@@ -41,13 +41,14 @@ test("a tunnel that says nothing gets the documented defaults", () => {
       ],
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
+      reauth: false,
       fragmentation: "auto",
       mobike: true,
     },
   );
   assert.deepEqual(
     { ...esp, proposals: esp.proposals.map(proposalKeywords) },
-    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024 },
+    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024, pfsCheck: true },
   );
 });
 

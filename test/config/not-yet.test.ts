@@ -5,10 +5,8 @@ import { accepted, oneTunnel, refused } from "./reading.js";
 /** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
 const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["routes", "routes: [10.0.0.0/8]"],
-  ["ike.reauth", "ike: { reauth: true }"],
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],
-  ["esp.pfs_check", "esp: { pfs_check: true }"],
   ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
   ["profile", "profile: aws"],
   ["split", "split: always"],
@@ -29,7 +27,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
 const GATEWAY_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["http", 'http: { listen: "127.0.0.1:9500" }'],
   ["dataplane.workers", "dataplane: { workers: 2 }"],
-  ["state_dir", "state_dir: /var/lib/causeway"],
   ["bandwidth", "bandwidth: 1Gbit"],
   ["alarms", "alarms: [{ when: down }]"],
 ];

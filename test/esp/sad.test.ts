@@ -104,6 +104,16 @@ test("a packet is accepted once: replays and every altered octet change nothing 
   assert.deepEqual(near.sad.counters().children[1], { packetsIn: 2, bytesIn: 56, packetsOut: 0, bytesOut: 0 });
 });
 
+test("a child that stops sending receives until it is removed", () => {
+  const { near, far } = pair();
+  const late = far.seal(1, udpPacket(IN));
+  near.sad.stopSending(1);
+  assert.equal(near.route(udpPacket(OUT)), "noSa");
+  assert.ok(near.open(late) instanceof Uint8Array);
+  near.sad.remove(1);
+  assert.equal(near.open(far.seal(1, udpPacket(IN))), "unknownSpi");
+});
+
 test("a truncated packet is dropped at every length", () => {
   for (const spec of [AES_GCM, AES_CBC]) {
     const { near, far } = pair({}, spec);

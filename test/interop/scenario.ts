@@ -18,6 +18,8 @@ export type Step =
   | { readonly do: "comes back" }
   /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
   | { readonly do: "remap"; readonly first: Who }
+  /** The outer address of `who` goes, another one comes: the same IKE SA and child go on. */
+  | { readonly do: "move"; readonly who: Who }
   /** Echo requests for so long; meanwhile the lifetimes alone must bring at least so many new children and IKE SAs. */
   | { readonly do: "outlive"; readonly seconds: number; readonly children: number; readonly ikeSas: number };
 
@@ -107,6 +109,8 @@ export const outlive = (seconds: number, children: number, ikeSas: number): Step
   children,
   ikeSas,
 });
+
+export const move = (who: Who): Step => ({ do: "move", who });
 
 /** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {

@@ -92,6 +92,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
     // Where the row failed, what is left of it must not meet the next one; only the first failure is of interest.
     await ours.unload().catch(() => {});
     await peer.unload().catch(() => {});
+    await stage.topology.home();
   }
 }
 

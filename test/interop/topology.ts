@@ -32,6 +32,9 @@ export interface Topology {
   narrow(mtu: number): Promise<void>;
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
+  /** Takes the IPv4 outer address of `who` away and gives it the next one; `home` gives every side its first one back. */
+  readdress(who: Who): Promise<void>;
+  home(): Promise<void>;
   /** From now on the router forwards no IP fragments, in either direction. */
   dropFragments(): Promise<void>;
   close(): Promise<void>;
@@ -109,6 +112,9 @@ async function build(
   if (!options.guest) await ns.ip("far", parts(peers, "gateway", "inner"));
 
   let translations = 0;
+  const moved: { readonly who: Who; readonly from: string; readonly to: string }[] = [];
+  const replace = (who: Who, from: string, to: string): Promise<void> =>
+    ns.ip(NAMESPACE[who], `addr del ${from}/24 dev outer\naddr add ${to}/24 dev outer`);
   return {
     namespaces: ns,
     addresses,
@@ -122,6 +128,15 @@ async function build(
       await ns.ip("far", `link set outer mtu ${mtu}`);
     },
     translate: (who) => translate(ns, who, translations++),
+    async readdress(who) {
+      const from = moved.findLast((one) => one.who === who)?.to ?? addresses[who].outer[4];
+      const to = from.replace(/\d+$/, (last) => String(Number(last) + 10));
+      await replace(who, from, to);
+      moved.push({ who, from, to });
+    },
+    async home() {
+      for (const { who, from, to } of moved.splice(0).reverse()) await replace(who, to, from);
+    },
     dropFragments: () => dropFragments(ns),
     close: () => ns.close(),
   };

@@ -104,6 +104,8 @@ function optionsOf(random: SeededRandom): PairOptions {
     childLifetimeSeconds: random.between(300, 900),
     dpdSeconds: random.between(20, 90),
     halfOpen: random.pick([64, 64, 1]),
+    reauth: random.chance(0.2),
+    pfsCheck: random.chance(0.5),
   });
   const natted = random.chance(0.3);
   const bothActive = !natted && random.chance(0.3);
