@@ -25,6 +25,7 @@ import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
 import { candidatesOf, choose } from "./main-mode-answer.js";
 import {
+  answeredVendorIds,
   checkPublicValue,
   dropped,
   hashInputs,
@@ -38,7 +39,6 @@ import {
   send,
   through,
   Uninvited,
-  vendorIds,
 } from "./phase1.js";
 import { type Received, row } from "./row.js";
 import type {
@@ -137,7 +137,7 @@ export function onAggressiveAnswerKeyingAnswer(sa: AggressiveAnswerKeying, answe
     id,
     payloadV1("HASH", { hash: hashR(prf, skeyid, hashInputs(sa, exchanged), encodeBodyV1(id)) }),
     ...natPayloads(sa, path, chosen, ctx.sight.tunnel(tunnel).encapsulation),
-    ...vendorIds(chosen.features),
+    ...answeredVendorIds(chosen.features),
   ]);
   const next: AggressiveAnswered = {
     ...called,

@@ -46,16 +46,35 @@ export function onStranger(message: MessageV1, bytes: Uint8Array, path: Path, ct
 
 /** A message for this SA: it has its cookies. What cannot be decoded changes nothing. */
 export function onDatagram(sa: V1Sa, bytes: Uint8Array, raw: RawHeader, path: Path, ctx: SaContext): Step {
-  try {
+  return undecoded(sa, () => {
     const message = decodeMessageV1(bytes, raw);
     const [fragment] = bodiesOfV1(message.payloads, "FRAGMENT");
     if (fragment === undefined) return settle(received(sa, message, bytes, path, ctx), ctx, "peer");
-    const collected = collect(sa.fragments, fragment);
-    if (collected.kind === "waiting") return stepTo({ ...sa, fragments: collected.fragments });
-    const { fragments: _, ...rest } = sa;
-    const whole = decodeMessageV1(collected.bytes, decodeRawHeader(collected.bytes));
-    if (bodiesOfV1(whole.payloads, "FRAGMENT").length > 0) return ignore(sa, "fragment", "fragments inside fragments");
-    return settle(received(rest as V1Sa, whole, collected.bytes, path, ctx), ctx, "peer");
+    return undecoded(withoutFragments(sa), () => {
+      const collected = collect(sa.fragments, fragment);
+      if (collected.kind === "waiting") return stepTo({ ...sa, fragments: collected.fragments });
+      return onWhole(withoutFragments(sa), collected.bytes, path, ctx);
+    });
+  });
+}
+
+function withoutFragments({ fragments: _, ...sa }: V1Sa): V1Sa {
+  return sa as V1Sa;
+}
+
+/** The fragments are gone, whatever they make: one may have been of another message, or forged; the peer's repetition sets that right. */
+function onWhole(sa: V1Sa, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  return undecoded(sa, () => {
+    const message = decodeMessageV1(bytes, decodeRawHeader(bytes));
+    if (bodiesOfV1(message.payloads, "FRAGMENT").length > 0)
+      return ignore(sa, "fragment", "fragments inside fragments");
+    return settle(received(sa, message, bytes, path, ctx), ctx, "peer");
+  });
+}
+
+function undecoded(sa: V1Sa, decode: () => Step): Step {
+  try {
+    return decode();
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return ignore(sa, error.notify, error.detail);
@@ -121,8 +140,8 @@ function onPeerDatagram(
   );
   if (phase1 === undefined) return ignore(peer, "unknown SPI", "it belongs to no phase 1 SA here");
   const replies = [phase1.reply, ...peer.quicks.map((quick) => ("reply" in quick ? quick.reply : undefined))];
-  const known = replies.find((reply) => reply !== undefined && equal(reply.digest, digest));
-  if (known !== undefined) return stepTo(peer, ...send(path, known.bytes, phase1.features));
+  const repeated = replies.find((reply) => reply !== undefined && equal(reply.digest, digest));
+  if (repeated !== undefined) return stepTo(peer, ...send(path, repeated.bytes, phase1.features));
   if (header.messageId === 0) return ignore(peer, "repeated", `${header.exchange} after phase 1 is through`);
   if (encrypted === undefined) return ignore(peer, "unauthenticated", `${header.exchange} without protection`);
   const quick = peer.quicks.find((q) => q.phase1 === phase1.key && q.messageId === header.messageId);
@@ -133,8 +152,10 @@ function onPeerDatagram(
   const place = header.exchange === "QUICK_MODE" && quick !== undefined ? (`quick ${quick.stage}` as const) : "peer";
   const rows = rowsFor(place, header.exchange);
   const counting = counted(quick === undefined ? withSeen(phase1, header.messageId) : phase1, bytes.length);
-  const alive = arrived(checkVolume(withPhase1(peer, counting)), path, ctx);
-  return andThen(alive, (now): Step => {
+  const known = checkVolume(withPhase1(peer, counting));
+  // Messages 2 and 3 of a quick mode cover a nonce of ours; any other may be a recording, and its handler says whether it is new.
+  const isFresh = quick?.stage === "sent" || quick?.stage === "answered";
+  return andThen(isFresh ? arrived(known, path, ctx) : stepTo(known), (now): Step => {
     if (rows.length === 0) return ignore(now, "unexpected", `${header.exchange} has no business here`);
     return guardedMessage(now, counting, quick, ctx, () => {
       const envelope = { header, path, bytes, iv: opened.iv };

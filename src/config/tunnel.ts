@@ -82,7 +82,7 @@ export function buildTunnel(
         ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
         volumeOctets: espVolume(tunnel),
         replayWindow: esp.replay_window ?? 1024,
-        pfsCheck: esp.pfs_check ?? (block.start ?? "active") === "active",
+        pfsCheck: version === 2 && (esp.pfs_check ?? (block.start ?? "active") === "active"),
       },
       ...dpdOf(tunnel, peer),
     },

@@ -1,4 +1,4 @@
-import { narrowPath } from "./scenarios/path-mtu.js";
+import { TABLE } from "./scenarios/table.js";
 import { suite } from "./suite.js";
 
-suite("interoperability with strongSwan, a narrow path", narrowPath);
+suite("interoperability with strongSwan, a narrow path", TABLE.narrowPath);

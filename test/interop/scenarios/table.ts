@@ -7,6 +7,7 @@ import { ikev1Algorithms } from "./ikev1-algorithms.js";
 import { libreswanKernel } from "./libreswan-kernel.js";
 import { mobikeKernel, mobikeUserspace } from "./mobike.js";
 import { natKernel, natUserspace } from "./nat.js";
+import { narrowPath } from "./path-mtu.js";
 import { strongswanKernel } from "./strongswan-kernel.js";
 import { strongswanUserspace } from "./strongswan-userspace.js";
 import { coveringSymmetric, eachSymmetric, gmac } from "./symmetric.js";
@@ -22,6 +23,7 @@ export const TABLE = {
     ...ikev1Kernel,
   ],
   fragments,
+  narrowPath,
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
   strongswanGroups: [...coveringGroups("strongswan-userspace"), ...eachGroup("strongswan-userspace")],
   libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel"), ...ikev1Libreswan],
