@@ -18,9 +18,11 @@ const NUMBER_BYTES = 4;
 export function onProbe(peer: V1Peer, phase1: Phase1, data: Uint8Array, path: Path, ctx: SaContext): Step<V1Peer> {
   const number = numberOf(data);
   if (number === undefined) return ignore(peer, "DPD", `R-U-THERE with ${data.length} octets of number`);
-  if (peer.lastProbed !== undefined && number <= peer.lastProbed && phase1.key === peer.probedUnder)
-    return ignore(peer, "DPD", `R-U-THERE ${number} after ${peer.lastProbed}`);
   const answer = notification(phase1, "R-U-THERE-ACK", data);
+  if (peer.lastProbed !== undefined && number <= peer.lastProbed && phase1.key === peer.probedUnder)
+    return number < peer.lastProbed
+      ? ignore(peer, "DPD", `R-U-THERE ${number} after ${peer.lastProbed}`)
+      : inform(peer, phase1, [answer], ctx, path); // our answer got lost, and some ask with the same number again
   return andThen(arrived({ ...peer, lastProbed: number, probedUnder: phase1.key }, path, ctx), (now) =>
     inform(now, phase1, [answer], ctx, path),
   );

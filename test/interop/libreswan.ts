@@ -30,7 +30,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
   let logStart = 0;
   let dropsStart = new Map<string, number>();
 
-  await place.file("pluto.conf", "config setup\n");
+  await place.file("pluto.conf", "config setup\n  ikev1-policy=accept\n");
   await place.file("pluto.secrets", "");
   await shell(`set -e
     mkdir -p /run/pluto /run/nss

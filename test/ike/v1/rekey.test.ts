@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Effect } from "../../../ike/core/types.js";
 import { splitMessage } from "../../../ike/v1/fragment.js";
-import { deleteChildren, deletePhase1 } from "../../../ike/v1/notifications.js";
+import { deleteChildren, deletePhase1, notification } from "../../../ike/v1/notifications.js";
 import { type Pair, reportsOf, type Side, view } from "../v2/pair.js";
 import { createPairV1, type Exchange, establishedPairV1, forgeV1, peerOf } from "./pair.js";
 
@@ -110,6 +110,22 @@ for (const mode of MODES) {
   });
 }
 
+test("the last phase 1 ends in silence where there are children: a peer may take them with the one that it is told to delete", () => {
+  const pair = establishedPairV1("main", {
+    a: { start: "passive", ikeLifetimeSeconds: 100 },
+    b: { start: "active", ikeLifetimeSeconds: 100 },
+  });
+  pair.wire = ({ bytes }) => (bytes[18] === 2 ? [] : [bytes]); // no new phase 1
+  pair.pass(96_000);
+  const sent = pair.sent.filter(({ bytes }) => bytes[18] === 5).length;
+  pair.pass(4_000);
+  for (const side of [pair.a, pair.b]) {
+    assert.equal(peerOf(side).phase1s.length, 0);
+    assert.equal(side.children.size, 1);
+  }
+  assert(pair.sent.filter(({ bytes }) => bytes[18] === 5).length <= sent + 2, "probes at most");
+});
+
 test("the lifetime of phase 1 in KB has it renewed before it is used up", () => {
   const pair = establishedPairV1("main", {
     changeA: (tunnel) => ({ ...tunnel, ike: { ...tunnel.ike, volumeOctets: 4096 } }),
@@ -159,6 +175,18 @@ test("liveness: silence is asked about with numbers that grow, and an answer end
   pair.wire = ({ bytes }) => [bytes];
   pair.pass(120_000);
   assert.equal(view(pair.a).state, "established", "it calls again");
+});
+
+test("liveness: the same number twice is answered twice, a lower one is not", () => {
+  const pair = establishedPairV1("main");
+  const [phase1] = peerOf(pair.a).phase1s;
+  const ask = (number: number, messageId: number) => {
+    const question = notification(phase1!, "R-U-THERE", new Uint8Array([0, 0, 0, number]));
+    const before = pair.sent.length;
+    pair.inject(pair.b, forgeV1(pair.a, "INFORMATIONAL", [question], { messageId }));
+    return pair.sent.length - before;
+  };
+  assert.deepEqual([ask(7, 1), ask(7, 2), ask(6, 3), ask(8, 4), ask(8, 4)], [1, 1, 0, 1, 0]);
 });
 
 test("liveness: a recorded answer keeps no dead peer alive", () => {
