@@ -28,7 +28,7 @@ const HERE = { x64: "amd64", arm64: "arm64" }[process.arch];
 const NPM_CPU = { amd64: "x64", arm64: "arm64" };
 /** What runs, and what has to be said of it: neither types, nor maps, nor what only its makers need. */
 const NEEDED = /\.(js|cjs|mjs|json|node)$|^(licen[cs]e|copying|notice)\b/i;
-const NEEDLESS = /^(\..*|bin\.[cm]?js|cnoke\.cjs|tests?|docs?|bench(marks)?|examples?)$/i;
+const NEEDLESS = /^(\..*|bin\.[cm]?js|(cnoke|trampolines)\.cjs|tests?|docs?|bench(marks)?|examples?)$/i;
 /** Packages come from nobody in particular; who publishes them says so. */
 const { DEBFULLNAME: name = "Causeway developers", DEBEMAIL: address = "causeway@localhost" } = process.env;
 
