@@ -35,8 +35,14 @@ export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   return result;
 }
 
+/** The private exponent of a MODP group; with a subgroup of order q it is 1..q-1 (RFC 5114 section 3.2). */
+export function modpExponent(name: string, privateOctets: Uint8Array, length: number, order?: bigint): bigint {
+  const checked = checkPrivate(name, privateOctets, length);
+  return order === undefined ? exponentOf(checked) : scalarOf(checked, order);
+}
+
 /** A private exponent from any octets: 0 and 1, which would give the peer our secret, become 2 and 3. */
-export function exponentOf(privateOctets: Uint8Array): bigint {
+function exponentOf(privateOctets: Uint8Array): bigint {
   const exponent = toNumber(privateOctets);
   return exponent > 1n ? exponent : exponent + 2n;
 }

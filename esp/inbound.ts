@@ -32,6 +32,8 @@ export interface InboundSa {
   authentic(): boolean;
   /** The last packet was authentic and had the highest sequence number so far. */
   newest(): boolean;
+  /** See `Lifetime.pace`. */
+  pace(now: number): void;
   /** Accepted so far. */
   packets(): number;
   /** Octets of inner packets. */
@@ -98,6 +100,7 @@ export function createInboundSa(
     },
     authentic: () => authentic,
     newest: () => newest,
+    pace: lifetime.pace,
     packets: lifetime.packets,
     octets: lifetime.octets,
     free: () => sealer.free(),

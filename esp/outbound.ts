@@ -19,11 +19,13 @@ export interface OutboundParameters {
 
 /**
  *     at                     at + innerOffset
- *     | SPI (4) | seq (4) | IV | inner packet | padding | pad length (1) | next header (1) | ICV |
+ *     | SPI (4) | seq (4) | IV | inner packet | TFC padding | padding | pad length (1) | next header (1) | ICV |
  */
 export interface OutboundSa {
   /** Where the caller has to place the inner packet, from the start of the ESP packet: 8 + the length of the IV. */
   readonly innerOffset: number;
+  /** Octets of inner packet and TFC padding that each packet has at least (RFC 4303 section 2.7); 0 at first. */
+  leastPayload: number;
   /** The length of the ESP packet that carries an inner packet of `innerLength` octets. */
   sealedLength(innerLength: number): number;
   /**
@@ -31,6 +33,8 @@ export interface OutboundSa {
    * drop code: `sequenceExhausted`, `hardLimit`. `nextHeader`: 4 (IPv4), 41 (IPv6), 59 (dummy).
    */
   sealAt(at: number, innerLength: number, nextHeader: number): number;
+  /** See `Lifetime.pace`. */
+  pace(now: number): void;
   /** Sent so far. */
   packets(): number;
   /** Octets of inner packets. */
@@ -74,9 +78,11 @@ export function createOutboundSa(
     return -DROP.sequenceExhausted;
   }
 
-  return {
+  const outbound: OutboundSa = {
     innerOffset,
-    sealedLength: (innerLength) => innerOffset + textLength(innerLength, alignment) + icvBytes,
+    leastPayload: 0,
+    sealedLength: (innerLength) =>
+      innerOffset + textLength(Math.max(innerLength, outbound.leastPayload), alignment) + icvBytes,
     sealAt(at, innerLength, nextHeader) {
       if (!sequence.advance()) return stopAtLastNumber();
       if (!lifetime.count(innerLength)) return -DROP.hardLimit;
@@ -85,13 +91,18 @@ export function createOutboundSa(
       const iv = at + ESP_HEADER_BYTES;
       if (counterIv) writeCounterIv(iv);
       else if (ivBytes > 0) fillRandom(iv, ivBytes);
-      const text = textLength(innerLength, alignment);
-      writeTrailer(bytes, at + innerOffset, innerLength, text, nextHeader);
+      const payload = Math.max(innerLength, outbound.leastPayload);
+      const text = textLength(payload, alignment);
+      // The receiver finds the end of the inner packet by its own length field: what follows may be anything.
+      if (payload > innerLength) bytes.fill(0, at + innerOffset + innerLength, at + innerOffset + payload);
+      writeTrailer(bytes, at + innerOffset, payload, text, nextHeader);
       sealer.sealAt(at, ESP_HEADER_BYTES, iv, text, extendedSequence ? sequence.high() : -1);
       return innerOffset + text + icvBytes;
     },
+    pace: lifetime.pace,
     packets: lifetime.packets,
     octets: lifetime.octets,
     free: () => sealer.free(),
   };
+  return outbound;
 }

@@ -38,4 +38,6 @@ export interface SaPair {
   /** Packets; 0 turns replay protection off. */
   readonly replayWindow: number;
   readonly volume: VolumeLimits;
+  /** The peer sent ESP_TFC_PADDING_NOT_SUPPORTED (RFC 7296 section 1.3.1): its packets have no TFC padding. */
+  readonly refusesTfc?: true;
 }

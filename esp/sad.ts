@@ -11,7 +11,7 @@ import { DROP } from "./drop-reasons.js";
 import { createInboundSa, type InboundSa } from "./inbound.js";
 import { createIpHeader, readIpHeader } from "./ip-header.js";
 import { createLarval, type ParkedPacket } from "./larval.js";
-import type { LimitKind } from "./lifetime.js";
+import { type LimitKind, withCipherLimits } from "./lifetime.js";
 import { createOutboundSa, type FillRandom, type OutboundSa } from "./outbound.js";
 import { createPeerAddresses } from "./peer-addresses.js";
 import { createRouting } from "./routing.js";
@@ -41,6 +41,8 @@ export interface ChildSa<Outer> {
   readonly innerOffset: number;
   /** The length of the ESP packet for an inner packet of this length. */
   sealedLength(innerLength: number): number;
+  /** See `OutboundSa.leastPayload`. */
+  padTo(payload: number): void;
   /** See `OutboundSa.sealAt`; a drop is counted. */
   sealAt(at: number, innerLength: number, nextHeader: number): number;
 }
@@ -70,6 +72,8 @@ export interface Sad<Outer, Origin> {
   use(id: ChildId, now: number): readonly HeldPacket[];
   /** The peer is elsewhere now. Unknown ids are ignored (the SA may have gone in between). */
   move(id: ChildId, path: Path, outer: Outer): void;
+  /** Nothing is sent on the child any more; it receives until `remove`. Unknown ids are ignored. */
+  stopSending(id: ChildId): void;
   remove(id: ChildId): void;
   child(id: ChildId): ChildSa<Outer> | undefined;
 
@@ -97,6 +101,8 @@ export interface Sad<Outer, Origin> {
   park(at: number, length: number, outerTos: number, origin: Origin, now: number): void;
   /** Counts a drop that the data plane decided. */
   countDrop(code: number, tunnel?: string): void;
+  /** Once a second while there is traffic: volume limits follow the rate. `now`: milliseconds, monotonic. */
+  pace(now: number): void;
   /** Children that received authenticated packets since the last call. */
   takeAlive(): readonly ChildId[];
   counters(): SadCounters;
@@ -142,8 +148,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       events.limit(child.id, kind);
     };
     const selectors = routing.selectorsOf(child);
-    const outbound = createOutboundSa(arena, sealers.outbound, { ...child, spi: child.spiOut }, fillRandom, limit);
-    const inbound = createInboundSa(arena, sealers.inbound, { ...child, selectors }, limit);
+    const volume = withCipherLimits(child.volume, sealers.outbound.blockBytes);
+    const parameters = { ...child, volume, selectors, spi: child.spiOut };
+    const outbound = createOutboundSa(arena, sealers.outbound, parameters, fillRandom, limit);
+    const inbound = createInboundSa(arena, sealers.inbound, parameters, limit);
     return {
       id: child.id,
       tunnel: child.tunnel,
@@ -152,6 +160,9 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       outer,
       innerOffset: outbound.innerOffset,
       sealedLength: outbound.sealedLength,
+      padTo(payload) {
+        outbound.leastPayload = payload;
+      },
       sealAt(at, innerLength, nextHeader) {
         const length = outbound.sealAt(at, innerLength, nextHeader);
         if (length < 0) ledger.drop(-length, child.tunnel);
@@ -232,6 +243,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       entry.path = path;
       entry.outer = outer;
     },
+    stopSending(id) {
+      const entry = byId.get(id);
+      if (entry) routing.remove(entry);
+    },
     remove(id) {
       const entry = byId.get(id);
       if (entry) removeEntry(entry);
@@ -285,6 +300,12 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       if (!parked) ledger.drop(DROP.larvalFull);
     },
     countDrop: (code, tunnel) => ledger.drop(code, tunnel),
+    pace(now) {
+      for (const { inbound, outbound } of byId.values()) {
+        inbound.pace(now);
+        outbound.pace(now);
+      }
+    },
     takeAlive() {
       const taken = alive;
       alive = [];

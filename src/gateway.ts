@@ -7,20 +7,23 @@ import { selectBackends } from "../crypto/backends.js";
 import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
+import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
 import { act } from "./control/actions.js";
 import { startControlServer } from "./control/server.js";
 import { claimSocketPath } from "./control/socket-path.js";
 import { statusReport } from "./control/status.js";
+import { crashSecret } from "./crash-secret.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
 import { createDriver, type Driver } from "./driver.js";
+import { watchAddresses } from "./host/address-watch.js";
 import { planForThisHost, replaceRoutes, setUpHost } from "./host/host.js";
 import { createLiveRoutes, type LiveRoutes } from "./host/live-routes.js";
 import type { HostPlan } from "./host/plan.js";
 import { createResolver } from "./host/resolve.js";
-import { hasIpv6 } from "./host/state.js";
+import { hasIpv6, hostAddresses } from "./host/state.js";
 import { createKeyExchangeService } from "./key-exchange/service.js";
 import { type Log, stackOf } from "./log.js";
 import { createReports, type Reports } from "./reports.js";
@@ -53,12 +56,14 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     await dataplaneSettings(configuration, plan),
     {
       received(message) {
-        if (message.kind === "innerMtu") routes.measured(message.child, message.mtu);
-        else driver?.received(message);
+        if (message.kind === "innerMtu") {
+          log.debug(`a child carries inner packets of up to ${message.mtu} octets`, { child: message.child });
+          routes.measured(message.child, message.mtu);
+        } else driver?.received(message);
       },
       replaced() {
         routes.reset();
-        life.post(tunnelsMessage(policy));
+        life.post(tunnelsMessage(configuration));
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
         // The device is another one: its routes went with the old one, only the unreachable ones are left.
@@ -71,30 +76,44 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   );
   undo.push({ what: "the data plane", how: () => life.stop() });
   log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
-  life.post(tunnelsMessage(policy));
+  life.post(tunnelsMessage(configuration));
 
   const host = await setUpHost(plan);
   undo.push({ what: "the routes", how: () => host.tearDown() });
   for (const note of host.notes) log.warn(note);
 
+  const { stateDir } = gateway;
+  const remembered = stateDir === undefined ? {} : { crashSecret: await crashSecret(stateDir, systemRandom) };
   const keyExchange = createKeyExchangeService();
   undo.push({ what: "the key exchange", how: () => keyExchange.close() });
   const reports = createReports(log, systemClock);
-  const running = createDriver(usablePolicy(policy, ready, log), {
-    clock: systemClock,
-    random: systemRandom,
-    post(message) {
-      routes.posted(message);
-      life.post(message);
+  const running = createDriver(
+    { ...usablePolicy(policy, ready, log), ...remembered },
+    {
+      clock: systemClock,
+      random: systemRandom,
+      post(message) {
+        routes.posted(message);
+        life.post(message);
+      },
+      keyExchange,
+      resolve: createResolver(plan.mark, gateway.address),
+      psk: configuration.psk,
+      report: reports.take,
+      bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
     },
-    keyExchange,
-    resolve: createResolver(plan.mark, gateway.address),
-    psk: configuration.psk,
-    report: reports.take,
-    bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
-  });
+  );
   driver = running;
   undo.push({ what: "the protocol", how: async () => running.stop() });
+  if (followsAddresses(configuration)) {
+    const watch = watchAddresses({
+      clock: systemClock,
+      log,
+      isOurs: (line) => line.includes(` dev ${plan.tun} `) || line.includes(` table ${plan.table}`),
+      changed: () => tellAddresses(running, log),
+    });
+    undo.push({ what: "the watch over addresses", how: async () => watch.stop() });
+  }
 
   const control = await startControlServer(
     gateway.controlSocket,
@@ -104,6 +123,18 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   undo.push({ what: "the control socket", how: () => control.close() });
   running.start();
   return { driver: running, dataplane: life };
+}
+
+/** With sockets bound to one address there is nowhere to move to. */
+function followsAddresses({ gateway, policy }: Configuration): boolean {
+  return gateway.address === undefined && policy.tunnels.some(({ ike }) => ike.version === 2);
+}
+
+function tellAddresses(driver: Driver, log: Log): void {
+  hostAddresses().then(
+    (found) => driver.addressesChanged(found.map(({ address }) => address)),
+    (error: Error) => log.warn(`this host's addresses could not be read: ${error.message}`),
+  );
 }
 
 /** Algorithms without a working backend are told; what needs one of them is refused when it is used. */
@@ -129,7 +160,7 @@ function liveRoutes(plan: HostPlan, policy: Policy, log: Log): LiveRoutes {
   );
 }
 
-async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: HostPlan): Promise<DataplaneSettings> {
+async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Promise<DataplaneSettings> {
   const families = (await hasIpv6()) ? ([4, 6] as const) : ([4] as const);
   const addresses = gateway.address ? [gateway.address] : families.map(unspecified);
   const { ike, natT } = gateway.ports;
@@ -142,14 +173,14 @@ async function dataplaneSettings({ gateway, clampMss }: Configuration, plan: Hos
     natTPort: natT,
     mark: plan.mark,
     rawEsp: true,
-    clampMss,
   };
 }
 
-function tunnelsMessage(policy: Policy): ToWorker {
+function tunnelsMessage({ policy, wrappings }: Configuration): ToWorker {
   const tunnels = policy.tunnels.map((tunnel) => {
     const { name, mappings } = tunnel;
-    return { name, mappings, onTraffic: waitsForTraffic(tunnel) };
+    const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
+    return { name, mappings, onTraffic: waitsForTraffic(tunnel), wrapping };
   });
   return { kind: "tunnels", tunnels };
 }

@@ -14,8 +14,8 @@ import {
   checkModpValue,
   checkNotZero,
   checkPrivate,
-  exponentOf,
   type ModpGroup,
+  modpExponent,
   scalarOf,
   toNumber,
   toOctets,
@@ -23,7 +23,7 @@ import {
 import type { CreateKeyExchange } from "../registry/row.js";
 import { secret } from "../secret.js";
 
-/** MODP groups; with a subgroup of order q the private value is 1..q-1 (RFC 5114 section 3.2). */
+/** MODP groups. */
 export function nodeModp(group: ModpGroup): CreateKeyExchange {
   const prime = toNumber(group.prime);
   const order = group.order && toNumber(group.order);
@@ -35,10 +35,7 @@ export function nodeModp(group: ModpGroup): CreateKeyExchange {
     return made;
   }
   return ({ name, ids, privateBytes, publicBytes }) => {
-    function exponent(privateOctets: Uint8Array): bigint {
-      const checked = checkPrivate(name, privateOctets, privateBytes);
-      return order === undefined ? exponentOf(checked) : scalarOf(checked, order);
-    }
+    const exponent = (privateOctets: Uint8Array) => modpExponent(name, privateOctets, privateBytes, order);
     return {
       group: ids.ikev2!,
       name,

@@ -5,6 +5,8 @@ import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 const ADVICE: Readonly<Record<string, string>> = {
   NO_PROPOSAL_CHOSEN:
     "make one proposal equal on both sides: encryption, integrity, PRF and group for IKE, and encryption, integrity and PFS for ESP",
+  PFS_MISMATCH:
+    "make `esp.pfs` here and the peer's PFS the same: the same groups, or off on both sides; until then a new IKE SA takes over before each child ends",
   INVALID_KE_PAYLOAD: "put the group that the peer wants into the proposals here, or one of ours into the peer's",
   AUTHENTICATION_FAILED:
     "compare the pre-shared key and both identities (local_id, peer_id) with the peer's, character by character",

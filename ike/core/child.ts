@@ -16,6 +16,8 @@ export interface Child {
   readonly useAt?: Instant;
   /** The child whose place it takes. */
   readonly replaces?: ChildId;
+  /** IKEv2: who asked for it, and the lower of both nonces, which decides between rivals (RFC 7296 section 2.8.1). */
+  readonly origin?: { readonly asked: boolean; readonly lowestNonce: Uint8Array };
 }
 
 /** The soft limit stands a tenth before the hard one; packets are the data plane's own affair. */

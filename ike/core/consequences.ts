@@ -4,6 +4,7 @@ import type { ChildId } from "../../esp/sa.js";
 import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { settleDuplicates } from "./duplicates.js";
+import { onRedirected } from "./redirect.js";
 import {
   type AnySa,
   type AnyStep,
@@ -55,6 +56,7 @@ function perform(
       case "phase1":
       case "call":
       case "lost":
+      case "redirected":
       case "refused":
       case "renew":
       case "mappingLost":
@@ -96,7 +98,7 @@ function fallBack(draft: Draft, id: ChildId): void {
     for (const mapping of orphans) using.delete(mapping);
     draft.setTunnel(name, { ...state, using });
     for (const mapping of orphans) {
-      const heir = draft.liveChild(name, mapping);
+      const heir = draft.liveChild(name, mapping) ?? draft.replacedChild(name, mapping);
       if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
       useChild(draft, heir);
     }
@@ -129,6 +131,9 @@ function notice(
       if (isCalling(state) && !state.renewing && !isOld) draft.setTunnel(told.tunnel, { ...state, renewing: true });
       return;
     }
+    case "redirected":
+      onRedirected(draft, told.tunnel, told.to, told.from, ctx);
+      return;
     case "refused": {
       const state = draft.tunnels.get(told.tunnel)!;
       draft.setTunnel(told.tunnel, { ...state, reason: told.reason });

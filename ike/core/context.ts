@@ -1,9 +1,10 @@
 /** What a handler of one IKE SA sees of the endpoint around it, and what it gives back: the same in both versions of IKE. */
-import { formatSocketAddress, type Path } from "../../esp/address.js";
+import { type Address, formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Identity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
+import type { AnySa } from "./sas.js";
 import type { Answer, AskId, Context, Effect, Instant } from "./types.js";
 
 /** Names an IKE SA in its endpoint: our own SPI in hex. */
@@ -38,6 +39,8 @@ export interface Sight {
   carried(tunnel: string, mapping: number): boolean;
   /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
   inUse(child: ChildId): boolean;
+  /** Another IKE SA: the heir of this one, or its predecessor. */
+  other(key: IkeKey): AnySa | undefined;
   /** Whether the mapping is to be brought up from here: not while it waits for traffic, or for the peer. */
   wanted(tunnel: string, mapping: number): boolean;
   /** `duplicates: keep`: the peer has an IKE SA that stays, and gets no other one. `sa`: the one that it asks for. */
@@ -46,7 +49,7 @@ export interface Sight {
 
 /** What happened, for the endpoint: the supervisor and the bookkeeping above one SA. `Adopted`: what may be born of it. */
 export type Notice<Adopted> =
-  /** An IKE SA was born of another one, with its children; the other one goes on in its own state. */
+  /** An IKE SA was born of this one, or takes its next state from what happened in this one; it is put into the table as it is. */
   | { readonly kind: "adopt"; readonly sa: Adopted }
   /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
   | { readonly kind: "established"; readonly initialContact: boolean }
@@ -58,6 +61,8 @@ export type Notice<Adopted> =
   | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
   /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
   | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
+  /** The peer sends us to another gateway (RFC 5685). */
+  | { readonly kind: "redirected"; readonly tunnel: string; readonly to: Address; readonly from: Address }
   /** A refusal that is not believed yet. */
   | { readonly kind: "refused"; readonly tunnel: string; readonly reason: string }
   | {

@@ -17,7 +17,11 @@ export type Destination =
   | { readonly to: "refuse"; readonly header: IkeHeader; readonly error: ProtocolError }
   /** IKEv1: for one that has these cookies, or of a stranger. */
   | { readonly to: "v1"; readonly sa: V1Sa | undefined; readonly raw: RawHeader }
+  /** A request for an IKE SA neither of whose SPIs is in use here. */
+  | { readonly to: "forgotten"; readonly header: IkeHeader; readonly detail: string }
   | { readonly to: "nobody"; readonly code: string; readonly detail: string };
+
+export const UNKNOWN = "unknown SPI";
 
 export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
   let raw: RawHeader;
@@ -55,8 +59,11 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
     return { to: "stranger", raw, header };
   }
   const sa = sas.get(spiHex(header.fromInitiator ? responderSpi : initiatorSpi));
-  if (sa === undefined || isV1(sa) || !matches(sa, header))
-    return nobody("unknown SPI", "it belongs to no IKE SA here");
+  if (sa === undefined || isV1(sa) || !matches(sa, header)) {
+    const detail = "it belongs to no IKE SA here";
+    const used = sas.has(spiHex(initiatorSpi)) || sas.has(spiHex(responderSpi));
+    return header.response || used ? nobody(UNKNOWN, detail) : { to: "forgotten", header, detail };
+  }
   return { to: "sa", sa, raw };
 }
 

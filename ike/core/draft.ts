@@ -1,6 +1,7 @@
 /** The endpoint that a step is making: maps are copied when they are first written, so that the old one stays as it was. */
 import type { ChildId } from "../../esp/sa.js";
 import type { CookieSecrets } from "../v2/cookie.js";
+import type { Child } from "./child.js";
 import { type Ids, type IkeKey, spiHex } from "./context.js";
 import type { AskOwner, Endpoint } from "./endpoint.js";
 import { type AnySa, type Holder, isHolder, usesEspSpi } from "./sas.js";
@@ -71,12 +72,21 @@ export class Draft {
 
   /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA that stays. */
   liveChild(tunnel: string, mapping: number): ChildId | undefined {
+    return this.#newestChild(tunnel, mapping, "live");
+  }
+
+  /** The newest one that has been replaced, and still works at both ends: better than none. */
+  replacedChild(tunnel: string, mapping: number): ChildId | undefined {
+    return this.#newestChild(tunnel, mapping, "old");
+  }
+
+  #newestChild(tunnel: string, mapping: number, wanted: Child["state"]): ChildId | undefined {
     let newest: ChildId | undefined;
     const superseded = this.tunnels.get(tunnel)?.superseded;
     for (const sa of this.sas.values()) {
       if (!isHolder(sa) || sa.tunnel !== tunnel || superseded?.has(sa.key)) continue;
       for (const { id, state, pair } of sa.children.values())
-        if (state === "live" && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
+        if (state === wanted && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
     }
     return newest;
   }

@@ -26,12 +26,13 @@ export function begin(draft: Draft, policy: TunnelPolicy, state: TunnelState, ct
     draft.setTunnel(name, { ...begun, want: "answer", reason });
     return;
   }
-  if (peer.kind === "address" && localAddress !== undefined) {
+  const address = state.redirect?.to ?? (peer.kind === "address" ? peer.address : undefined);
+  if (address !== undefined && localAddress !== undefined) {
     draft.setTunnel(name, begun);
-    call(draft, policy, { address: localAddress, port: 0 }, { address: peer.address, port: PEER_PORT }, ctx);
+    call(draft, policy, { address: localAddress, port: 0 }, { address, port: PEER_PORT }, ctx, state.redirect?.from);
     return;
   }
-  draft.setTunnel(name, { ...begun, resolving: ask(draft, policy, ctx) });
+  draft.setTunnel(name, { ...begun, resolving: ask(draft, policy, ctx, address) });
 }
 
 export function resolved(draft: Draft, name: string, ask: AskId, answer: Answer, ctx: SaContext): void {
@@ -50,9 +51,10 @@ export function resolved(draft: Draft, name: string, ask: AskId, answer: Answer,
     draft.setTunnel(name, { ...begun, attempts, retryAt, reason: detail });
     return;
   }
-  draft.setTunnel(name, { ...begun, known: found.map(({ remote }) => remote) });
+  const { redirect } = state;
+  draft.setTunnel(name, redirect ? begun : { ...begun, known: found.map(({ remote }) => remote) });
   const local = { address: policy.localAddress ?? one.local, port: 0 };
-  call(draft, policy, local, { address: one.remote, port: PEER_PORT }, ctx);
+  call(draft, policy, local, { address: one.remote, port: PEER_PORT }, ctx, redirect?.from);
 }
 
 /** Asks where the peer's name leads now, while the tunnel is up. */
@@ -85,18 +87,27 @@ function has(addresses: readonly Address[], wanted: Address): boolean {
   return addresses.some((address) => sameAddress(address, wanted));
 }
 
-function ask(draft: Draft, { name, peer }: TunnelPolicy, ctx: SaContext): AskId {
+/** `address`: where we were redirected; else the peer of the configuration. */
+function ask(draft: Draft, { name, peer }: TunnelPolicy, ctx: SaContext, address?: Address): AskId {
   if (peer.kind === "any") throw new Error(`${name} has nobody to ask for`);
   const id = ctx.ids.ask();
   draft.noteAsk(id, { tunnel: name });
-  const question = { kind: "resolve", name: peer.kind === "name" ? peer.name : formatAddress(peer.address) } as const;
+  const asked = address ?? (peer.kind === "name" ? peer.name : peer.address);
+  const question = { kind: "resolve", name: typeof asked === "string" ? asked : formatAddress(asked) } as const;
   draft.effects.push({ kind: "ask", ask: id, question });
   return id;
 }
 
-function call(draft: Draft, policy: TunnelPolicy, local: SocketAddress, remote: SocketAddress, ctx: SaContext): void {
+function call(
+  draft: Draft,
+  policy: TunnelPolicy,
+  local: SocketAddress,
+  remote: SocketAddress,
+  ctx: SaContext,
+  redirectedFrom?: Address,
+): void {
   const path = { local: { ...local, port: ctx.policy.ports.ike }, remote };
-  const begun = initiate(policy, path, ctx);
+  const begun = initiate(policy, path, ctx, redirectedFrom);
   draft.effects.push({
     kind: "report",
     report: {

@@ -1,5 +1,6 @@
 /** What the configuration means to the protocol: plain values, made by src/config, never changed. */
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import type { Secret } from "../../crypto/secret.js";
 import type { Address } from "../../esp/address.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import type { Identity } from "./identity.js";
@@ -40,6 +41,8 @@ export interface TunnelPolicy {
     readonly lifetimeSeconds: number;
     readonly rekeyMarginSeconds?: number;
     readonly keepaliveSeconds: number;
+    /** A new IKE SA, with a new proof of both identities, instead of a rekey (RFC 7296 section 2.8.3). */
+    readonly reauth?: boolean;
     /** RFC 7383. */
     readonly fragmentation: "auto" | "off";
     /** RFC 4555. */
@@ -52,12 +55,16 @@ export interface TunnelPolicy {
     /** 0: off. */
     readonly volumeOctets: number;
     readonly replayWindow: number;
+    /** A rekey of the first child soon after it is up: whether PFS agrees shows at once, not when the child ends. */
+    readonly pfsCheck?: boolean;
   };
   /** Absent: off. */
   readonly dpd?: { readonly timeoutSeconds: number; readonly action: DpdAction };
 }
 
 export interface Policy {
+  /** What tokens of quick crash detection are made from (RFC 6290): the same after a restart. Absent: none are made. */
+  readonly crashSecret?: Secret;
   readonly tunnels: readonly TunnelPolicy[];
   readonly ports: { readonly ike: number; readonly natT: number };
   /** IKE SAs that others began and have not authenticated: of all strangers, and of one address. */

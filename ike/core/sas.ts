@@ -70,8 +70,8 @@ export function isOver(sa: AnySa): boolean {
 }
 
 /** The first message to a peer. */
-export function initiate(policy: TunnelPolicy, path: Path, ctx: SaContext): AnyStep<AnySa> {
-  return policy.ike.version === 1 ? v1.initiate(policy, path, ctx) : initiateV2(policy, path, ctx);
+export function initiate(policy: TunnelPolicy, path: Path, ctx: SaContext, redirectedFrom?: Address): AnyStep<AnySa> {
+  return policy.ike.version === 1 ? v1.initiate(policy, path, ctx) : initiateV2(policy, path, ctx, redirectedFrom);
 }
 
 export function onAnswer(sa: AnySa, ask: AskId, answer: Answer, ctx: SaContext): AnyStep {
@@ -155,14 +155,14 @@ export function losesTo(sa: Holder, other: Holder): boolean {
   return !isV1(sa) && !isV1(other) && v2.losesTo(sa, other);
 }
 
-/** Whether a child for the mapping is wished for or on its way. */
+/** Whether a child for the mapping, a further one or in the place of an old one, is wished for or on its way. */
 export function isAskedFor(sa: Holder, mapping: number): boolean {
   if (isV1(sa))
     return (
       sa.wishes.some((w) => w.mapping === mapping) || sa.quicks.some((q) => isOurs(q) && q.offer.mapping === mapping)
     );
   const { task, wishes } = sa;
-  if (task?.do === "child" && task.offer.purpose.do === "create" && task.offer.purpose.mapping === mapping) return true;
+  if (task?.do === "child" && task.offer.selectors.mappings.includes(mapping)) return true;
   return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
 }
 
@@ -177,7 +177,7 @@ export function isRenewing(sa: Holder, { id, state }: Child): boolean {
 
 /** Whether an inbound SPI is taken, by a child or by one that is on its way. */
 export function usesEspSpi(sa: AnySa, spi: number): boolean {
-  if (sa.phase === "authSent" && sa.child.spiIn === spi) return true;
+  if (sa.phase === "authSent" && sa.child?.spiIn === spi) return true;
   if (!isHolder(sa)) return false;
   if (isV1(sa)) {
     if (sa.quicks.some(({ spiIn }) => spiIn === spi)) return true;

@@ -19,6 +19,7 @@ export function contextOf(draft: Draft, given: Context): SaContext {
     candidates: (path, version) => candidates(draft, path, version),
     inContact: (tunnel, peerId, except) =>
       holdersOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
+    other: (key) => draft.sas.get(key),
     carried: (tunnel, mapping) => draft.liveChild(tunnel, mapping) !== undefined,
     inUse(id) {
       const owner = draft.childOwner(id);

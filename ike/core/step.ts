@@ -3,6 +3,7 @@ import { formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import * as v1 from "../v1/step.js";
 import { createCookieSecrets, rotateCookieSecrets } from "../v2/cookie.js";
+import { forgottenReply } from "../v2/features/crash-detection.js";
 import { onFirstRequest, refuse } from "../v2/first-request.js";
 import { onDatagram, onRepeatedFirstRequest } from "../v2/step.js";
 import { EXCHANGE_TYPE_V1 } from "../wire/exchange-types.js";
@@ -11,7 +12,7 @@ import { decodeMessage } from "../wire/message.js";
 import { decodeMessageV1 } from "../wire/message-v1.js";
 import { apply, born, sasOf } from "./consequences.js";
 import type { SaContext } from "./context.js";
-import { type Destination, demux } from "./demux.js";
+import { type Destination, demux, UNKNOWN } from "./demux.js";
 import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
@@ -131,6 +132,13 @@ function onTraffic(draft: Draft, tunnel: string, mappings: readonly number[]): v
 function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): void {
   const destination = demux(bytes, path, draft.sas);
   switch (destination.to) {
+    case "forgotten": {
+      const answer = forgottenReply(draft.base.policy, destination.header);
+      if (answer !== undefined && draft.shutdownAt === undefined)
+        draft.effects.push({ kind: "send", path, bytes: answer });
+      ignored(draft, path, UNKNOWN, destination.detail);
+      return;
+    }
     case "nobody":
       ignored(draft, path, destination.code, destination.detail);
       return;

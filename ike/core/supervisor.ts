@@ -45,6 +45,10 @@ export interface TunnelState {
   readonly superseded: ReadonlyMap<IkeKey, Superseded>;
   /** A new IKE SA is to take the place of the established one, which cannot be rekeyed. */
   readonly renewing?: true;
+  /** Where the peer has sent us, and from where (RFC 5685): until the way there fails. */
+  readonly redirect?: { readonly to: Address; readonly from: Address };
+  /** How often that happened, since when: against circles. */
+  readonly redirects?: { readonly count: number; readonly since: Instant };
   /** Why it is as it is, in words; empty while all is well. */
   readonly reason: string;
   readonly troubles: ReadonlyMap<number, MappingTrouble>;
@@ -112,7 +116,7 @@ export function afterLoss(
   now: Instant,
   random: Random,
 ): TunnelState {
-  const { retryAt: _, renewing: __, looking: ___, lookAt: ____, ...kept } = state;
+  const { retryAt: _, renewing: __, looking: ___, lookAt: ____, redirect: _____, ...kept } = state;
   const turn = loss.cause === "failed" ? state.turn + 1 : state.turn;
   const told = { ...kept, reason: loss.reason, troubles: new Map(), superseded: new Map(), turn };
   const next = wantAfter(state, policy, loss.cause);
@@ -144,6 +148,11 @@ function wantAfter({ want, awake }: Wanted, { start, close, dpd }: TunnelPolicy,
 
 /** The attempt to replace an IKE SA that still serves failed: once more after a pause. */
 export function afterFailedRenewal(state: TunnelState, now: Instant, random: Random): TunnelState {
+  if (state.redirect !== undefined) {
+    // Where the peer has sent us nobody answers: it has not told us that the old one ends.
+    const { redirect: _, renewing: __, ...kept } = state;
+    return kept;
+  }
   const attempts = state.attempts + 1;
   return { ...state, attempts, retryAt: now + pause(RECONNECT, attempts, random) };
 }

@@ -11,6 +11,8 @@ export const REFUSED_INIT_LIFE = 3_000;
 export const SWITCH_AFTER = 5_000;
 /** The initiator of a child's rekey deletes the old child this much later: packets on their way still find it. */
 export const DELETE_OLD_CHILD_AFTER = 1_000;
+/** A child that the peer has opened beside another one, and should have deleted by then, is deleted here. */
+export const REAP_DUPLICATE_AFTER = GIVE_UP_AFTER + 10_000;
 /** How long the responder of an IKE SA's rekey keeps the old one for the peer's Delete and for repeated requests. */
 export const REPLACED_IKE_LIFE = GIVE_UP_AFTER + 10_000;
 /** How long an IKE SA that is over repeats its last answer. */
@@ -37,6 +39,8 @@ export const LOOK_AGAIN: Pause = { first: 60_000, longest: 60_000 };
 export const RETRY_MAPPING: Pause = { first: 5_000, longest: 300_000 };
 /** A mapping that the peer is about to ask for itself, or that has to wait for another exchange (RFC 7296 section 2.25). */
 export const RETRY_BUSY: Pause = { first: 300, longest: 10_000 };
+/** The rehearsal of a rekey after the tunnel is up, and once more when the peer is busy. */
+export const RETRY_REHEARSAL: Pause = { first: 3_000, longest: 3_000 };
 /** A rekey that failed while the old SA serves; RFC 7296 section 2.25 asks for a pause after TEMPORARY_FAILURE. */
 export const RETRY_REKEY: Pause = { first: 2_000, longest: 30_000 };
 

@@ -86,7 +86,8 @@ export type Effect =
   /** From now on the mappings of this child send on it. */
   | { readonly kind: "useChild"; readonly id: ChildId }
   | { readonly kind: "updateChild"; readonly id: ChildId; readonly path: Path; readonly encapsulation: Encapsulation }
-  | { readonly kind: "removeChild"; readonly id: ChildId }
+  /** `receives`: a little longer, what the peer had sent before it deleted the child, and the network has overtaken. */
+  | { readonly kind: "removeChild"; readonly id: ChildId; readonly receives?: true }
   /** NAT keepalive: one octet 0xff (RFC 3948 section 2.3). */
   | { readonly kind: "keepalive"; readonly path: Path }
   | { readonly kind: "ask"; readonly ask: AskId; readonly question: Question }

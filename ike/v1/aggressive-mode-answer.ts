@@ -25,6 +25,7 @@ import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
 import { candidatesOf, choose } from "./main-mode-answer.js";
 import {
+  answeredVendorIds,
   checkPublicValue,
   dropped,
   hashInputs,
@@ -37,7 +38,7 @@ import {
   replyTo,
   send,
   through,
-  vendorIds,
+  Uninvited,
 } from "./phase1.js";
 import { type Received, row } from "./row.js";
 import type {
@@ -61,7 +62,7 @@ function onOffer(
   const meant = candidates.filter((t) => peerId !== undefined && sameIdentity(theirIdentity(t, path), peerId));
   if (peerId === undefined || meant.length === 0) {
     const expected = candidates.map((t) => `${t.name} expects ${formatIdentity(theirIdentity(t, path))}`);
-    throw new ProtocolError(
+    throw new Uninvited(
       "AUTHENTICATION_FAILED",
       `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(id.body)}: ${expected.join(", ")}`,
     );
@@ -136,7 +137,7 @@ export function onAggressiveAnswerKeyingAnswer(sa: AggressiveAnswerKeying, answe
     id,
     payloadV1("HASH", { hash: hashR(prf, skeyid, hashInputs(sa, exchanged), encodeBodyV1(id)) }),
     ...natPayloads(sa, path, chosen, ctx.sight.tunnel(tunnel).encapsulation),
-    ...vendorIds(chosen.features),
+    ...answeredVendorIds(chosen.features),
   ]);
   const next: AggressiveAnswered = {
     ...called,

@@ -34,12 +34,12 @@ import {
   NONCE_BYTES,
   natPayloads,
   natVerdict,
+  offeredVendorIds,
   onlyId,
   refused,
   replyTo,
   send,
   through,
-  vendorIds,
   whoCame,
 } from "./phase1.js";
 import { offerPhase1 } from "./proposals.js";
@@ -92,7 +92,7 @@ export function onAggressiveKeyingAnswer(sa: AggressiveKeying, answer: Answer, c
     payloadV1("KE", { data: answer.publicValue }),
     payloadV1("NONCE", { nonce: ni }),
     identityPayload(localId),
-    ...vendorIds(),
+    ...offeredVendorIds(policy),
   ]);
   const { ask: _, ...begun } = sa;
   const next: AggressiveSent = {
@@ -174,7 +174,7 @@ export function onAggressiveDerivingAnswer(sa: AggressiveDeriving, answer: Answe
     headerOf(sa, "AGGRESSIVE_MODE"),
     [
       payloadV1("HASH", { hash }),
-      ...natPayloads(sa, before.path, chosen, policy.encapsulation),
+      ...natPayloads(sa, path, chosen, policy.encapsulation),
       ...initialContact(sa, tunnel, sa.peerId, ctx),
     ],
     ready.cipher,

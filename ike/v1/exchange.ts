@@ -63,7 +63,9 @@ export function sendIn(
   const { exchange, messageId, path, payloads, hashOf } = message;
   const header = headerOf(phase1, exchange, messageId);
   const { bytes, iv } = encryptMessage(header, withHash(payloads, hashOf), phase1.cipher, message.iv);
-  const used = withPhase1({ ...peer, lastSent: ctx.now }, counted(phase1, bytes.length));
+  const isNew = !peer.quicks.some((quick) => quick.messageId === messageId && quick.phase1 === phase1.key);
+  const sent = counted(isNew ? withSeen(phase1, messageId) : phase1, bytes.length);
+  const used = withPhase1({ ...peer, lastSent: ctx.now }, sent);
   return { peer: used, bytes, iv, effects: send(path, bytes, phase1.features) };
 }
 
@@ -88,14 +90,15 @@ export function counted(phase1: Phase1, octets: number): Phase1 {
   return { ...phase1, usedOctets: phase1.usedOctets + octets };
 }
 
-/** Exchanges of the peer whose numbers are remembered. */
-const MOST_SEEN = 64;
+/** Exchanges whose numbers are remembered. */
+const MOST_SEEN = 512;
 
+/** The keys are the same in both directions: an exchange of our own that comes back is none of the peer's. */
 export function withSeen(phase1: Phase1, messageId: number): Phase1 {
   return { ...phase1, seen: [...phase1.seen, messageId].slice(-MOST_SEEN) };
 }
 
-/** What any authentic message means: the peer is alive, and it is there where the message came from. */
+/** What a message means that is authentic and no recording: the peer is alive, and it is there where the message came from. */
 export function arrived(peer: V1Peer, path: Path, ctx: SaContext): Step<V1Peer> {
   return follow(alive(peer, ctx), path, ctx);
 }

@@ -5,18 +5,22 @@
 import { concat, equal } from "../../crypto/bytes.js";
 import { espSpiFrom } from "../core/child.js";
 import { ProtocolError } from "../core/errors.js";
+import { softLife } from "../core/timers.js";
 import { spiOctets } from "../wire/header.js";
 import type { DeletePayloadV1 } from "../wire/payloads/v1/delete.js";
 import type { NotifyPayloadV1 } from "../wire/payloads/v1/notify.js";
 import { isErrorNotifyV1, notifyNameV1 } from "../wire/v1-notify-table.js";
 import { childGone, liveOf, withChild, withoutChild } from "./child.js";
 import { andThen, report, type SaContext, type Step, stepTo } from "./context.js";
+import { withPhase1 } from "./exchange.js";
+import { responderLifetimeOf } from "./lifetimes.js";
 import { onProbe, onProbeAnswer } from "./liveness.js";
 import { dropPhase1 } from "./peer.js";
 import { isOurs, type Quick } from "./quick.js";
 import { quickFailed } from "./quick-end.js";
 import { type Place, type Received, row } from "./row.js";
-import type { V1Peer } from "./state.js";
+import type { Phase1, V1Peer } from "./state.js";
+import { lifetimeStory, phase1Lifetimes } from "./terms.js";
 
 /** --> HDR*, HASH(1), [N], [D] */
 function onInformational(
@@ -33,7 +37,7 @@ function onInformational(
 function onNotify(
   peer: V1Peer,
   phase1: Place["phase1"],
-  { notify, spi, data }: NotifyPayloadV1,
+  { notify, protocol, spi, data }: NotifyPayloadV1,
   path: Place["phase1"]["path"],
   ctx: SaContext,
 ): Step<V1Peer> {
@@ -41,11 +45,13 @@ function onNotify(
     case "R-U-THERE":
       return onProbe(peer, phase1, data, path, ctx);
     case "R-U-THERE-ACK":
-      return onProbeAnswer(peer, data);
+      return onProbeAnswer(peer, data, path, ctx);
+    case "RESPONDER-LIFETIME":
+      // Of a child it is part of quick mode.
+      return protocol === "ISAKMP" ? onLifetime(peer, phase1, data, ctx) : stepTo(peer);
     case "INITIAL-CONTACT":
     case "CONNECTED":
     case "REPLAY-STATUS":
-    case "RESPONDER-LIFETIME":
       // Each has had its effect where it belongs (phase 1, quick mode), or needs none.
       return stepTo(peer);
   }
@@ -55,6 +61,30 @@ function onNotify(
   const words = `the peer refuses with ${name}`;
   if (quick !== undefined) return quickFailed(peer, quick, v2Code(name), `the quick mode failed: ${words}`, ctx);
   return stepTo(peer, report(peer, { kind: "story", story: `${words}, and nothing of ours is under way` }));
+}
+
+/** The peer ends phase 1 sooner than we offered: so do we. A lifetime that is no shorter says nothing new. */
+function onLifetime(peer: V1Peer, phase1: Phase1, data: Uint8Array, ctx: SaContext): Step<V1Peer> {
+  const { seconds, kilobytes } = responderLifetimeOf(1, data);
+  const expiresAt = seconds === undefined ? phase1.expiresAt : phase1.establishedAt + seconds * 1000;
+  const volumeOctets = kilobytes === undefined ? 0 : kilobytes * 1024;
+  const isLess = expiresAt < phase1.expiresAt;
+  const isSmaller = volumeOctets > 0 && (phase1.volumeOctets === 0 || volumeOctets < phase1.volumeOctets);
+  if (phase1.role !== "initiator" || (!isLess && !isSmaller)) return stepTo(peer);
+  const { rekeyMarginSeconds } = ctx.sight.tunnel(peer.tunnel).ike;
+  const shortened: Phase1 = {
+    ...phase1,
+    ...(isSmaller && { volumeOctets }),
+    ...(isLess && {
+      expiresAt: Math.max(expiresAt, ctx.now),
+      rekeyAt: phase1.establishedAt + softLife(seconds!, rekeyMarginSeconds, ctx.random),
+    }),
+  };
+  const story = lifetimeStory(
+    { ...(seconds && { seconds }), ...(kilobytes && { kilobytes }) },
+    phase1Lifetimes(ctx.sight.tunnel(peer.tunnel)),
+  );
+  return stepTo(withPhase1(peer, shortened), ...(story === undefined ? [] : [report(peer, { kind: "story", story })]));
 }
 
 /** The advice for operators goes by the names of IKEv2. */

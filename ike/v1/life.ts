@@ -170,8 +170,15 @@ export function onLimit(peer: V1Peer, id: ChildId, limit: "soft" | "hard", ctx: 
   const next =
     limit === "soft"
       ? stepTo(ctx.sight.inUse(id) ? rekeySoon(peer, child, ctx) : peer)
-      : endChild(peer, child, "its volume is used up", ctx);
+      : andThen(endChild(peer, child, "its volume is used up", ctx), (now) => stepTo(askAnew(now, child, ctx)));
   return settle(next, ctx);
+}
+
+/** A Delete has no answer: only a new child shows a peer that did not get it that the old one is gone. */
+function askAnew(peer: V1Peer, { state, pair }: V1Child, ctx: SaContext): V1Peer {
+  let { wishes } = peer;
+  if (state === "live") for (const mapping of pair.mappings) wishes = wish(wishes, { mapping, at: ctx.now });
+  return { ...peer, wishes };
 }
 
 export function onAlive(peer: V1Peer, ctx: SaContext): Step<V1Peer> {

@@ -5,8 +5,8 @@ import type { TunnelPolicy } from "../core/policy.js";
 import { earlier, probeAt } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { childGone } from "./child.js";
-import { ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
-import { current, inform } from "./exchange.js";
+import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { arrived, current, inform } from "./exchange.js";
 import { notification } from "./notifications.js";
 import { mayCall } from "./peer.js";
 import { releasedSpis } from "./quick-end.js";
@@ -24,15 +24,17 @@ export function onProbe(peer: V1Peer, phase1: Phase1, data: Uint8Array, path: Pa
   if (peer.lastProbed !== undefined && number <= peer.lastProbed && phase1.key === peer.probedUnder)
     return ignore(peer, "DPD", `R-U-THERE ${number} after ${peer.lastProbed}`);
   const answer = notification(phase1, "R-U-THERE-ACK", data);
-  return inform({ ...peer, lastProbed: number, probedUnder: phase1.key }, phase1, [answer], ctx, path);
+  return andThen(arrived({ ...peer, lastProbed: number, probedUnder: phase1.key }, path, ctx), (now) =>
+    inform(now, phase1, [answer], ctx, path),
+  );
 }
 
-/** Any authentic message is a sign of life; this one has been that already. */
-export function onProbeAnswer(peer: V1Peer, data: Uint8Array): Step<V1Peer> {
+/** An answer to a question that is still open; an older one may be a recording. */
+export function onProbeAnswer(peer: V1Peer, data: Uint8Array, path: Path, ctx: SaContext): Step<V1Peer> {
   const number = numberOf(data);
-  if (number === undefined || number >= peer.nextProbe)
-    return ignore(peer, "DPD", `R-U-THERE-ACK for a question that was not asked`);
-  return stepTo(peer);
+  if (number === undefined || peer.probing === undefined || number < peer.probing.first || number >= peer.nextProbe)
+    return ignore(peer, "DPD", "R-U-THERE-ACK for a question that is not open");
+  return arrived(peer, path, ctx);
 }
 
 function numberOf(data: Uint8Array): number | undefined {
@@ -45,7 +47,11 @@ function ask(peer: V1Peer, phase1: Phase1, timeoutSeconds: number, ctx: SaContex
   const asking = {
     ...peer,
     nextProbe: peer.nextProbe + 1,
-    probing: { since: peer.probing?.since ?? ctx.now, nextAt: ctx.now + repeatAfter(timeoutSeconds) },
+    probing: {
+      since: peer.probing?.since ?? ctx.now,
+      first: peer.probing?.first ?? peer.nextProbe,
+      nextAt: ctx.now + repeatAfter(timeoutSeconds),
+    },
   };
   return inform(asking, phase1, [notification(phase1, "R-U-THERE", data)], ctx);
 }
@@ -84,7 +90,8 @@ export function checkLiveness(peer: V1Peer, ctx: SaContext): Step<V1Peer | undef
   const phase1 = current(peer);
   if (phase1 !== undefined) return ask(peer, phase1, timeout, ctx);
   const since = peer.probing?.since ?? ctx.now;
-  return stepTo({ ...peer, probing: { since, nextAt: ctx.now + repeatAfter(timeout) } });
+  const first = peer.probing?.first ?? peer.nextProbe;
+  return stepTo({ ...peer, probing: { since, first, nextAt: ctx.now + repeatAfter(timeout) } });
 }
 
 /** The peer does not answer: everything goes, without a word to anybody. */

@@ -32,6 +32,8 @@ import { hashI, hashR, isHash } from "./hashes.js";
 import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
 import {
+  agreedFeatures,
+  answeredVendorIds,
   checkPublicValue,
   dropped,
   hashInputs,
@@ -44,13 +46,12 @@ import {
   replyTo,
   send,
   through,
-  vendorIds,
+  Uninvited,
 } from "./phase1.js";
 import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
-import { lifetimeStory, lifetimesOf, limitsOf, phase1Lifetimes } from "./terms.js";
-import { vendorFeatures } from "./vendor-features.js";
+import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
 
 /** The tunnels that somebody at this address may mean by this exchange. */
 export function candidatesOf(
@@ -60,7 +61,7 @@ export function candidatesOf(
 ): readonly TunnelPolicy[] {
   const candidates = ctx.sight.candidates(path, 1).filter(({ ike }) => (ike.exchange ?? "main") === exchange);
   if (candidates.length === 0)
-    throw new ProtocolError(
+    throw new Uninvited(
       "NO_PROPOSAL_CHOSEN",
       `no tunnel is configured for IKEv1 in ${exchange} mode with a peer at ${formatAddress(path.remote.address)}`,
     );
@@ -84,7 +85,8 @@ export function choose(
     chosen: {
       suite,
       limits: limitsOf(lifetimes, ours),
-      features: vendorFeatures(vendorIds.map(({ data }) => data)),
+      lifetimes,
+      features: agreedFeatures(tunnel, vendorIds),
     },
     answer: choice.answer(NO_SPI),
     ...(story !== undefined && { story }),
@@ -99,7 +101,10 @@ function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): 
   const { chosen, answer, story } = choose(SA, candidatesOf(path, "main", ctx), theirs);
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: header.initiatorCookie, responderSpi: spi };
-  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [payloadV1("SA", answer), ...vendorIds(chosen.features)]);
+  const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [
+    payloadV1("SA", answer),
+    ...answeredVendorIds(chosen.features),
+  ]);
   const sa: MainAnswered = {
     version: 1,
     phase: "mainAnswered",
@@ -228,7 +233,7 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
       localId,
       peerId,
       path,
-      chosen: { ...chosen, limits: limitsOf(lifetimesOf(chosen.limits), phase1Lifetimes(tunnel)) },
+      chosen: { ...chosen, limits: limitsOf(chosen.lifetimes, phase1Lifetimes(tunnel)) },
       nat: exchanged.nat,
       keyed: { keys, cipher, iv: answer.iv },
       reply: replyTo(bytes, answer.bytes),

@@ -27,6 +27,7 @@ import { hashI, hashR, isHash } from "./hashes.js";
 import { preSharedSkeyid } from "./keys.js";
 import { initialContact } from "./notifications.js";
 import {
+  agreedFeatures,
   checkPublicValue,
   failed,
   floated,
@@ -36,24 +37,23 @@ import {
   NONCE_BYTES,
   natPayloads,
   natVerdict,
+  offeredVendorIds,
   onlyId,
   send,
   through,
-  vendorIds,
   whoCame,
 } from "./phase1.js";
 import { chosenPhase1, offerPhase1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainDeriving, MainIdSent, MainKeying, MainKeySent, MainSent } from "./state.js";
 import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
-import { vendorFeatures } from "./vendor-features.js";
 
 /** HDR, SA, VID --> */
 export function startMain(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step<MainSent> {
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: spi, responderSpi: 0n };
   const offer = payloadV1("SA", offerPhase1(tunnel.ike.proposals, phase1Lifetimes(tunnel)));
-  const bytes = encodeMessageV1(headerOf(base, "MAIN_MODE"), [offer, ...vendorIds()]);
+  const bytes = encodeMessageV1(headerOf(base, "MAIN_MODE"), [offer, ...offeredVendorIds(tunnel)]);
   const sa: MainSent = {
     version: 1,
     phase: "mainSent",
@@ -86,7 +86,8 @@ export function chosenBy(
   return {
     suite,
     limits: limitsOf(lifetimes, ours),
-    features: vendorFeatures(vendorIds.map(({ data }) => data)),
+    lifetimes,
+    features: agreedFeatures(policy, vendorIds),
     ...(story !== undefined && { story }),
   };
 }

@@ -30,7 +30,7 @@ import { exchangeIv } from "./iv.js";
 import { onMainDerivingAnswer, onMainKeyingAnswer } from "./main-mode.js";
 import { onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./main-mode-answer.js";
 import { plainError } from "./notifications.js";
-import { EXCHANGE_NAME, failed, headerOf, refused, send } from "./phase1.js";
+import { EXCHANGE_NAME, failed, headerOf, refused, send, Uninvited } from "./phase1.js";
 import { match, type Row } from "./row.js";
 import type { AggressiveKeyed, Answering, Calling, MainIdSent, MainKeyed, Negotiation, Parked } from "./state.js";
 import { rowsFor } from "./transition-table.js";
@@ -55,7 +55,10 @@ export function onFirstMessage(message: MessageV1, bytes: Uint8Array, path: Path
   }
 }
 
-/** One unprotected notification, shorter than what it answers. A request that is no offer gets none: it may be an answer itself. */
+/**
+ * One unprotected notification, shorter than what it answers, for an offer that no tunnel of this address allows. Whoever fits no tunnel
+ * hears nothing at all, and what is no offer may be an answer itself.
+ */
 function refuseFirst({ header, payloads }: MessageV1, path: Path, error: ProtocolError): Step<undefined> {
   const named = { initiatorSpi: header.initiatorCookie, responderSpi: header.responderCookie };
   const { notify: code, detail } = error;
@@ -63,8 +66,10 @@ function refuseFirst({ header, payloads }: MessageV1, path: Path, error: Protoco
     ({ kind: "report", report: { ...body, ike: spiText(named), peer: formatSocketAddress(path.remote) } }) as SaEffect;
   const offers = payloads.some(({ kind }) => kind === "SA");
   if (!offers) return stepTo(undefined, told({ kind: "ignored", code, detail }));
+  const failure = { kind: "failed", code, detail, advice: adviceFor(code) };
+  if (error instanceof Uninvited) return stepTo(undefined, told(failure));
   const bytes = encodeMessageV1(headerOf(named, "INFORMATIONAL"), [plainError(code)]);
-  return stepTo(undefined, ...send(path, bytes), told({ kind: "failed", code, detail, advice: adviceFor(code) }));
+  return stepTo(undefined, ...send(path, bytes), told(failure));
 }
 
 export function onNegotiationDatagram(
@@ -198,7 +203,7 @@ function park(sa: Extract<Negotiation, { phase: "mainAnswerDeriving" }>, parked:
 
 /** An error of the peer: without protection it is told and not believed; under our keys it proves that the keys agree. */
 function onInformational(sa: Negotiation, { header, payloads, encrypted }: MessageV1, ctx: SaContext): Step {
-  if (sa.role === "responder") return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
+  if (sa.role === "responder") return onPeersError(sa, { payloads, encrypted });
   if (encrypted === undefined) {
     const name = errorIn(payloads);
     if (name === undefined) return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
@@ -223,6 +228,26 @@ function onInformational(sa: Negotiation, { header, payloads, encrypted }: Messa
     if (!(error instanceof ProtocolError)) throw error;
   }
   return refused(sa, "AUTHENTICATION_FAILED", GARBAGE, ctx);
+}
+
+/** HASH_R is the first thing that the key goes into, and what the peer says of it is under keys that we do not share or under none. */
+const PROOF_REFUSED =
+  "the peer refuses our proof in aggressive mode: the pre-shared keys differ, or it does not accept our identity";
+
+/** The peer does not go on after our proof, which it can check alone: told once, and nothing follows from it. */
+function onPeersError(
+  sa: Answering,
+  { payloads, encrypted }: { readonly payloads: readonly PayloadV1[]; readonly encrypted: unknown },
+): Step {
+  const doubts = sa.phase === "aggressiveAnswered" || sa.phase === "aggressiveKeyed";
+  const isError = encrypted !== undefined || errorIn(payloads) !== undefined;
+  if (!doubts || !isError || sa.toldGarbage)
+    return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
+  const code = "AUTHENTICATION_FAILED";
+  return stepTo(
+    { ...sa, toldGarbage: true },
+    report(sa, { kind: "failed", code, detail: PROOF_REFUSED, advice: adviceFor(code), unproven: true }),
+  );
 }
 
 function errorIn(payloads: readonly PayloadV1[]): string | undefined {
@@ -299,11 +324,28 @@ export function onNegotiationTick(sa: Negotiation, ctx: SaContext): Step {
   if (ctx.now >= sa.giveUpAt) return timeout(sa);
   const { request } = sa;
   const features = "chosen" in sa ? sa.chosen.features : undefined;
-  return stepTo({ ...sa, request: sentAgain(request, ctx.now) }, ...send(sa.path, request.bytes, features));
+  const again = stepTo({ ...sa, request: sentAgain(request, ctx.now) }, ...send(sa.path, request.bytes, features));
+  const doubts = sa.phase === "mainIdSent" && sa.refusal === undefined && request.interval === DOUBTFUL_INTERVAL;
+  if (!doubts) return again;
+  const told: readonly SaEffect[] = [
+    report(sa, { kind: "story", story: SILENT_AFTER_IDENTITY }),
+    { kind: "refused", tunnel: sa.tunnel, reason: SILENT_AFTER_IDENTITY },
+  ];
+  return { sa: again.sa, effects: [...again.effects, ...told] };
 }
 
+/** After so many repetitions of our identity the operator hears what that mostly means. */
+const DOUBTFUL_INTERVAL = 4_000;
+
+const SILENT_AFTER_IDENTITY =
+  "the peer does not answer our identity: most often the pre-shared keys differ or the identities do, or a firewall drops UDP 4500";
+
 function expired(sa: Answering): Step<undefined> {
-  return stepTo(undefined, report(sa, { kind: "story", story: "the peer never finished its phase 1" }));
+  const story =
+    sa.phase === "aggressiveAnswered"
+      ? "the peer did not go on after our proof: the pre-shared keys differ, or it only wanted to see"
+      : "the peer never finished its phase 1";
+  return stepTo(undefined, report(sa, { kind: "story", story }));
 }
 
 /** What was told when it came is believed now; silence is told now. */
@@ -314,8 +356,7 @@ function timeout(sa: Calling): Step<undefined> {
     mainSent: "the peer does not answer main mode",
     aggressiveSent: "the peer does not answer aggressive mode: it may know neither our identity nor our proposals",
     mainKeySent: "the peer chose a proposal, but does not answer the key exchange",
-    mainIdSent:
-      "the peer does not answer our identity: the pre-shared keys or the identities differ, or a firewall drops UDP 4500",
+    mainIdSent: SILENT_AFTER_IDENTITY,
   };
   return failed(sa, "TIMEOUT", words[sa.phase] ?? "the peer does not answer");
 }

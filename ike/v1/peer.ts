@@ -157,9 +157,13 @@ export function dropPhase1(peer: V1Peer, phase1: Phase1, reason: string, ctx: Sa
 /** How long a phase 1 that was called for is waited for before it is called for again. */
 const CALL_AGAIN = 10_000;
 
-/** Whether we may begin a phase 1 ourselves: passive tunnels only answer. */
+/** Whether we may begin a phase 1 with nobody: passive tunnels only answer, and renew what they have. */
 export function mayCall({ start, peer }: TunnelPolicy): boolean {
   return start !== "passive" && peer.kind !== "any";
+}
+
+function mayRenew(peer: V1Peer, policy: TunnelPolicy): boolean {
+  return current(peer) !== undefined || mayCall(policy);
 }
 
 /** What is due: the next quick mode, or the phase 1 that it needs. */
@@ -189,7 +193,7 @@ export function needsPhase1(peer: V1Peer): boolean {
 }
 
 function callIfNeeded(peer: V1Peer, ctx: SaContext): Step<V1Peer> {
-  if (!needsPhase1(peer) || !mayCall(ctx.sight.tunnel(peer.tunnel))) return stepTo(peer);
+  if (!needsPhase1(peer) || !mayRenew(peer, ctx.sight.tunnel(peer.tunnel))) return stepTo(peer);
   if (peer.callAt !== undefined && ctx.now < peer.callAt) return stepTo(peer);
   const { tunnel, path } = peer;
   return stepTo({ ...peer, callAt: ctx.now + CALL_AGAIN, calls: peer.calls + 1 }, { kind: "call", tunnel, path });
@@ -198,7 +202,7 @@ function callIfNeeded(peer: V1Peer, ctx: SaContext): Step<V1Peer> {
 /** When `advance` has something to do. */
 export function advanceAt(peer: V1Peer, policy: TunnelPolicy): Instant | undefined {
   let at: Instant | undefined;
-  if (needsPhase1(peer) && mayCall(policy)) at = peer.callAt ?? Number.NEGATIVE_INFINITY;
+  if (needsPhase1(peer) && mayRenew(peer, policy)) at = peer.callAt ?? Number.NEGATIVE_INFINITY;
   if (current(peer) !== undefined && !peer.quicks.some(isOurs)) at = earlier(at, soonest(peer.wishes));
   return at;
 }

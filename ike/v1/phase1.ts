@@ -15,15 +15,19 @@ import type { ExchangeNameV1 } from "../wire/exchange-types.js";
 import type { HeaderV1 } from "../wire/header-v1.js";
 import { type PayloadV1, payloadV1 } from "../wire/message-v1.js";
 import { ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { inform } from "./exchange.js";
 import { splitMessage } from "./fragment.js";
 import type { Phase1HashInputs } from "./hashes.js";
 import { phase1Iv } from "./iv.js";
 import { type Cookies, phase1Cipher, phase1Keys } from "./keys.js";
+import { type Lifetimes, responderLifetime } from "./lifetimes.js";
 import { natDetectionV1, natVerdictV1 } from "./nat-d.js";
+import { notification } from "./notifications.js";
 import { newPeer } from "./peer.js";
 import type { ReceivedId } from "./row.js";
-import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply } from "./state.js";
-import { initiatorVendorIds, responderVendorIds, type VendorFeatures } from "./vendor-features.js";
+import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply, V1Peer } from "./state.js";
+import { isShorter, phase1Lifetimes } from "./terms.js";
+import { initiatorVendorIds, responderVendorIds, type VendorFeatures, vendorFeatures } from "./vendor-features.js";
 
 /** RFC 2409 section 5: 8 to 256 octets. */
 export const NONCE_BYTES = 32;
@@ -32,6 +36,9 @@ export const EXCHANGE_NAME = { main: "MAIN_MODE", aggressive: "AGGRESSIVE_MODE" 
   Exchange,
   ExchangeNameV1
 >;
+
+/** A stranger whom no tunnel expects: told to the operator and not answered, because anybody can ask who is here. */
+export class Uninvited extends ProtocolError {}
 
 interface Named {
   readonly initiatorSpi: bigint;
@@ -67,11 +74,27 @@ export function replyTo(message: Uint8Array, bytes: Uint8Array): Reply {
   return { digest: digestOf(message), bytes };
 }
 
-/** What we are able to; towards a peer that has said what it is able to, what both are. */
-export function vendorIds(peer?: VendorFeatures): readonly PayloadV1[] {
-  const able = { fragmentation: true };
-  const ids = peer === undefined ? initiatorVendorIds(able) : responderVendorIds(peer, able);
-  return ids.map((data) => payloadV1("VID", { data }));
+/** What we announce in message 1. */
+export function offeredVendorIds({ ike }: TunnelPolicy): readonly PayloadV1[] {
+  return initiatorVendorIds({ fragmentation: ike.fragmentation === "auto" }).map(vendorId);
+}
+
+/** What we announce in an answer, to a peer with whom this was agreed. */
+export function answeredVendorIds(features: VendorFeatures): readonly PayloadV1[] {
+  return responderVendorIds(features, { fragmentation: true }).map(vendorId);
+}
+
+/** What both sides can and want. */
+export function agreedFeatures(
+  { ike }: TunnelPolicy,
+  theirs: readonly { readonly data: Uint8Array }[],
+): VendorFeatures {
+  const features = vendorFeatures(theirs.map(({ data }) => data));
+  return ike.fragmentation === "auto" ? features : { ...features, fragmentation: false };
+}
+
+function vendorId(data: Uint8Array): PayloadV1 {
+  return payloadV1("VID", { data });
 }
 
 /** NAT-D payloads, where both sides do NAT traversal. */
@@ -195,7 +218,13 @@ export function through(
     ...(reply && { reply }),
     seen: [],
   };
-  const peer = newPeer({ tunnel, localId, peerId }, phase1, ctx);
+  const ours = phase1Lifetimes(ctx.sight.tunnel(tunnel));
+  const fresh = newPeer({ tunnel, localId, peerId }, phase1, ctx);
+  const telling =
+    sa.role === "responder" && isShorter(ours, chosen.lifetimes)
+      ? tellLifetime(fresh, phase1, ours, ctx)
+      : stepTo(fresh);
+  const peer = telling.sa;
   return stepTo(
     undefined,
     ...before,
@@ -205,9 +234,15 @@ export function through(
       role: sa.role,
       nat: natWords(nat),
     }),
+    ...telling.effects,
     ...(sa.exchange === "aggressive" ? [report(peer, { kind: "story", story: AGGRESSIVE_WARNING })] : []),
     { kind: "phase1", sa: peer, initialContact },
   );
+}
+
+/** The responder repeats the initiator's lifetime, and says afterwards that its own is shorter (RFC 2407 section 4.6.3.1). */
+function tellLifetime(peer: V1Peer, phase1: Phase1, ours: Lifetimes, ctx: SaContext): Step<V1Peer> {
+  return inform(peer, phase1, [notification(phase1, "RESPONDER-LIFETIME", responderLifetime(1, ours))], ctx);
 }
 
 /** RFC 2409 gives the hash to whoever asks: nothing but the key's strength protects it. */

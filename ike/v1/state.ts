@@ -23,6 +23,7 @@ import type { SaPayloadV1 } from "../wire/payloads/v1/sa.js";
 import type { V1Child } from "./child.js";
 import type { Fragments } from "./fragment.js";
 import type { Phase1Keys } from "./keys.js";
+import type { Lifetimes } from "./lifetimes.js";
 import type { Quick } from "./quick.js";
 import type { Limits } from "./terms.js";
 import type { VendorFeatures } from "./vendor-features.js";
@@ -69,6 +70,8 @@ export interface Chosen {
   readonly suite: IkeSuite;
   /** Of both sides the shorter. */
   readonly limits: Limits;
+  /** What the peer announced. */
+  readonly lifetimes: Lifetimes;
   readonly features: VendorFeatures;
 }
 
@@ -230,6 +233,8 @@ export interface AggressiveAnswerKeying extends Named {
 
 export interface AggressiveAnswered extends Named {
   readonly phase: "aggressiveAnswered";
+  /** Something came that only a wrong key explains: told once. */
+  readonly toldGarbage?: true;
   readonly privateOctets: Secret;
   readonly exchanged: Omit<Exchanged, "nat">;
   readonly skeyid: Secret;
@@ -297,7 +302,7 @@ export interface Phase1 {
   readonly usedOctets: number;
   /** The last message of phase 1, for a peer that did not get it. */
   readonly reply?: Reply;
-  /** Message IDs of the peer's latest exchanges: none of them counts twice. */
+  /** Message IDs of the latest exchanges of both sides: none of them counts twice, nor when it is reflected. */
   readonly seen: readonly number[];
 }
 
@@ -305,6 +310,8 @@ export interface Phase1 {
 export interface Probing {
   /** When the first question went out that is still unanswered. */
   readonly since: Instant;
+  /** Its number. */
+  readonly first: number;
   readonly nextAt: Instant;
 }
 

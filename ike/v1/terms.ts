@@ -27,11 +27,6 @@ export function limitsOf(theirs: Lifetimes, ours: Lifetimes): Limits {
   return { lifetimeSeconds: seconds!, volumeOctets: (kilobytes ?? 0) * 1024 };
 }
 
-/** What limits say, as lifetimes. */
-export function lifetimesOf({ lifetimeSeconds, volumeOctets }: Limits): Lifetimes {
-  return lifetimes(lifetimeSeconds, volumeOctets);
-}
-
 /** Whether ours end an SA before the peer would. */
 export function isShorter(ours: Lifetimes, theirs: Lifetimes): boolean {
   const less = (a: number | undefined, b: number | undefined) => a !== undefined && (b === undefined || a < b);

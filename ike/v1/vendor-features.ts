@@ -39,16 +39,18 @@ export function initiatorVendorIds({ fragmentation }: { readonly fragmentation: 
   ];
 }
 
-/** What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), fragmentation if both want it. */
+/**
+ * What we answer: of NAT traversal the one form that is used from now on (RFC 3947 section 3.1), liveness and fragmentation if both
+ * want them. To who announces nothing we say nothing, not even who made us: anybody can ask.
+ */
 export function responderVendorIds(
   peer: VendorFeatures,
   { fragmentation }: { readonly fragmentation: boolean },
 ): readonly Uint8Array[] {
   return [
     ...(peer.natTraversal ? [FEATURE_VENDOR_ID[peer.natTraversal.vendorId]] : []),
-    FEATURE_VENDOR_ID.deadPeerDetection,
+    ...(peer.deadPeerDetection ? [FEATURE_VENDOR_ID.deadPeerDetection] : []),
     ...(fragmentation && peer.fragmentation ? [FRAGMENTATION_ID] : []),
-    OUR_VENDOR_ID,
   ];
 }
 

@@ -9,8 +9,9 @@ import { volumeLimits } from "../core/child.js";
 import { espPath } from "../core/nat.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
+import type { NotifyPayload } from "../wire/payloads/notify.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
-import { childKeys } from "./keys.js";
+import { childKeys, lowestNonce } from "./keys.js";
 import type { NarrowedSelectors } from "./narrowing.js";
 import type { Child, Established, Negotiated } from "./state.js";
 
@@ -25,13 +26,14 @@ export interface ChildFacts {
   readonly sharedSecret?: Secret;
   /** Whether this exchange was ours: decides which keys are whose. */
   readonly asked: boolean;
+  readonly refusesTfc: boolean;
 }
 
 type Owner = Pick<Established, "tunnel" | "keys" | "negotiated" | "path">;
 
 export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
   const policy = ctx.sight.tunnel(sa.tunnel);
-  const { suite, spiIn, spiOut, selectors, asked, sharedSecret } = facts;
+  const { suite, spiIn, spiOut, selectors, asked, sharedSecret, refusesTfc } = facts;
   const keys = childKeys(createPrf(sa.negotiated.suite.prf), suite, sa.keys.skD, facts, sharedSecret);
   const id = ctx.ids.child();
   const encapsulation = encapsulationOf(sa.negotiated, policy);
@@ -54,12 +56,19 @@ export function makeChild(sa: Owner, facts: ChildFacts, ctx: SaContext): Child {
       encapsulation,
       replayWindow,
       volume: volumeLimits(volumeOctets),
+      ...(refusesTfc && { refusesTfc }),
     },
     state: "live",
     expiresAt: ctx.now + lifetimeSeconds * 1000,
     rekeyAt: ctx.now + softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random),
     attempts: 0,
+    origin: { asked, lowestNonce: lowestNonce(facts) },
   };
+}
+
+/** The peer wants no TFC padding in the packets of the child whose SA payload stands beside these (RFC 7296 section 1.3.1). */
+export function refusesTfc(notifies: readonly NotifyPayload[]): boolean {
+  return notifies.some(({ notify }) => notify === "ESP_TFC_PADDING_NOT_SUPPORTED");
 }
 
 /** RFC 7296 section 2.23, `decisions.md` 25: UDP where a NAT was seen, or where the configuration says so. */

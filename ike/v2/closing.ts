@@ -6,7 +6,7 @@ import { type Payload, payload } from "../wire/message.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
 import { childClosed } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo, tunnelOf } from "./context.js";
-import type { AuthSent, Closing, Established, KeyedSa, Lingering } from "./state.js";
+import type { AuthSent, Closing, Established, Heir, KeyedSa, Lingering } from "./state.js";
 import { requestOf, sendRequest } from "./window.js";
 
 /**
@@ -16,6 +16,18 @@ import { requestOf, sendRequest } from "./window.js";
 export function close(
   sa: Established | AuthSent,
   reason: string,
+  ctx: SaContext,
+  notify?: NotifyPayload,
+): Step<Closing> {
+  const gone = [...withdraw(sa, reason), report(sa, { kind: "ikeClosed", reason })];
+  const closing = deleting(sa, ctx.now + CLOSING_LIFE, ctx, notify);
+  return stepTo(closing.sa, ...gone, ...closing.effects);
+}
+
+/** The Delete of an IKE SA that holds nothing any more; sent at once, or when the exchange under way has ended. */
+export function deleting(
+  sa: Established | Heir | AuthSent,
+  until: Instant,
   ctx: SaContext,
   notify?: NotifyPayload,
 ): Step<Closing> {
@@ -34,14 +46,11 @@ export function close(
     keys,
     window,
     deleteSent: false,
-    until: ctx.now + CLOSING_LIFE,
+    until,
     ...(notify && { notify }),
     ...(request && { request }),
   };
-  const gone = [...withdraw(sa, reason), report(sa, { kind: "ikeClosed", reason })];
-  if (request !== undefined) return stepTo(closing, ...gone);
-  const deleting = sendDelete(closing, ctx);
-  return stepTo(deleting.sa, ...gone, ...deleting.effects);
+  return request === undefined ? sendDelete(closing, ctx) : stepTo(closing);
 }
 
 /** HDR, SK {[N(error)], D} --> */
@@ -56,7 +65,7 @@ export function sendDelete(sa: Closing, ctx: SaContext): Step<Closing> {
 
 /** What leaves the data plane with an IKE SA: its children, and the SPIs of those that were on their way. */
 export function withdraw(sa: Established | AuthSent, reason: string): readonly SaEffect[] {
-  if (sa.phase === "authSent") return [{ kind: "releaseSpi", spi: sa.child.spiIn }];
+  if (sa.phase === "authSent") return sa.child === undefined ? [] : [{ kind: "releaseSpi", spi: sa.child.spiIn }];
   const effects: SaEffect[] = [];
   if (sa.task?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.task.offer.spiIn });
   if (sa.answering?.do === "child") effects.push({ kind: "releaseSpi", spi: sa.answering.plan.spiIn });

@@ -2,12 +2,12 @@
 import type { Notice as AnyNotice, ReportBody } from "../core/context.js";
 import { reportOf } from "../core/context.js";
 import type { Effect } from "../core/types.js";
-import type { Established, IkeSa } from "./state.js";
+import type { IkeSa } from "./state.js";
 
 export type { Ids, LossCause, SaContext, Sight } from "../core/context.js";
 export { peerText, spiHex, spiText } from "../core/context.js";
 
-export type Notice = AnyNotice<Established>;
+export type Notice = AnyNotice<IkeSa>;
 
 export type SaEffect = Effect | Notice;
 

@@ -13,8 +13,15 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import type { KePayload } from "../wire/payloads/ke.js";
 import { espNotification, espSpiOf, notification } from "../wire/payloads/notify.js";
-import { childByOutbound, childEstablished, makeChild, withChild } from "./child.js";
-import { refuseChildRekey, refuseDuringIkeRekey, refuseSameMapping } from "./collision.js";
+import { childByOutbound, childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
+import {
+  giveWay,
+  refuseChildRekey,
+  refuseDuringIkeRekey,
+  refuseSameMapping,
+  refuseWhileUnanswered,
+  settleRivals,
+} from "./collision.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { retire } from "./create-child-sa.js";
 import type { Answering, ChildPlan } from "./exchanges.js";
@@ -37,8 +44,11 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   if (rekeySa !== undefined) {
     const spi = espSpiOf(rekeySa);
     old = spi === undefined ? undefined : childByOutbound(sa, spi);
-    if (old === undefined) return unknownChild(sa, request, spi ?? 0, ctx);
-    refuseChildRekey(sa, old.id);
+    if (old === undefined) {
+      refuseWhileUnanswered(sa);
+      return unknownChild(sa, request, spi ?? 0, ctx);
+    }
+    refuseChildRekey(old);
   }
   const policy = ctx.sight.tunnel(sa.tunnel);
   refuseTooMany(sa, policy.mappings.length);
@@ -52,6 +62,7 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   if (choice.kind === "mismatch") throw noProposalChosen(choice);
   const { suite, peerSpi } = choice;
   const peerPublic = suite.keyExchange && publicValueOf(suite.keyExchange, KE);
+  const { sa: free, effects: given } = rekeysToo(sa, old) ? giveWay(sa, ctx) : stepTo(sa);
   const spiIn = ctx.ids.espSpi();
   const plan: ChildPlan = {
     suite,
@@ -61,22 +72,30 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
     ni: Nonce.nonce,
     nr: ctx.random(NONCE_BYTES),
     selectors,
+    refusesTfc: refusesTfc(notifies),
     more,
     ...(old && { replaces: old.id }),
   };
   const reserved = { kind: "reserveSpi", spi: spiIn } as const;
   if (suite.keyExchange === undefined || peerPublic === undefined) {
-    const done = finish(sa, request, plan, [], undefined, ctx);
-    return stepTo(done.sa, reserved, ...done.effects);
+    const done = finish(free, request, plan, [], undefined, ctx);
+    return stepTo(done.sa, ...given, reserved, ...done.effects);
   }
   const privateOctets = new Secret(ctx.random(suite.keyExchange.privateBytes));
   const ask = ctx.ids.ask();
   const group = suite.keyExchange;
   return stepTo<Established>(
-    { ...sa, answering: { do: "child", plan, request, ask, group, privateOctets, peerPublic } },
+    { ...free, answering: { do: "child", plan, request, ask, group, privateOctets, peerPublic } },
+    ...given,
     reserved,
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
   );
+}
+
+/** Whether our own exchange wants to replace this child as well. */
+function rekeysToo({ task }: Established, old: Child | undefined): boolean {
+  if (task?.do === "rekeyIke") return true;
+  return task?.do === "child" && task.offer.purpose.do === "rekey" && task.offer.purpose.child === old?.id;
 }
 
 /** Beside one for each mapping, and another one while that is replaced: duplicates, and old ones whose Delete was lost. */
@@ -163,8 +182,9 @@ function finish(
   const { selectors, replaces } = plan;
   const made = makeChild(sa, { ...plan, asked: false, ...(sharedSecret && { sharedSecret }) }, ctx);
   const old = replaces === undefined ? undefined : sa.children.get(replaces);
-  const child: Child = old === undefined ? made : { ...made, replaces: old.id, useAt: ctx.now + SWITCH_AFTER };
+  const child: Child = replaces === undefined ? made : { ...made, replaces, useAt: ctx.now + SWITCH_AFTER };
   const added = withChild(old === undefined ? sa : retire(sa, old), child);
+  const settled = settleRivals(added, child, ctx.now);
   const payloads = [
     payload("SA", plan.sa),
     payload("Nonce", { nonce: plan.nr }),
@@ -173,13 +193,14 @@ function finish(
     payload("TSr", tsPayload(selectors.local)),
     ...(plan.more ? [payload("N", notification("ADDITIONAL_TS_POSSIBLE"))] : []),
   ];
-  const { sa: next, send } = sendReply(added, request, "CREATE_CHILD_SA", payloads, ctx);
+  const { sa: next, send } = sendReply(settled.sa, request, "CREATE_CHILD_SA", payloads, ctx);
   return stepTo<Established>(
     next,
     { kind: "installChild", child: child.pair },
     send,
     ...(child.useAt === undefined ? [{ kind: "useChild", id: child.id } as const] : []),
     childEstablished(next, child),
+    ...settled.effects,
   );
 }
 

@@ -18,12 +18,14 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { espNotification } from "../wire/payloads/notify.js";
-import { childClosed, childEstablished, makeChild, withChild, withoutChild } from "./child.js";
+import { childClosed, childEstablished, makeChild, refusesTfc, withChild, withoutChild } from "./child.js";
+import { settleRivals } from "./collision.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
+import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";
 import { sendRequest } from "./window.js";
@@ -40,8 +42,13 @@ export function startCreate(sa: Established, mapping: number, ctx: SaContext): S
   return start(sa, { do: "create", mapping }, selectors, ctx);
 }
 
-export function startRekey(sa: Established, child: Child, ctx: SaContext): Step<Established> {
-  return start(sa, { do: "rekey", child: child.id }, child.pair, ctx);
+export function startRekey(
+  sa: Established,
+  child: Child,
+  ctx: SaContext,
+  how: { readonly rehearsal?: true } = {},
+): Step<Established> {
+  return start(sa, { do: "rekey", child: child.id, ...how }, child.pair, ctx);
 }
 
 function start(
@@ -99,14 +106,20 @@ function send(
 export function onChildResponse(
   sa: Established,
   { offer }: ChildTask,
-  { SA, KE, Nonce, TSi, TSr }: ChildResponse,
+  { SA, KE, Nonce, TSi, TSr, notifies }: ChildResponse,
   ctx: SaContext,
 ): Step<Established> {
   const policy = ctx.sight.tunnel(sa.tunnel);
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, true);
   const { selectors, lost } = checkAnswer(policy, offer.selectors, TSi, TSr);
   const narrowed = lost.map((words) => report(sa, { kind: "story", story: `the peer narrowed ${words}` }));
-  const answer: ChildAnswer = { suite, spiOut: espSpiFrom(peerSpi), nr: Nonce.nonce, selectors };
+  const answer: ChildAnswer = {
+    suite,
+    spiOut: espSpiFrom(peerSpi),
+    nr: Nonce.nonce,
+    selectors,
+    refusesTfc: refusesTfc(notifies),
+  };
   if (suite.keyExchange === undefined) {
     const done = finish(sa, offer, answer, undefined, ctx);
     return stepTo(done.sa, ...narrowed, ...done.effects);
@@ -154,27 +167,35 @@ export function onChildAnswer(sa: Established, task: ChildTask, answer: Answer, 
 /** Ours now: the initiator sends on the new child at once, and deletes the old one (`decisions.md` 8). */
 function finish(
   sa: Established,
-  { purpose, spiIn, ni }: ChildOffer,
-  { suite, spiOut, nr, selectors }: ChildAnswer,
+  offer: ChildOffer,
+  { suite, spiOut, nr, selectors, refusesTfc }: ChildAnswer,
   sharedSecret: Secret | undefined,
   ctx: SaContext,
 ): Step<Established> {
-  const facts = { suite, spiIn, spiOut, ni, nr, selectors, asked: true, ...(sharedSecret && { sharedSecret }) };
-  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
+  const { purpose, spiIn, ni, deletedMeanwhile } = offer;
+  if (deletedMeanwhile?.includes(spiOut))
+    return childFailed(sa, offer, "TEMPORARY_FAILURE", "the peer has deleted the child before its answer came", ctx);
+  const negotiated = { suite, spiIn, spiOut, ni, nr, selectors, refusesTfc };
+  const facts = { ...negotiated, asked: true, ...(sharedSecret && { sharedSecret }) };
   const made = makeChild(sa, facts, ctx);
-  const child = old === undefined ? made : { ...made, replaces: old.id };
+  const child = purpose.do === "create" ? made : { ...made, replaces: purpose.child };
+  const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
   const added = withChild(withoutTask(sa), child);
-  const next = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
+  const retired = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
+  const settled = settleRivals(retired, child, ctx.now);
+  const stays = settled.sa.children.get(child.id)!.state === "live";
   return stepTo<Established>(
-    next,
+    settled.sa,
     { kind: "installChild", child: child.pair },
-    { kind: "useChild", id: child.id },
-    childEstablished(next, child),
+    ...(stays ? [{ kind: "useChild", id: child.id } as const] : []),
+    childEstablished(settled.sa, child),
+    ...settled.effects,
   );
 }
 
 /** A child that has been replaced receives until its Delete or hard limit. `deleteAt`: when we delete it, if it is ours to do. */
 export function retire(sa: Established, { rekeyAt: _, ...old }: Child, deleteAt?: number): Established {
+  if (old.state === "deleting") return sa;
   const next = withChild(sa, { ...old, state: "old" });
   if (deleteAt === undefined) return next;
   return { ...next, wishes: wish(next.wishes, { do: "delete", spi: old.pair.spiIn, at: deleteAt }) };
@@ -208,11 +229,14 @@ export function onChildRefused(
   return childFailed(sa, offer, code, `the peer refuses the child with ${code}; ${ours}`, ctx);
 }
 
-/** The peer has forgotten the child that we want to renew: so do we, and ask for its mappings anew. */
+/**
+ * The peer has forgotten the child that we want to renew: so do we, and ask for its mappings anew. Unless it has replaced or
+ * deleted the child itself, before our request came (section 2.8.1).
+ */
 function onUnknownChild(sa: Established, { spiIn }: ChildOffer, id: ChildId): Step<Established> {
   const child = sa.children.get(id);
   const released = { kind: "releaseSpi", spi: spiIn } as const;
-  if (child === undefined) return stepTo(withoutTask(sa), released);
+  if (child?.state !== "live") return stepTo(withoutTask(sa), released);
   const reason = "the peer does not know this child any more";
   return stepTo(
     withoutChild(withoutTask(sa), id),
@@ -256,6 +280,10 @@ function childFailed(
   }
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
+  if (purpose.rehearsal) {
+    const left = rehearsalFailed(next, child.id, code, reason, ctx);
+    return stepTo(left.sa, released, ...left.effects);
+  }
   const attempts = child.attempts + 1;
   const again = { do: "rekeyChild", child: child.id, at: ctx.now + pause(RETRY_REKEY, attempts, ctx.random) } as const;
   const renew: readonly SaEffect[] = hopeless(code, attempts) ? [{ kind: "renew", tunnel, reason }] : [];

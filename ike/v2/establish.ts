@@ -20,6 +20,9 @@ type Given = Pick<
   | "localId"
   | "peerId"
   | "mobike"
+  | "began"
+  | "peerToken"
+  | "tokenDue"
 >;
 
 /** Its life begins now; `children` come from an IKE SA that it replaces. */

@@ -14,7 +14,7 @@ import type { MobikeExchange } from "./wishes.js";
 export interface ChildOffer {
   readonly purpose:
     | { readonly do: "create"; readonly mapping: number }
-    | { readonly do: "rekey"; readonly child: ChildId };
+    | { readonly do: "rekey"; readonly child: ChildId; readonly rehearsal?: true };
   readonly spiIn: number;
   readonly ni: Uint8Array;
   readonly selectors: SelectorOffer;
@@ -22,6 +22,8 @@ export interface ChildOffer {
   readonly keyExchange?: { readonly group: KeyExchangeRow; readonly privateOctets: Secret };
   /** INVALID_KE_PAYLOAD answers so far. */
   readonly restarts: number;
+  /** The peer's SPIs that it has deleted and we have never heard of: its answer to this request may name one, and come late. */
+  readonly deletedMeanwhile?: readonly number[];
 }
 
 /** What the peer's response says, kept while the shared secret is computed. */
@@ -30,6 +32,7 @@ export interface ChildAnswer {
   readonly spiOut: number;
   readonly nr: Uint8Array;
   readonly selectors: NarrowedSelectors;
+  readonly refusesTfc: boolean;
   readonly peerPublic?: Uint8Array;
 }
 
@@ -43,6 +46,8 @@ export interface IkeOffer {
 }
 
 export interface IkeAnswer {
+  /** The peer's crash token for the new IKE SA. */
+  readonly peerToken?: Uint8Array;
   readonly suite: IkeSuite;
   readonly spi: bigint;
   readonly nr: Uint8Array;
@@ -95,6 +100,7 @@ export interface ChildPlan {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly selectors: NarrowedSelectors;
+  readonly refusesTfc: boolean;
   /** Another of our entries fits the peer's selectors as well. */
   readonly more: boolean;
   readonly replaces?: ChildId;

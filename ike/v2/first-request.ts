@@ -24,6 +24,7 @@ import { encodeMessage, type Message, type Payload, payload } from "../wire/mess
 import { notification } from "../wire/payloads/notify.js";
 import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
 import { type CookieSecrets, isOurCookie, makeCookie } from "./cookie.js";
+import { announceChildless } from "./features/childless.js";
 import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
 import { NONCE_BYTES, notifications } from "./ike-sa-init.js";
 import { match, type Received, row } from "./row.js";
@@ -160,6 +161,7 @@ export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaCont
     payload("Nonce", { nonce: nr }),
     ...(nat.supported ? notifications(natDetection(header, path, fakesNat ? "udp" : "auto")) : []),
     ...notifications(fragmentation ? announceFragmentation(candidates) : []),
+    ...notifications(announceChildless()),
     payload("V", { data: OUR_VENDOR_ID }),
   ]);
   const next: Replied = {

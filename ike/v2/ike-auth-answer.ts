@@ -26,23 +26,37 @@ import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { childEstablished, makeChild, withChild } from "./child.js";
+import type { SaPayload } from "../wire/payloads/sa.js";
+import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { agreedMobike, announceMobike, refuseNat } from "./features/mobike.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthChecking, Established, Keyed } from "./state.js";
 import { sendReply } from "./window.js";
 
+type ChildlessRequest = Received<"IDi" | "AUTH", "IDr" | "N">;
 type AuthRequest = Received<"IDi" | "AUTH" | "SA" | "TSi" | "TSr", "IDr" | "N">;
 
 /** --> HDR, SK {IDi, [IDr], AUTH, SAi2, TSi, TSr} */
 function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthChecking> {
-  const { IDi, AUTH, SA, TSi, TSr, notifies, header, bytes, path } = message;
-  const { tunnel, peerId } = tunnelOf(sa, message, ctx);
+  const { SA, TSi, TSr } = message;
+  return check(sa, message, { sa: SA, tsi: TSi, tsr: TSr }, ctx);
+}
+
+/** --> HDR, SK {IDi, [IDr], AUTH}: no child yet (RFC 6023). */
+function onChildlessRequest(sa: Keyed, message: ChildlessRequest, ctx: SaContext): Step<AuthChecking> {
+  return check(sa, message, undefined, ctx);
+}
+
+function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"], ctx: SaContext): Step<AuthChecking> {
+  const { IDi, AUTH, notifies, header, bytes, path } = message;
+  const { tunnel, peerId } = tunnelOf(sa, message, child?.sa, ctx);
   if (AUTH.method !== AUTH_METHOD.sharedKey)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
@@ -57,11 +71,11 @@ function onRequest(sa: Keyed, message: AuthRequest, ctx: SaContext): Step<AuthCh
     localId: ourIdentity(tunnel, path),
     peerId,
     auth: AUTH,
-    sa: SA,
-    tsi: TSi,
-    tsr: TSr,
+    ...(child && { child }),
     initialContact: notifies.some((n) => n.notify === "INITIAL_CONTACT"),
+    refusesTfc: refusesTfc(notifies),
     ...agreedMobike(tunnel, notifies, false),
+    ...tokenIn(notifies),
     request: { messageId: header.messageId, bytes, path },
     ask,
   };
@@ -79,7 +93,8 @@ function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
  */
 function tunnelOf(
   sa: Keyed,
-  { IDi, IDr, SA, path }: AuthRequest,
+  { IDi, IDr, path }: ChildlessRequest,
+  SA: SaPayload | undefined,
   ctx: SaContext,
 ): { readonly tunnel: TunnelPolicy; readonly peerId: Identity } {
   const peerId = identityOf(IDi);
@@ -113,8 +128,8 @@ function tunnelOf(
   return { tunnel, peerId };
 }
 
-function takesChild({ esp }: TunnelPolicy, offer: AuthRequest["SA"]): boolean {
-  return chooseEsp(offer, esp.proposals, { keyExchange: false }).kind === "chosen";
+function takesChild({ esp }: TunnelPolicy, offer: SaPayload | undefined): boolean {
+  return offer === undefined || chooseEsp(offer, esp.proposals, { keyExchange: false }).kind === "chosen";
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr}. Throws `ProtocolError` AUTHENTICATION_FAILED. */
@@ -140,6 +155,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
   const ours = { message: first.initResponse, nonce: negotiated.ni, id: idPayload(localId), skP: keys.skPr };
   const identity = [
     ...notifications(sa.mobike === undefined ? [] : announceMobike(ctx.sight.tunnel(sa.tunnel))),
+    ...notifications(announceToken(ctx.policy, sa)),
     payload("IDr", idPayload(localId)),
     payload("AUTH", { method: AUTH_METHOD.sharedKey, data: pskAuth(prf, answer.psk, ours) }),
   ];
@@ -159,6 +175,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       localId,
       peerId,
       ...(sa.mobike && { mobike: sa.mobike }),
+      ...(sa.peerToken && { peerToken: sa.peerToken }),
     },
     ctx,
   );
@@ -179,7 +196,8 @@ interface FirstChild {
 }
 
 /** The child inside IKE_AUTH, or the notification that refuses it: the IKE SA stands either way. */
-function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): FirstChild {
+function firstChild(sa: Established, { child: asked, refusesTfc }: AuthChecking, ctx: SaContext): FirstChild {
+  if (asked === undefined) return { sa, payloads: [], before: [], after: [] };
   const policy = ctx.sight.tunnel(sa.tunnel);
   try {
     const choice = chooseEsp(asked.sa, policy.esp.proposals, { keyExchange: false });
@@ -188,8 +206,9 @@ function firstChild(sa: Established, asked: AuthChecking, ctx: SaContext): First
     const spiIn = ctx.ids.espSpi();
     const { suite, peerSpi } = choice;
     const { ni, nr } = sa.negotiated;
-    const child = makeChild(sa, { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: false }, ctx);
-    const next = withChild(sa, child);
+    const facts = { suite, spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, refusesTfc };
+    const child = makeChild(sa, { ...facts, asked: false }, ctx);
+    const next = withRehearsal(withChild(sa, child), child, ctx);
     return {
       sa: next,
       payloads: [
@@ -236,6 +255,15 @@ export const AUTH_REQUEST_ROWS = [
     needs: ["IDi", "AUTH", "SA", "TSi", "TSr"],
     may: ["IDr", "N"],
     run: onRequest,
+  }),
+  row({
+    phase: "keyed",
+    exchange: "IKE_AUTH",
+    response: false,
+    story: "the peer says who it is, and wants no child yet; its proof is checked with the tunnel's key",
+    needs: ["IDi", "AUTH"],
+    may: ["IDr", "N"],
+    run: onChildlessRequest,
   }),
   row({
     phase: "keyed",

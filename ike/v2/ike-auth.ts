@@ -7,6 +7,7 @@
  * A child that is refused leaves the IKE SA standing (section 1.2); its mapping is asked for again later.
  */
 import { createPrf } from "../../crypto/backends.js";
+import { formatAddress } from "../../esp/address.js";
 import { adviceFor, oursInWords } from "../core/advice.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
@@ -21,18 +22,23 @@ import {
   theirIdentity,
 } from "../core/identity.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
+import type { TunnelPolicy } from "../core/policy.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
-import { childEstablished, makeChild, withChild } from "./child.js";
-import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
+import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
+import { close, sendDelete, withdraw } from "./closing.js";
+import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { establish, ikeEstablished } from "./establish.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { agreedMobike, announceMobike } from "./features/mobike.js";
+import { redirectIn, redirectOf } from "./features/redirect.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
+import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthSent, Established, PskAwaited } from "./state.js";
 import { AFTER_INIT_INITIATOR, sendRequest } from "./window.js";
@@ -53,9 +59,8 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   const { psk } = answer;
   const localId = ourIdentity(policy, sa.path);
   const peerId = theirIdentity(policy, sa.path);
-  const spiIn = ctx.ids.espSpi();
   const mapping = firstMapping(sa, ctx);
-  const selectors = offerFor(policy, [mapping]);
+  const child = mapping === undefined ? undefined : { spiIn: ctx.ids.espSpi(), mapping };
   const { negotiated, first, keys } = sa;
   const auth = pskAuth(createPrf(negotiated.suite.prf), psk, {
     message: first.initRequest,
@@ -66,13 +71,12 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   const payloads: Payload[] = [
     payload("IDi", idPayload(localId)),
     ...notifications(announceMobike(policy)),
+    ...notifications(announceToken(ctx.policy, sa)),
     ...(ctx.sight.inContact(tunnel, peerId, sa.key) ? [] : [payload("N", notification("INITIAL_CONTACT"))]),
     // Only an identity that the operator wrote: behind a NAT the default would not be the peer's own.
     ...(policy.peerId === undefined ? [] : [payload("IDr", idPayload(policy.peerId))]),
     payload("AUTH", { method: AUTH_METHOD.sharedKey, data: auth }),
-    payload("SA", offerEsp(policy.esp.proposals, espSpiOctets(spiIn), false)),
-    payload("TSi", tsPayload(selectors.local)),
-    payload("TSr", tsPayload(selectors.remote)),
+    ...(child === undefined ? [] : childPayloads(policy, child)),
   ];
   const { ask: _, ...kept } = sa;
   const keyed = {
@@ -81,15 +85,29 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
     psk,
     localId,
     window: AFTER_INIT_INITIATOR,
-    child: { spiIn, mapping },
+    ...(child && { child }),
   } as const;
   const { sa: next, request, send } = sendRequest(keyed as unknown as AuthSent, "IKE_AUTH", payloads, ctx);
-  return stepTo({ ...next, request }, { kind: "reserveSpi", spi: spiIn }, send);
+  const reserved = child === undefined ? [] : [{ kind: "reserveSpi", spi: child.spiIn } as const];
+  return stepTo({ ...next, request }, ...reserved, send);
 }
 
-/** The mapping that the child of IKE_AUTH is for: the first that is wanted and that no child of another IKE SA carries. */
-function firstMapping({ tunnel }: PskAwaited, { sight }: SaContext): number {
+function childPayloads(policy: TunnelPolicy, { spiIn, mapping }: NonNullable<AuthSent["child"]>): readonly Payload[] {
+  const selectors = offerFor(policy, [mapping]);
+  return [
+    payload("SA", offerEsp(policy.esp.proposals, espSpiOctets(spiIn), false)),
+    payload("TSi", tsPayload(selectors.local)),
+    payload("TSr", tsPayload(selectors.remote)),
+  ];
+}
+
+/**
+ * The mapping that the child of IKE_AUTH is for: the first that is wanted and that no child of another IKE SA carries. None, where
+ * none is wanted and the peer does without (RFC 6023).
+ */
+function firstMapping({ tunnel, negotiated }: PskAwaited, { sight }: SaContext): number | undefined {
   const mappings = [...sight.tunnel(tunnel).mappings.keys()];
+  if (negotiated.childless && !mappings.some((i) => sight.wanted(tunnel, i))) return undefined;
   const open = mappings.filter((i) => !sight.carried(tunnel, i));
   return open.find((i) => sight.wanted(tunnel, i)) ?? open[0] ?? 0;
 }
@@ -98,13 +116,15 @@ function firstMapping({ tunnel }: PskAwaited, { sight }: SaContext): number {
 function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi" | "TSr", "N">, ctx: SaContext): Step {
   const { SA, TSi, TSr, notifies } = message;
   const established = authenticated(sa, message, ctx);
+  const { child: asked } = sa;
+  if (asked === undefined) throw new ProtocolError("INVALID_SYNTAX", "a child that was not asked for");
   const policy = ctx.sight.tunnel(sa.tunnel);
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, false);
-  const { selectors, lost } = checkAnswer(policy, offerFor(policy, [sa.child.mapping]), TSi, TSr);
+  const { selectors, lost } = checkAnswer(policy, offerFor(policy, [asked.mapping]), TSi, TSr);
   const { ni, nr } = sa.negotiated;
-  const facts = { suite, spiIn: sa.child.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors, asked: true };
-  const child = makeChild(established, facts, ctx);
-  const next = withChild(established, child);
+  const facts = { suite, spiIn: asked.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors };
+  const child = makeChild(established, { ...facts, refusesTfc: refusesTfc(notifies), asked: true }, ctx);
+  const next = withRehearsal(withChild(established, child), child, ctx);
   return stepTo<Established>(
     next,
     ikeEstablished(next),
@@ -116,18 +136,33 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   );
 }
 
-/** <-- HDR, SK {IDr, AUTH, N(NO_PROPOSAL_CHOSEN | TS_UNACCEPTABLE | …)}: an IKE SA without its child. */
-function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH" | "N">, ctx: SaContext): Step {
+/**
+ * <-- HDR, SK {IDr, AUTH, [N(NO_PROPOSAL_CHOSEN | TS_UNACCEPTABLE | …)]}: an IKE SA without the child that we asked for, or as we
+ * asked for it. With N(REDIRECT) we go elsewhere (RFC 5685 section 6).
+ */
+function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH", "N">, ctx: SaContext): Step {
+  const { notifies, path } = message;
   const established = authenticated(sa, message, ctx);
-  const refusal = message.notifies.find((n) => isErrorNotify(n.notify));
+  const redirect = redirectIn(notifies);
+  if (redirect !== undefined) {
+    const { to } = redirectOf(redirect, path.remote.address);
+    const closing = close(sa, `the peer redirects us to ${formatAddress(to)}`, ctx);
+    // The response has answered the request that was open.
+    const told = andThen(closing, ({ request: _, ...free }) => sendDelete(free, ctx));
+    return stepTo(told.sa, ...told.effects, { kind: "redirected", tunnel: sa.tunnel, to, from: path.remote.address });
+  }
+  const refusal = notifies.find((n) => isErrorNotify(n.notify));
+  const { child } = sa;
+  if (child === undefined)
+    return stepTo<Established>(established, ikeEstablished(established), establishedNotice(notifies));
   if (refusal === undefined)
     throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH with neither a child nor an error");
   return stepTo<Established>(
     established,
     ikeEstablished(established),
-    { kind: "releaseSpi", spi: sa.child.spiIn },
-    ...childRefused(established, refusal.notify, sa.child.mapping, ctx),
-    establishedNotice(message.notifies),
+    { kind: "releaseSpi", spi: child.spiIn },
+    ...childRefused(established, refusal.notify, child.mapping, ctx),
+    establishedNotice(notifies),
   );
 }
 
@@ -144,7 +179,7 @@ function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): S
       : `the peer answers IKE_AUTH with ${code}; ${ids}`;
   return stepTo(
     undefined,
-    { kind: "releaseSpi", spi: sa.child.spiIn },
+    ...withdraw(sa, reason),
     report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
     { kind: "lost", tunnel, cause: "failed", reason },
   );
@@ -192,7 +227,9 @@ function authenticated(
       window,
       localId,
       peerId,
+      began: true,
       ...agreed,
+      ...tokenIn(notifies),
     },
     ctx,
   );
@@ -236,9 +273,9 @@ export const AUTH_RESPONSE_ROWS = [
     phase: "authSent",
     exchange: "IKE_AUTH",
     response: true,
-    story: "the peer has proved who it is, but refuses the child",
-    needs: ["IDr", "AUTH", "N"],
-    may: [],
+    story: "the peer has proved who it is; there is no child, or it redirects us",
+    needs: ["IDr", "AUTH"],
+    may: ["N"],
     run: onChildless,
   }),
   row({

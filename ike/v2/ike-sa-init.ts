@@ -10,7 +10,7 @@
 import { createPrf } from "../../crypto/backends.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
-import type { Path } from "../../esp/address.js";
+import type { Address, Path } from "../../esp/address.js";
 import { adviceFor, oursInWords } from "../core/advice.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
@@ -25,7 +25,9 @@ import { encodeMessage, type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
 import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
+import { childlessIn } from "./features/childless.js";
 import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
+import { announceRedirect, answersNonce, redirectIn, redirectOf } from "./features/redirect.js";
 import { ikeKeys, skeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
 import type { InitAnswered, InitKeying, InitOffer, InitSent, PskAwaited } from "./state.js";
@@ -36,7 +38,7 @@ const MOST_RESTARTS = 4;
 export const NONCE_BYTES = 32;
 
 /** The first thought of an IKE SA: its SPI, its nonce, and the question for our public value. */
-export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step<InitKeying> {
+export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext, redirectedFrom?: Address): Step<InitKeying> {
   const spi = ctx.ids.ikeSpi();
   const group = tunnel.ike.proposals[0]!.keyExchange[0]!;
   const offer = {
@@ -44,6 +46,7 @@ export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext): Step
     nonce: ctx.random(NONCE_BYTES),
     ...freshGroup(group, ctx),
     restarts: 0,
+    ...(redirectedFrom && { redirectedFrom }),
     giveUpAt: ctx.now + GIVE_UP_AFTER,
   };
   const base = {
@@ -100,7 +103,14 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
     path: wantsNatPort(policy, nat) ? onNatPort(sa.path, ctx) : sa.path,
     phase: "initAnswered",
     before: sa,
-    negotiated: { suite, ni: nonce, nr: Nonce.nonce, nat, ...agreedFragmentation([policy], notifies) },
+    negotiated: {
+      suite,
+      ni: nonce,
+      nr: Nonce.nonce,
+      nat,
+      ...agreedFragmentation([policy], notifies),
+      ...childlessIn(notifies),
+    },
     first: { initRequest: sa.request.bytes, initResponse: message.bytes },
     ask,
   };
@@ -117,6 +127,7 @@ function wantsNatPort({ encapsulation, ike }: TunnelPolicy, { supported, here, p
 function onNotify(sa: InitSent, { notifies }: Received<"N">, ctx: SaContext): Step {
   for (const { notify, data } of notifies) {
     if (notify === "COOKIE") return onCookie(sa, data, ctx);
+    if (notify === "REDIRECT") return onRedirect(sa, notifies);
     if (notify === "INVALID_KE_PAYLOAD") return onInvalidGroup(sa, data, ctx);
     if (isErrorNotify(notify)) return onRefusal(sa, notify, ctx);
   }
@@ -128,6 +139,14 @@ function onCookie(sa: InitSent, cookie: Uint8Array, ctx: SaContext): Step {
     throw new ProtocolError("INVALID_SYNTAX", `a cookie of ${cookie.length} octets`);
   if (sa.offer.restarts >= MOST_RESTARTS) return ignore(sa, "too many restarts", "one more COOKIE");
   return sendInit(sa, { ...sa.offer, cookie, restarts: sa.offer.restarts + 1 }, sa.publicValue, ctx);
+}
+
+/** Section 3 of RFC 5685: believed, as everything here, only so far that we ask there; who answers has to prove who it is. */
+function onRedirect(sa: InitSent, notifies: readonly NotifyPayload[]): Step {
+  const from = sa.path.remote.address;
+  const redirect = redirectOf(redirectIn(notifies)!, from);
+  if (!answersNonce(redirect, sa.offer.nonce)) return ignore(sa, "redirect", "it does not answer our nonce");
+  return stepTo(undefined, { kind: "redirected", tunnel: sa.offer.tunnel, to: redirect.to, from });
 }
 
 /** RFC 7296 section 1.2: only a group that we offered, and not for ever. */
@@ -199,6 +218,7 @@ function sendInit(
     payload("Nonce", { nonce: offer.nonce }),
     ...notifications(natDetection(header, sa.path, encapsulation)),
     ...notifications(announceFragmentation([tunnel])),
+    ...notifications(announceRedirect(offer.redirectedFrom)),
     payload("V", { data: OUR_VENDOR_ID }),
   ]);
   return stepTo(

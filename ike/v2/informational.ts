@@ -1,18 +1,23 @@
 /** INFORMATIONAL exchanges, RFC 7296 section 1.4: Deletes of either side, and the empty one that asks "are you there?". */
 
-import { ERROR_NOTIFY, type ErrorNotify } from "../core/errors.js";
+import { ERROR_NOTIFY, type ErrorNotify, ProtocolError } from "../core/errors.js";
 import { LINGER_LIFE } from "../core/timers.js";
 import { type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, notifyName } from "../wire/notify-table.js";
 import type { DeletePayload } from "../wire/payloads/delete.js";
 import { childByInbound, childByOutbound, childClosed, withChild, withoutChild } from "./child.js";
 import { lingering, sendDelete, withdraw } from "./closing.js";
+import { heirOfChild } from "./collision.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import { switchTo } from "./create-child-answer.js";
 import { mappingsLost, withoutTask } from "./create-child-sa.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { answerMobike, onMobikeAnswer, onProbed, probePayloads } from "./features/mobike.js";
+import { redirectIn, redirectOf } from "./features/redirect.js";
+import { bequeath, heirOf } from "./heir.js";
+import { notifications } from "./ike-sa-init.js";
 import { type Received, row } from "./row.js";
-import type { Child, Closing, Established, Lingering } from "./state.js";
+import type { Closing, Established, Heir, Lingering } from "./state.js";
 import { sendReply, sendRequest } from "./window.js";
 import type { SaWish } from "./wishes.js";
 
@@ -29,7 +34,7 @@ function onRequest(sa: Established, message: Informational, ctx: SaContext): Ste
   if (fatal !== undefined)
     return onPeerClose(sa, message, ctx, `the peer ends the IKE SA with ${notifyName(fatal.notify)}`);
   if (deletes.some((d) => d.protocol === "IKE")) return onPeerClose(sa, message, ctx, "the peer deleted the IKE SA");
-  const mobile = answerMobike(sa, message, ctx);
+  const mobile = answerMobike({ ...sa, ...tokenIn(notifies) }, message, ctx);
   const deleted = childrenDeleted(mobile.sa, deletes);
   const { sa: next, send } = sendReply(
     deleted.sa,
@@ -38,7 +43,20 @@ function onRequest(sa: Established, message: Informational, ctx: SaContext): Ste
     [...mobile.payloads, ...deleted.payloads],
     ctx,
   );
-  return stepTo(next, ...deleted.before, send, ...mobile.effects, ...deleted.after);
+  return stepTo(next, ...deleted.before, send, ...mobile.effects, ...deleted.after, ...redirected(sa, message));
+}
+
+/** N(REDIRECT) in an IKE SA that we began (RFC 5685 section 5): a new one elsewhere takes its place, which serves until then. */
+function redirected(sa: Established, { notifies, path }: Informational): readonly SaEffect[] {
+  const redirect = redirectIn(notifies);
+  if (redirect === undefined || !sa.began) return [];
+  const from = path.remote.address;
+  try {
+    return [{ kind: "redirected", tunnel: sa.tunnel, to: redirectOf(redirect, from).to, from }];
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return [report(sa, { kind: "ignored", code: "redirect", detail: error.detail })];
+  }
 }
 
 function closes(notify: ErrorNotify): boolean {
@@ -53,6 +71,11 @@ function onPeerClose(sa: Established, message: Informational, ctx: SaContext, re
     [],
     ctx,
   );
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) {
+    const left = bequeath(withoutTask(answered), heir, ctx);
+    return stepTo(left.sa, ...left.effects, send);
+  }
   return stepTo(
     lingering(answered, ctx.now + LINGER_LIFE),
     send,
@@ -81,8 +104,11 @@ function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): De
   const after: SaEffect[] = [];
   for (const spi of deletes.flatMap((d) => (d.protocol === "ESP" ? d.spis : []))) {
     const child = childByOutbound(next, spi);
-    if (child === undefined) continue;
-    const heir = heirOf(next, child);
+    if (child === undefined) {
+      next = noteDeleted(next, spi);
+      continue;
+    }
+    const heir = heirOfChild(next, child);
     if (heir !== undefined) {
       const switched = switchTo(next, heir);
       next = switched.sa;
@@ -92,7 +118,7 @@ function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): De
     const reason = child.state === "live" ? "the peer deleted this child" : "replaced by a newer child";
     next = withoutChild(next, child.id);
     after.push(
-      { kind: "removeChild", id: child.id },
+      { kind: "removeChild", id: child.id, receives: true },
       childClosed(sa, child.id, reason),
       ...mappingsLost(sa, child, "peer", reason),
     );
@@ -100,14 +126,21 @@ function childrenDeleted(sa: Established, deletes: readonly DeletePayload[]): De
   return { sa: next, payloads: spis.length === 0 ? [] : [payload("D", { protocol: "ESP", spis })], before, after };
 }
 
-function heirOf(sa: Established, old: Child): Child | undefined {
-  for (const child of sa.children.values()) if (child.replaces === old.id) return child;
-  return undefined;
+/** The answer that made this child may still be under way to us. */
+function noteDeleted(sa: Established, spi: number): Established {
+  const { task } = sa;
+  if (task?.do !== "child" || task.stage === "keying") return sa;
+  const { deletedMeanwhile = [] } = task.offer;
+  if (deletedMeanwhile.length >= MOST_NOTED) return sa;
+  return { ...sa, task: { ...task, offer: { ...task.offer, deletedMeanwhile: [...deletedMeanwhile, spi] } } };
 }
+
+/** One answer makes one child; more is a peer that talks nonsense. */
+const MOST_NOTED = 16;
 
 // --- ours --------------------------------------------------------------------------------------------------------
 
-/** All deletions that are due, in one exchange. */
+/** All deletions that are due, in one exchange; nothing is sent on a child any more of which the peer is told that it goes. */
 export function startDelete(
   sa: Established,
   due: readonly Extract<SaWish, { do: "delete" }>[],
@@ -115,11 +148,17 @@ export function startDelete(
 ): Step<Established> {
   let marked = sa;
   const children: number[] = [];
+  const switched: SaEffect[] = [];
   for (const { spi } of due) {
     const child = childByInbound(marked, spi);
     if (child === undefined) continue;
     children.push(child.id);
     marked = withChild(marked, { ...child, state: "deleting" });
+    const heir = heirOfChild(marked, child);
+    if (heir === undefined) continue;
+    const switchedTo = switchTo(marked, heir);
+    marked = switchedTo.sa;
+    switched.push(...switchedTo.effects);
   }
   const spis = due.map(({ spi }) => spi);
   const {
@@ -127,12 +166,14 @@ export function startDelete(
     request,
     send,
   } = sendRequest(marked, "INFORMATIONAL", [payload("D", { protocol: "ESP", spis })], ctx);
-  return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, send);
+  return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, ...switched, send);
 }
 
-/** HDR, SK {} --> */
+/** HDR, SK {[N]} --> */
 export function startProbe(sa: Established, ctx: SaContext): Step<Established> {
-  const { sa: next, request, send } = sendRequest(sa, "INFORMATIONAL", probePayloads(sa, ctx), ctx);
+  const { tokenDue, ...told } = sa;
+  const token = tokenDue ? notifications(announceToken(ctx.policy, sa)) : [];
+  const { sa: next, request, send } = sendRequest(told, "INFORMATIONAL", [...token, ...probePayloads(sa, ctx)], ctx);
   return stepTo<Established>({ ...next, task: { do: "probe", stage: "sent", request } }, send);
 }
 
@@ -148,7 +189,7 @@ function onResponse(sa: Established, message: Received<never, "N">, ctx: SaConte
     const child = next.children.get(id);
     if (child === undefined) continue;
     next = withoutChild(next, id);
-    effects.push({ kind: "removeChild", id }, childClosed(sa, id, "deleted here"));
+    effects.push({ kind: "removeChild", id, receives: true }, childClosed(sa, id, "deleted here"));
   }
   return stepTo(next, ...effects);
 }
@@ -160,8 +201,8 @@ function onClosingResponse({ request: _, ...sa }: Closing, __: unknown, ctx: SaC
   return sa.deleteSent ? stepTo(undefined) : sendDelete(sa, ctx);
 }
 
-/** Both ends delete at once (RFC 7296 section 2.25.2), or the peer does not know yet. */
-function onLateRequest(sa: Closing | Lingering, message: Informational, ctx: SaContext): Step {
+/** Both ends delete at once (RFC 7296 section 2.25.2), or the peer does not know yet; or it deletes an heir of ours. */
+function onLateRequest(sa: Closing | Heir | Lingering, message: Informational, ctx: SaContext): Step {
   const { sa: next, send } = sendReply(
     sa,
     { ...message, messageId: message.header.messageId },
@@ -226,6 +267,15 @@ export const INFORMATIONAL_ROWS = [
     exchange: "INFORMATIONAL",
     response: false,
     story: "the peer speaks of an IKE SA that we are deleting",
+    needs: [],
+    may: ["N", "D"],
+    run: onLateRequest,
+  }),
+  row({
+    phase: "heir",
+    exchange: "INFORMATIONAL",
+    response: false,
+    story: "the peer speaks in an IKE SA of its rekey, while ours is open; its Delete decides for ours",
     needs: [],
     may: ["N", "D"],
     run: onLateRequest,

@@ -1,6 +1,6 @@
 /** Key derivation and the pre-shared key's proof, RFC 7296 sections 2.13 to 2.18. */
 import { keyLengths } from "../../crypto/backends.js";
-import { concat, equalConstantTime, utf8 } from "../../crypto/bytes.js";
+import { compare, concat, equalConstantTime, utf8 } from "../../crypto/bytes.js";
 import type { Prf } from "../../crypto/interfaces.js";
 import { prfPlus } from "../../crypto/prf-plus.js";
 import type { SealerKeys, SealerSpec } from "../../crypto/registry/row.js";
@@ -40,6 +40,11 @@ export interface IkeKeyInputs {
   readonly nr: Uint8Array;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
+}
+
+/** Of one exchange: what decides between two that collide (section 2.8.1). */
+export function lowestNonce({ ni, nr }: Pick<IkeKeyInputs, "ni" | "nr">): Uint8Array {
+  return compare(ni, nr) < 0 ? ni : nr;
 }
 
 /** SKEYSEED = prf(Ni | Nr, g^ir), section 2.14; PRFs that say so take only the front of both nonces as the key. */

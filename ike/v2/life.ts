@@ -13,6 +13,7 @@ import { switchTo } from "./create-child-answer.js";
 import { mappingsLost } from "./create-child-sa.js";
 import { repeatRequest } from "./features/fragmentation.js";
 import { mayFollow, moveChildren, otherPaths } from "./features/mobike.js";
+import { bequeath, heirOf } from "./heir.js";
 import type { Child, Established } from "./state.js";
 import { advance } from "./tasks.js";
 import { soonest, wish } from "./wishes.js";
@@ -77,6 +78,8 @@ export function onEstablishedTick(sa: Established, ctx: SaContext): Step {
 
 /** The hard lifetime of the IKE SA: no rekey came through (`decisions.md` 11). */
 function expire(sa: Established, ctx: SaContext): Step {
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) return bequeath(sa, heir, ctx);
   const reason = "the lifetime of the IKE SA has ended, and no rekey succeeded";
   return andThen(close(sa, reason, ctx), (closing) =>
     stepTo(closing, { kind: "lost", tunnel: sa.tunnel, cause: "expired", reason }),
@@ -84,9 +87,19 @@ function expire(sa: Established, ctx: SaContext): Step {
 }
 
 /** The peer does not answer: everything of this IKE SA goes, without a word to anybody (RFC 7296 section 2.4). */
-function dead(sa: Established, ctx: SaContext): Step<undefined> {
+function dead(sa: Established, ctx: SaContext): Step {
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) return bequeath(sa, heir, ctx);
   const silence = Math.round((ctx.now - sa.lastAlive) / 1000);
-  const reason = `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`;
+  return gone(sa, `the peer is dead: nothing authentic came for ${silence} s, and our request is unanswered`);
+}
+
+/** It has shown the token that only it can make: it knows nothing of this IKE SA any more (RFC 6290 section 4.5). */
+export function forgotten(sa: Established): Step<undefined> {
+  return gone(sa, "the peer has started anew, and proves that it has forgotten this IKE SA");
+}
+
+function gone(sa: Established, reason: string): Step<undefined> {
   return stepTo(
     undefined,
     ...withdraw(sa, reason),

@@ -4,7 +4,7 @@
  *     HDR, SK {SA, Ni, KEi}  -->
  *                            <--  HDR, SK {SA, Nr, KEr}
  *
- * Its initiator then deletes the old one.
+ * Its initiator then deletes the old one. When both ends ask at once, `heir.ts` decides.
  */
 import { createPrf } from "../../crypto/backends.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
@@ -19,17 +19,19 @@ import { spiOctets } from "../wire/header.js";
 import { payload } from "../wire/message.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
 import { close, lingering } from "./closing.js";
-import { refuseIkeRekey } from "./collision.js";
-import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
+import { giveWay, refuseIkeRekey } from "./collision.js";
+import { report, type SaContext, type SaEffect, type Step, spiHex, stepTo } from "./context.js";
 import { publicValueOf } from "./create-child-answer.js";
 import { hopeless, withoutTask } from "./create-child-sa.js";
 import { establish, ikeEstablished } from "./establish.js";
 import type { Answering, IkeAnswer, IkeOffer, IkePlan, Task } from "./exchanges.js";
+import { announceToken, tokenIn } from "./features/crash-detection.js";
 import { inheritedErrands, inheritedMobike } from "./features/mobike.js";
-import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
+import { bequeath, born, heirOf, rekeyed, replaced, wins } from "./heir.js";
+import { groupOf, NONCE_BYTES, notifications } from "./ike-sa-init.js";
 import { ikeKeys, rekeySkeyseed } from "./keys.js";
 import { type Received, row } from "./row.js";
-import type { Established, PeerRequest, Role } from "./state.js";
+import type { Established, Heir, PeerRequest, Role } from "./state.js";
 import { freshWindow, sendReply, sendRequest } from "./window.js";
 import { wish } from "./wishes.js";
 
@@ -94,7 +96,7 @@ function send(sa: Established, offer: IkeOffer, publicValue: Uint8Array, ctx: Sa
 export function onIkeResponse(
   sa: Established,
   { offer }: IkeTask,
-  { SA, Nonce, KE }: IkeResponse,
+  { SA, Nonce, KE, notifies }: IkeResponse,
   ctx: SaContext,
 ): Step<Established> {
   const { suite, peerSpi } = chosenIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, true);
@@ -105,7 +107,7 @@ export function onIkeResponse(
       `the answer chose ${suite.keyExchange.name}; its KE is group ${KE.group}, ours was ${group.name}`,
     );
   const ask = ctx.ids.ask();
-  const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce };
+  const answer: IkeAnswer = { suite, spi: spiFrom(peerSpi), nr: Nonce.nonce, ...tokenIn(notifies) };
   return stepTo<Established>(
     { ...sa, task: { do: "rekeyIke", stage: "deriving", offer, answer, ask } },
     { kind: "ask", ask, question: { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } },
@@ -119,7 +121,9 @@ export function onIkeRefused(
   notify: NotifyType,
   data: Uint8Array,
   ctx: SaContext,
-): Step<Established> {
+): Step {
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined) return bequeath(withoutTask(sa), heir, ctx);
   const { proposals } = ctx.sight.tunnel(sa.tunnel).ike;
   if (notify === "INVALID_KE_PAYLOAD" && offer.restarts < MOST_RESTARTS) {
     const wanted = groupOf(data);
@@ -168,17 +172,40 @@ function finishOurs(sa: Established, offer: IkeOffer, answer: IkeAnswer, sharedS
     responderSpi: answer.spi,
     ni: offer.ni,
     nr: answer.nr,
+    ...(answer.peerToken && { peerToken: answer.peerToken }),
   };
-  const next = successor(withoutTask(sa), plan, "initiator", sharedSecret, ctx);
-  const emptied: Established = { ...withoutTask(sa), children: new Map(), wishes: [] };
-  const closing = close(emptied, "replaced by a rekey", ctx);
-  return stepTo(closing.sa, { kind: "adopt", sa: next }, rekeyed(sa, next), ikeEstablished(next), ...closing.effects);
+  const old = withoutTask(sa);
+  const next = successor(old, plan, "initiator", sharedSecret, ctx);
+  const heir = heirOf(sa, ctx);
+  if (heir !== undefined && !wins(next, heir)) return lost(old, heir, next, ctx);
+  const closing = replaced({ ...old, children: new Map() }, ctx);
+  return stepTo(
+    closing.sa,
+    ...(heir === undefined ? [] : [yielded(heir, ctx)]),
+    { kind: "adopt", sa: next },
+    rekeyed(sa, next),
+    ikeEstablished(next),
+    ...closing.effects,
+  );
+}
+
+/** Both ends have rekeyed, and the peer's new IKE SA stays: ours is deleted by us, who created it (section 2.8.2). */
+function lost(old: Established, heir: Heir, ours: Established, ctx: SaContext): Step {
+  const over = replaced({ ...ours, children: new Map() }, ctx);
+  const left = bequeath(old, heir, ctx);
+  return stepTo(left.sa, ...left.effects, { kind: "adopt", sa: over.sa }, ...over.effects);
+}
+
+/** Both ends have rekeyed, and ours stays: the peer deletes its own. */
+function yielded(heir: Heir, ctx: SaContext): SaEffect {
+  return { kind: "adopt", sa: lingering(heir, ctx.now + REPLACED_IKE_LIFE) };
 }
 
 /** --> HDR, SK {SA, Ni, KEi} */
 function onRequest(sa: Established, message: Received<"SA" | "Nonce" | "KE", "N">, ctx: SaContext): Step {
   const { header, bytes, path, SA, Nonce, KE } = message;
   refuseIkeRekey(sa);
+  const { sa: free, effects: given } = sa.task?.do === "rekeyIke" ? giveWay(sa, ctx) : stepTo(sa);
   const choice = chooseIke(SA, ctx.sight.tunnel(sa.tunnel).ike.proposals, { rekey: true, keGroup: KE.group });
   if (choice.kind === "mismatch") throw noProposalChosen(choice);
   const { suite, peerSpi } = choice;
@@ -199,7 +226,8 @@ function onRequest(sa: Established, message: Received<"SA" | "Nonce" | "KE", "N"
   const ask = ctx.ids.ask();
   const request: PeerRequest = { messageId: header.messageId, bytes, path };
   return stepTo<Established>(
-    { ...sa, answering: { do: "rekeyIke", plan, request, ask, group, privateOctets, peerPublic } },
+    { ...free, answering: { do: "rekeyIke", plan, request, ask, group, privateOctets, peerPublic } },
+    ...given,
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },
   );
 }
@@ -226,8 +254,10 @@ export function onAnsweringIke(
     payload("SA", plan.sa),
     payload("Nonce", { nonce: plan.nr }),
     payload("KE", { group: group.ids.ikev2!, data: publicValue }),
+    ...notifications(announceToken(ctx.policy, plan)),
   ];
   const { sa: old, send } = sendReply(idle, request, "CREATE_CHILD_SA", payloads, ctx);
+  if (old.task?.do === "rekeyIke") return stepTo<Established>({ ...old, heir: next.key }, born(next, old, ctx), send);
   return stepTo(
     lingering(old, ctx.now + REPLACED_IKE_LIFE),
     { kind: "adopt", sa: next },
@@ -240,7 +270,7 @@ export function onAnsweringIke(
 /** The IKE SA that takes over: fresh message IDs, all children, and what was still to be done for them. */
 function successor(
   old: Established,
-  plan: Pick<IkePlan, "suite" | "ni" | "nr" | "initiatorSpi" | "responderSpi">,
+  plan: Pick<IkePlan, "suite" | "ni" | "nr" | "initiatorSpi" | "responderSpi"> & Pick<IkeAnswer, "peerToken">,
   role: Role,
   sharedSecret: Secret,
   ctx: SaContext,
@@ -260,21 +290,19 @@ function successor(
       negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
       window: freshWindow(old.window),
+      ...(old.began && { began: old.began }),
       ...inheritedMobike(old),
+      ...(plan.peerToken && { peerToken: plan.peerToken }),
       localId,
       peerId,
     },
     ctx,
     old.children,
   );
-  return { ...sa, wishes: inheritedErrands(old, ctx) };
-}
-
-function rekeyed(old: Established, next: Established) {
-  return report(old, {
-    kind: "story",
-    story: `the IKE SA is replaced by ${spiText(next)}, which takes its children over`,
-  });
+  const wishes = inheritedErrands(old, ctx);
+  // The side that asked for the rekey has had no message to put the token for the new SPIs into (RFC 6290 section 4.3).
+  if (role === "responder" || ctx.policy.crashSecret === undefined) return { ...sa, wishes };
+  return { ...sa, tokenDue: true, wishes: wish(wishes, { do: "probe", at: ctx.now }) };
 }
 
 function spiFrom(bytes: Uint8Array): bigint {

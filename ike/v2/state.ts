@@ -4,6 +4,7 @@
  *     initiator:  initKeying -> initSent -> initAnswered -> pskAwaited -> authSent -> established
  *     responder:  replyKeying -> replied -> secretAwaited -> keyed -> authChecking -> established
  *     both:       established -> closing (we delete it) | lingering (over; answers what still comes) -> gone
+ *                 heir -> established | lingering, when both ends rekeyed the IKE SA at once
  */
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { IkeSuite } from "../../crypto/registry/suite.js";
@@ -48,6 +49,8 @@ export interface InitOffer {
   readonly group: KeyExchangeRow;
   readonly privateOctets: Secret;
   readonly cookie?: Uint8Array;
+  /** The gateway that redirected us here (RFC 5685). */
+  readonly redirectedFrom?: Address;
   /** Answers that made us start again; bounded, so that nobody keeps us busy (RFC 7296 section 2.6). */
   readonly restarts: number;
   readonly giveUpAt: Instant;
@@ -76,6 +79,8 @@ export interface Negotiated {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
   readonly nat: NatVerdict;
+  /** The responder takes an IKE_AUTH without a child (RFC 6023). */
+  readonly childless?: true;
   /** Both ends understand fragments (RFC 7383). */
   readonly fragmentation?: true;
 }
@@ -117,8 +122,8 @@ export interface AuthSent extends Base {
   readonly localId: Identity;
   readonly window: Window;
   readonly request: OpenRequest;
-  /** The child inside IKE_AUTH. */
-  readonly child: { readonly spiIn: number; readonly mapping: number };
+  /** The child inside IKE_AUTH; absent where none is wanted yet (RFC 6023). */
+  readonly child?: { readonly spiIn: number; readonly mapping: number };
 }
 
 // --- the responder's handshake ---------------------------------------------------------------------------------
@@ -171,11 +176,12 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly localId: Identity;
   readonly peerId: Identity;
   readonly auth: AuthPayload;
-  readonly sa: SaPayload;
-  readonly tsi: TsPayload;
-  readonly tsr: TsPayload;
+  /** Absent: the peer wants no child yet (RFC 6023). */
+  readonly child?: { readonly sa: SaPayload; readonly tsi: TsPayload; readonly tsr: TsPayload };
   readonly initialContact: boolean;
+  readonly refusesTfc: boolean;
   readonly mobike?: Mobike;
+  readonly peerToken?: Uint8Array;
   readonly request: PeerRequest;
   readonly ask: AskId;
 }
@@ -238,6 +244,12 @@ export interface Established extends Open {
   readonly peerId: Identity;
   /** Agreed on in IKE_AUTH. */
   readonly mobike?: Mobike;
+  /** We began the first IKE SA of all. */
+  readonly began?: true;
+  /** What proves that the peer has forgotten this IKE SA (RFC 6290). */
+  readonly peerToken?: Uint8Array;
+  /** Our own token for these SPIs is not with the peer yet. */
+  readonly tokenDue?: true;
   readonly establishedAt: Instant;
   readonly expiresAt: Instant;
   readonly rekeyAt?: Instant;
@@ -251,6 +263,18 @@ export interface Established extends Open {
   readonly task?: Task;
   /** The peer's exchange that waits for an answer to one of our asks. */
   readonly answering?: Answering;
+  /** The IKE SA of the peer's rekey, while our own request to rekey this one is open. */
+  readonly heir?: IkeKey;
+}
+
+/**
+ * Born of the peer's rekey while our own request to rekey the same IKE SA was open (RFC 7296 section 2.8.2). The predecessor
+ * holds the children until it is clear which of the two new IKE SAs stays.
+ */
+export interface Heir extends Omit<Established, "phase"> {
+  readonly phase: "heir";
+  readonly predecessor: IkeKey;
+  readonly until: Instant;
 }
 
 /** We are deleting it: no children any more. An exchange that was under way ends first (window of one). */
@@ -289,6 +313,7 @@ export type IkeSa =
   | Keyed
   | AuthChecking
   | Established
+  | Heir
   | Closing
   | Lingering;
 
@@ -296,7 +321,7 @@ export type Phase = IkeSa["phase"];
 export type In<P extends Phase> = Extract<IkeSa, { phase: P }>;
 
 /** The phases that can open a protected message. */
-export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Closing | Lingering;
+export type KeyedSa = AuthSent | Keyed | AuthChecking | Established | Heir | Closing | Lingering;
 
 export function hasKeys(sa: IkeSa): sa is KeyedSa {
   return "window" in sa;

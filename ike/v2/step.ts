@@ -14,19 +14,21 @@ import type { Answer, AskId, Instant } from "../core/types.js";
 import { type OpenedMessage, openMessage } from "../wire/encrypted.js";
 import { MAX_FRAGMENTS, MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage, type Message } from "../wire/message.js";
-import { close, withdraw } from "./closing.js";
+import { close, deleting, withdraw } from "./closing.js";
 import { andThen, ignore, report, type SaContext, type Step, stepTo } from "./context.js";
 import { onAnsweringChild } from "./create-child-answer.js";
 import { onChildAnswer } from "./create-child-sa.js";
 import { rowsFor } from "./exchange-table.js";
+import { provesCrash } from "./features/crash-detection.js";
 import { collect, repeatForFragment, repeatReply, repeatRequest } from "./features/fragmentation.js";
 import { onAnsweredElsewhere, onRoute, onRouteLate } from "./features/mobike.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
+import { claim } from "./heir.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
 import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
-import { ikeKeys, inboundKeys, skeyseed } from "./keys.js";
-import { establishedDeadline, follow, onEstablishedTick, rekeySoon } from "./life.js";
+import { ikeKeys, inboundKeys, lowestNonce, skeyseed } from "./keys.js";
+import { establishedDeadline, follow, forgotten, onEstablishedTick, rekeySoon } from "./life.js";
 import { guarded } from "./reactions.js";
 import { onAnsweringIke, onIkeAnswer } from "./rekey-ike.js";
 import { type Envelope, match, type Row } from "./row.js";
@@ -87,6 +89,7 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "closing":
       if (now >= sa.until) return stepTo(undefined);
       return sa.request === undefined || now < sa.request.nextAt ? stepTo(sa) : again(sa, sa.request, ctx);
+    case "heir":
     case "lingering":
       return stepTo(now >= sa.until ? undefined : sa);
     case "replyKeying":
@@ -119,6 +122,7 @@ export function saDeadline(sa: IkeSa, tunnel: (name: string) => TunnelPolicy): I
       return Math.min(sa.request.nextAt, sa.request.sentAt + GIVE_UP_AFTER);
     case "closing":
       return sa.request === undefined ? sa.until : Math.min(sa.until, sa.request.nextAt);
+    case "heir":
     case "lingering":
       return sa.until;
     case "replyKeying":
@@ -157,6 +161,8 @@ export function wishClose(sa: IkeSa, reason: string, lasting: number, ctx: SaCon
     case "established":
     case "authSent":
       return andThen(close(sa, reason, ctx), (closing) => stepTo({ ...closing, until: ctx.now + lasting }));
+    case "heir":
+      return deleting(sa, ctx.now + lasting, ctx);
     case "closing":
       return stepTo({ ...sa, until: Math.min(sa.until, ctx.now + lasting) });
     default:
@@ -171,11 +177,7 @@ export function drop(sa: Established, reason: string): Step<undefined> {
 
 /** Both sides started at once: the IKE SA with the lowest of the four nonces goes, as RFC 7296 section 2.8.1 has it for rekeys. */
 export function losesTo(sa: Established, other: Established): boolean {
-  return compare(lowest(sa), lowest(other)) < 0;
-}
-
-function lowest({ negotiated: { ni, nr } }: Established): Uint8Array {
-  return compare(ni, nr) < 0 ? ni : nr;
+  return compare(lowestNonce(sa.negotiated), lowestNonce(other.negotiated)) < 0;
 }
 
 // --- the stations ------------------------------------------------------------------------------------------------
@@ -193,6 +195,7 @@ function onPlain(sa: In<"initSent">, message: Message, bytes: Uint8Array, path: 
 }
 
 function onProtected(sa: KeyedSa, message: Message, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  if (sa.phase === "established" && provesCrash(sa, message)) return forgotten(sa);
   const verdict = windowVerdict(sa, message, bytes);
   switch (verdict.do) {
     case "ignore":
@@ -246,13 +249,17 @@ function onWhole(
   return guarded(sa, { exchange, response: header.response, authenticated: true }, request, ctx, () => {
     const opened = open();
     if (opened === undefined) return ignore(sa, "integrity", "its integrity check failed, or it has none");
-    const rows = rowsFor(sa.phase, header.exchange, header.response);
-    return andThen(arrived(sa, path, ctx, header.response), (here) => {
-      if (rows.length === 0)
-        return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
-      const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
-      return told(here, row, row.run(here, received, ctx));
-    });
+    const reached = claim(sa, header, opened.payloads, ctx);
+    return andThen(
+      andThen(reached, (known) => arrived(known, path, ctx, header.response)),
+      (here) => {
+        const rows = rowsFor(here.phase, header.exchange, header.response);
+        if (rows.length === 0)
+          return ignore(here, "unexpected", `${header.exchange} has no business in phase ${sa.phase}`);
+        const { row, message: received } = match(rows, opened.payloads, { header, path, bytes });
+        return told(here, row, row.run(here, received, ctx));
+      },
+    );
   });
 }
 

@@ -4,6 +4,8 @@ import { stepTo } from "./context.js";
 import { startCreate, startRekey } from "./create-child-sa.js";
 import { startMobike } from "./features/mobike.js";
 import { startDelete, startProbe } from "./informational.js";
+import { reauthenticate, wantsReauthentication } from "./reauthentication.js";
+import { isProven } from "./rehearsal.js";
 import { startIkeRekey } from "./rekey-ike.js";
 import type { Established } from "./state.js";
 import { nextWish, type SaWish } from "./wishes.js";
@@ -33,10 +35,12 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
       );
     }
     case "rekeyIke":
-      return startIkeRekey(sa, ctx);
+      return !next.inPlace && wantsReauthentication(sa, ctx) ? reauthenticate(sa, ctx) : startIkeRekey(sa, ctx);
     case "rekeyChild": {
       const child = sa.children.get(next.child);
-      return child?.state === "live" ? startRekey(sa, child, ctx) : stepTo(sa);
+      if (child?.state !== "live") return stepTo(sa);
+      if (next.rehearsal) return isProven(sa) ? stepTo(sa) : startRekey(sa, child, ctx, { rehearsal: true });
+      return startRekey(sa, child, ctx);
     }
     case "createChild":
       return carries(sa, next.mapping) || ctx.sight.carried(sa.tunnel, next.mapping)

@@ -77,6 +77,7 @@ export function requestOf(sa: KeyedSa): OpenRequest | undefined {
       return sa.task?.stage === "sent" ? sa.task.request : undefined;
     case "keyed":
     case "authChecking":
+    case "heir":
     case "lingering":
       return undefined;
   }

@@ -11,8 +11,10 @@ export type SaWish =
   | { readonly do: "mobike"; readonly errand: MobikeErrand; readonly at: Instant }
   /** A child SA by our inbound SPI; the child itself may be gone already. */
   | { readonly do: "delete"; readonly spi: number; readonly at: Instant }
-  | { readonly do: "rekeyIke"; readonly at: Instant }
-  | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant }
+  /** `inPlace`: also where reauthentication is wanted, which has not come in time. */
+  | { readonly do: "rekeyIke"; readonly at: Instant; readonly inPlace?: true }
+  /** `rehearsal`: to see whether it can be done; the child is left alone when it cannot. */
+  | { readonly do: "rekeyChild"; readonly child: ChildId; readonly at: Instant; readonly rehearsal?: true }
   | { readonly do: "createChild"; readonly mapping: number; readonly at: Instant }
   | { readonly do: "probe"; readonly at: Instant };
 
@@ -31,11 +33,22 @@ export const PRIORITY = {
   probe: 5,
 } as const satisfies Record<SaWish["do"], number>;
 
-/** The queue with one more wish; a wish for the same thing is replaced when the new one is earlier. */
+/** The queue with one more wish; a wish for the same thing is replaced when the new one is earlier, or more than a rehearsal. */
 export function wish(queue: readonly SaWish[], wanted: SaWish): readonly SaWish[] {
   const known = queue.find((w) => same(w, wanted));
   if (known === undefined) return [...queue, wanted];
-  return known.at <= wanted.at ? queue : queue.map((w) => (w === known ? wanted : w));
+  const [earlier, later] = known.at <= wanted.at ? [known, wanted] : [wanted, known];
+  const merged = isRehearsal(earlier) && !isRehearsal(later) ? { ...later, at: earlier.at } : earlier;
+  return merged === known ? queue : queue.map((w) => (w === known ? merged : w));
+}
+
+function isRehearsal(w: SaWish): boolean {
+  return w.do === "rekeyChild" && w.rehearsal === true;
+}
+
+/** The queue without the wish to delete this child. */
+export function withoutDelete(queue: readonly SaWish[], spi: number): readonly SaWish[] {
+  return queue.filter((w) => w.do !== "delete" || w.spi !== spi);
 }
 
 /** The most urgent of those whose time has come; among equals the one that was wished first. */

@@ -27,6 +27,7 @@ export function buildGateway(block: GatewayBlock, host: Surroundings, findings: 
     tun: { name: block.tun?.name ?? "causeway0", mtu: block.tun?.mtu ?? "auto" },
     controlSocket: block.control?.socket ?? DEFAULT_CONTROL_SOCKET,
     log: { level: block.log?.level ?? "info", format: block.log?.format ?? "json" },
+    ...(block.state_dir !== undefined && { stateDir: block.state_dir }),
     leakProtection: block.leak_protection ?? true,
   };
 }

@@ -89,7 +89,6 @@ function build(
   );
   warnOfIdentities(tunnels, built, findings);
   warnOfMissingSources(built, host, findings);
-  const clampMss = commonMssClamp(tunnels, findings);
 
   const problems = [...structural, ...findings.problems()];
   const warnings = findings.warnings();
@@ -104,7 +103,7 @@ function build(
         limits: { halfOpen: limits.half_open, halfOpenPerAddress: limits.half_open_per_address },
       },
       psk,
-      clampMss,
+      wrappings: new Map(built.map(({ policy, wrapping }) => [policy.name, wrapping])),
       warnings,
     },
   };
@@ -139,18 +138,6 @@ function fetchPsk(tunnel: InheritedTunnel, folder: string, host: Surroundings, f
     findings.warn(path, `the key is weak: ${outcome.weak}; "openssl rand -base64 32" makes a good one`);
   warnOfAggressiveMode(tunnel, outcome.weak !== undefined, findings);
   return outcome.psk;
-}
-
-/** One TUN device serves every tunnel in policy mode, so the clamp is on or off for all of them. */
-function commonMssClamp(tunnels: readonly InheritedTunnel[], findings: Findings): boolean {
-  const common = tunnels[0]?.block.esp?.mss_clamp ?? true;
-  for (const tunnel of tunnels)
-    if ((tunnel.block.esp?.mss_clamp ?? true) !== common && !tunnel.garbled("esp", "mss_clamp"))
-      findings.complain(
-        tunnel.where("esp", "mss_clamp"),
-        "tunnels that differ in mss_clamp are not supported yet; write it into defaults.esp for all of them",
-      );
-  return common;
 }
 
 function refuse(file: string, problems: readonly Problem[], warnings: readonly Warning[]): Loaded {

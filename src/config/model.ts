@@ -1,6 +1,7 @@
 /** The configuration after reading: checked, defaults filled in, ready for use. */
 import type { Secret } from "../../crypto/secret.js";
 import type { Address } from "../../esp/address.js";
+import type { Wrapping } from "../../esp/tunnel.js";
 import type { Policy } from "../../ike/core/policy.js";
 
 export interface GatewaySettings {
@@ -12,6 +13,8 @@ export interface GatewaySettings {
   readonly controlSocket: string;
   readonly log: { readonly level: "error" | "warn" | "info" | "debug"; readonly format: "json" | "text" };
   readonly leakProtection: boolean;
+  /** A folder for what has to outlive the daemon; absent: nothing does. */
+  readonly stateDir?: string;
 }
 
 /** Something that works but should be looked at; printed by `check` and logged at start. */
@@ -28,6 +31,7 @@ export interface Configuration {
   readonly policy: Policy;
   /** By tunnel name. */
   readonly psk: ReadonlyMap<string, Secret>;
-  readonly clampMss: boolean;
+  /** By tunnel name. */
+  readonly wrappings: ReadonlyMap<string, Wrapping>;
   readonly warnings: readonly Warning[];
 }

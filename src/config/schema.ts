@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js";
+import { LEAST_MTU, MOST_MTU } from "../../esp/mtu.js";
 import {
   address,
   block,
@@ -102,7 +103,14 @@ export const gatewaySchema = block("the settings of this gateway", {
   leak_protection: flag()
     .exactOptional()
     .meta({ description: "Routes that keep traffic for the peer ranges from leaving in clear. Default: true." }),
-  state_dir: notYet("a folder for state").exactOptional(),
+  state_dir: z
+    .string({ error: () => "allowed: an absolute path of a folder" })
+    .regex(/^\/\P{Cc}*$/u, { error: () => "allowed: an absolute path of a folder" })
+    .exactOptional()
+    .meta({
+      description:
+        "What has to outlive this daemon: the secret with which it tells its peers of a crash (RFC 6290). Default: none.",
+    }),
   numbering: numbering.exactOptional(),
   bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
   alarms: emptyOnly("alarms").exactOptional(),
@@ -165,7 +173,9 @@ const ike = block("the IKE SA", {
   mobike: flag().exactOptional().meta({
     description: "The tunnel outlives a change of address of either end (RFC 4555), version 2. Default: true.",
   }),
-  reauth: inertOnly("reauthentication", false).exactOptional(),
+  reauth: flag().exactOptional().meta({
+    description: "A new IKE SA, with both identities proven anew, takes over instead of a rekey. Default: false.",
+  }),
   keepalive: z
     .union([off(), duration(1, DAY)], { error: () => "allowed: a duration such as 20s, from 1s to 1d, or off" })
     .exactOptional()
@@ -189,12 +199,30 @@ const esp = block("the ESP SAs", {
     })
     .exactOptional()
     .meta({ description: "Extended sequence numbers. Default: auto, both are offered." }),
-  pfs_check: inertOnly("the rehearsal of PFS", false).exactOptional(),
+  pfs_check: flag().exactOptional().meta({
+    description:
+      "Rekeys the first child soon after it is up: a PFS mismatch shows at once. Default: true with start: active.",
+  }),
   mss_clamp: flag().exactOptional().meta({ description: "Lowers the MSS of TCP to what fits. Default: true." }),
-  mtu: inertOnly("an inner MTU of its own", "auto").exactOptional(),
-  dscp: inertOnly("a DSCP of its own", "copy").exactOptional(),
-  df: notYet("a choice of the outer DF bit").exactOptional(),
-  tfc_padding: inertOnly("TFC padding", "off", false, 0).exactOptional(),
+  mtu: z
+    .union([z.literal("auto"), integer(LEAST_MTU[4], MOST_MTU)], {
+      error: () => `allowed: auto, or the largest inner packet in octets, from ${LEAST_MTU[4]} to ${MOST_MTU}`,
+    })
+    .exactOptional()
+    .meta({ description: "The largest inner packet. Default: auto, what the path takes." }),
+  dscp: z
+    .union([z.literal("copy"), integer(0, 63)], { error: () => "allowed: copy, or a DSCP from 0 to 63" })
+    .exactOptional()
+    .meta({ description: "DSCP of the outer packets. Default: copy, that of the inner packet." }),
+  df: choice(["copy", "set", "clear"])
+    .exactOptional()
+    .meta({ description: "Don't Fragment of outer IPv4 packets. Default: copy, that of the inner packet." }),
+  tfc_padding: z
+    .union([off(), z.literal("mtu"), integer(0, MOST_MTU)], {
+      error: () => `allowed: off, mtu, or the least size of a packet in octets, up to ${MOST_MTU}`,
+    })
+    .exactOptional()
+    .meta({ description: "Pads inner packets to this size at least; mtu: to what the path takes. Default: off." }),
 }).meta({ id: "esp" });
 
 const dpd = z

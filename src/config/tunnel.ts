@@ -1,5 +1,7 @@
 /** One tunnel after inheritance: what must be there, what fits together, and what it means to the protocol. */
 import { type Address, formatAddress, sameAddress } from "../../esp/address.js";
+import { LEAST_MTU } from "../../esp/mtu.js";
+import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import { type Identity, parseIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Findings } from "./findings.js";
@@ -16,6 +18,7 @@ import { complainOfForeignKeys, complainOfPortRanges, espVolume, exchangeOf, ver
 export interface BuiltTunnel {
   readonly policy: TunnelPolicy;
   readonly mappings: readonly PlacedMapping[];
+  readonly wrapping: Wrapping;
 }
 
 const IKE_LIFETIME = 86400;
@@ -48,6 +51,7 @@ export function buildTunnel(
   if (peer === undefined) return undefined;
   return {
     mappings: expanded.mappings,
+    wrapping: wrappingOf(tunnel, expanded.mappings, findings),
     policy: {
       name,
       peer,
@@ -68,8 +72,9 @@ export function buildTunnel(
         ...(version === 1 && typeof ike.volume === "number" && { volumeOctets: ike.volume }),
         ...(ike.rekey_margin !== undefined && { rekeyMarginSeconds: ike.rekey_margin }),
         keepaliveSeconds: ike.keepalive === "off" ? 0 : (ike.keepalive ?? 20),
+        reauth: ike.reauth ?? false,
         fragmentation: ike.fragmentation ?? "auto",
-        mobike: ike.mobike ?? true,
+        mobike: version === 2 && (ike.mobike ?? true),
       },
       esp: {
         proposals: espOffer,
@@ -77,9 +82,27 @@ export function buildTunnel(
         ...(esp.rekey_margin !== undefined && { rekeyMarginSeconds: esp.rekey_margin }),
         volumeOctets: espVolume(tunnel),
         replayWindow: esp.replay_window ?? 1024,
+        pfsCheck: version === 2 && (esp.pfs_check ?? (block.start ?? "active") === "active"),
       },
       ...dpdOf(tunnel, peer),
     },
+  };
+}
+
+function wrappingOf(tunnel: InheritedTunnel, mappings: readonly PlacedMapping[], findings: Findings): Wrapping {
+  const { mtu = "auto", dscp, df, mss_clamp: clampMss, tfc_padding: tfcPadding = "off" } = tunnel.block.esp ?? {};
+  const usual = USUAL_WRAPPING;
+  if (mtu !== "auto" && mtu < LEAST_MTU[6] && mappings.some(({ peer }) => peer.family === 6))
+    findings.complain(
+      tunnel.where("esp", "mtu"),
+      `found ${mtu}; allowed: at least ${LEAST_MTU[6]}, which every IPv6 link carries, because a policy has IPv6 ranges`,
+    );
+  return {
+    mtu: mtu === "auto" ? 0 : mtu,
+    dscp: dscp ?? usual.dscp,
+    df: df ?? usual.df,
+    clampMss: clampMss ?? usual.clampMss,
+    tfcPadding: tfcPadding === "off" ? 0 : tfcPadding,
   };
 }
 

@@ -43,19 +43,22 @@ export function espVolume(tunnel: InheritedTunnel): number {
   return written ?? (versionOf(tunnel) === 1 ? V1_VOLUME : 0);
 }
 
-/** Keys of version 1 in a tunnel of version 2. A word of `defaults` is for those tunnels that it fits. */
+/** Keys of one version in a tunnel of the other. A word of `defaults` is for those tunnels that it fits. */
 export function complainOfForeignKeys(tunnel: InheritedTunnel, findings: Findings): void {
-  if (versionOf(tunnel) === 1 || tunnel.garbled("ike", "version")) return;
-  const { exchange, volume } = tunnel.block.ike ?? {};
-  const tell = (key: string, found: string, rest: string): void => {
+  if (tunnel.garbled("ike", "version")) return;
+  const version = versionOf(tunnel);
+  const { exchange, volume, mobike } = tunnel.block.ike ?? {};
+  const tell = (key: string, found: string): void => {
     if (tunnel.says("ike", "version") && !tunnel.says("ike", key)) return;
     findings.complain(
       tunnel.where("ike", key),
-      `found ${found}, which belongs to IKEv1, and tunnel ${tunnel.name} speaks IKEv2; ${rest}`,
+      `found ${found}, which belongs to IKEv${3 - version}, and tunnel ${tunnel.name} speaks IKEv${version}; ` +
+        `leave it out, or write version: ${3 - version} beside it`,
     );
   };
-  if (exchange === "aggressive") tell("exchange", "aggressive", "write version: 1 beside it, or leave it out");
-  if (typeof volume === "number") tell("volume", "a volume limit of the IKE SA", "leave it out, or write version: 1");
+  if (version === 2 && exchange === "aggressive") tell("exchange", "aggressive");
+  if (version === 2 && typeof volume === "number") tell("volume", "a volume limit of the IKE SA");
+  if (version === 1 && mobike === true) tell("mobike", "true");
 }
 
 /** The groups of a proposal and where it stands. */

@@ -6,25 +6,26 @@ import type { Sealer } from "../../crypto/interfaces.js";
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import { sealerSpecByName } from "../../crypto/registry/lookup.js";
 import { secret } from "../../crypto/secret.js";
-import type { Path } from "../../esp/address.js";
+import { isUnspecified, type Path, sameAddress } from "../../esp/address.js";
 import type { ParkedPacket } from "../../esp/larval.js";
-import { innerMtu, mssFor } from "../../esp/mtu.js";
+import { innerLimits } from "../../esp/mtu.js";
+import type { OuterTooBig } from "../../esp/outer-icmp.js";
 import type { EspLengths } from "../../esp/packet.js";
 import type { ChildId, Encapsulation } from "../../esp/sa.js";
 import type { Sad } from "../../esp/sad.js";
+import type { TrafficSelector } from "../../esp/selector.js";
+import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import type { Outer, OuterTable } from "./outer.js";
-import type { ChildMessage, FromWorker } from "./protocol.js";
+import type { PathWidth } from "./path-width.js";
+import type { ChildMessage, FromWorker, TunnelMessage } from "./protocol.js";
 import type { Origin, Receiver } from "./receive.js";
-import type { SocketCalls } from "./socket-options.js";
 
 export interface ChildrenParts {
   readonly arena: ArenaMemory;
   readonly sad: Sad<Outer, Origin>;
   readonly outers: OuterTable;
   readonly receiver: Receiver;
-  readonly calls: SocketCalls;
-  readonly mark: number;
-  readonly clampMss: boolean;
+  readonly width: PathWidth;
   readonly post: (message: FromWorker) => void;
   readonly now: () => number;
   /** Gives an Outer back as soon as nothing queued points to it. */
@@ -32,47 +33,74 @@ export interface ChildrenParts {
 }
 
 export interface Children {
+  /** How the packets of children that are installed from now on are wrapped. */
+  setTunnels(tunnels: readonly TunnelMessage[]): void;
   /** Throws `RangeError` for a child that cannot be: its algorithms, its sockets, or its numbers are not there. */
   install(child: ChildMessage): void;
   /** Throws `RangeError` when there is no socket for the new path. Unknown ids are ignored. */
   update(id: ChildId, path: Path, encapsulation: Encapsulation): void;
   remove(id: ChildId): void;
-  /** Asks the kernel again how wide every path is: a change is told. */
+  /** Asks again how wide every path is: a change is told. */
   measureAll(): void;
   /** As `measureAll`, for the child that uses this Outer. */
   measure(outer: Outer): void;
+  /** A router's message. Whether it is about a packet of one of the children, and believed. */
+  narrow(message: OuterTooBig): boolean;
 }
-
-/** Where the kernel knows no route (yet): Ethernet. */
-const USUAL_MTU = 1500;
 
 interface Kept {
   readonly id: ChildId;
+  readonly spiOut: number;
   readonly lengths: EspLengths;
+  readonly refusesTfc: boolean;
   outer: Outer;
 }
 
 export function createChildren(parts: ChildrenParts): Children {
-  const { arena, sad, outers, receiver, calls, mark, clampMss, post, now, retire } = parts;
+  const { arena, sad, outers, receiver, width, post, now, retire } = parts;
   const kept = new Map<ChildId, Kept>();
+  let wrappings = new Map<string, Wrapping>();
 
-  function measure({ id, outer, lengths }: Kept): void {
-    const { remote, local } = outer.path;
-    const outerMtu = calls.pathMtu(remote, local.address, mark) ?? USUAL_MTU;
-    const mtu = Math.min(innerMtu(outerMtu, remote.address.family, outer.encapsulation, lengths), 65535);
-    if (mtu === outer.innerMtu) return;
-    outer.innerMtu = mtu;
-    if (clampMss) {
-      outer.mss4 = mssFor(mtu, 4);
-      outer.mss6 = mssFor(mtu, 6);
+  function measure({ id, outer, lengths, refusesTfc }: Kept): void {
+    const { path, encapsulation, wrapping } = outer;
+    const limits = innerLimits(width.of(path, now()), path.remote.address.family, encapsulation, lengths, wrapping);
+    if (limits.whole === outer.whole && limits.mtu4 === outer.mtu4) return;
+    outer.whole = limits.whole;
+    outer.mtu4 = limits.mtu4;
+    outer.mtu6 = limits.mtu6;
+    if (wrapping.clampMss) {
+      outer.mss4 = limits.mss4;
+      outer.mss6 = limits.mss6;
     }
-    post({ kind: "innerMtu", child: id, mtu });
+    if (!refusesTfc) sad.child(id)?.padTo(leastPayload(wrapping, Math.min(limits.mtu4, limits.whole)));
+    post({ kind: "innerMtu", child: id, mtu: limits.mtu4 });
+  }
+
+  /** Whether a router's message quotes a packet that this child can have sent. */
+  function isFrom({ outer, spiOut }: Kept, message: OuterTooBig): boolean {
+    const { local, remote } = outer.path;
+    if (outer.encapsulation !== message.encapsulation) return false;
+    if (!sameAddress(remote.address, message.destination)) return false;
+    if (!isUnspecified(local.address) && !sameAddress(local.address, message.source)) return false;
+    if (
+      message.encapsulation === "udp" &&
+      (local.port !== message.sourcePort || remote.port !== message.destinationPort)
+    )
+      return false;
+    return message.spi === undefined || message.spi === spiOut;
   }
 
   return {
+    setTunnels(tunnels) {
+      wrappings = new Map(tunnels.map(({ name, wrapping }) => [name, wrapping ?? USUAL_WRAPPING]));
+    },
     install(child) {
       const spec = sealerSpecByName(child.suite);
-      const outer = outers.make(child.path, child.encapsulation, child.tunnel);
+      const outer = outers.make(child.path, child.encapsulation, {
+        tunnel: child.tunnel,
+        wrapping: wrappings.get(child.tunnel) ?? USUAL_WRAPPING,
+        takesFragments: [...child.local, ...child.remote].every(anyPort),
+      });
       const made: Sealer[] = [];
       let parked: readonly ParkedPacket<Origin>[];
       try {
@@ -88,15 +116,16 @@ export function createChildren(parts: ChildrenParts): Children {
         outers.release(outer);
         throw error;
       }
-      const one = { id: child.id, lengths: made[1]!, outer };
-      kept.set(child.id, one);
+      const { id, spiOut, refusesTfc = false } = child;
+      const one = { id, spiOut, lengths: made[1]!, refusesTfc, outer };
+      kept.set(id, one);
       measure(one);
       for (const { bytes, outerTos, origin } of parked) receiver.replay(bytes, outerTos, origin);
     },
     update(id, path, encapsulation) {
       const one = kept.get(id);
       if (one === undefined) return;
-      const outer = outers.make(path, encapsulation, one.outer.tunnel);
+      const outer = outers.make(path, encapsulation, one.outer);
       const before = one.outer;
       one.outer = outer;
       sad.move(id, path, outer);
@@ -116,5 +145,29 @@ export function createChildren(parts: ChildrenParts): Children {
     measure(outer) {
       for (const one of kept.values()) if (one.outer === outer) measure(one);
     },
+    narrow(message) {
+      for (const one of kept.values()) {
+        if (!isFrom(one, message)) continue;
+        const { path } = one.outer;
+        if (!width.narrow(path, { ...message, verified: message.spi !== undefined }, now())) return false;
+        for (const other of kept.values()) if (sameWay(other.outer.path, path)) measure(other);
+        return true;
+      }
+      return false;
+    },
   };
+}
+
+/** Whether packets take the same way: ports do not choose it. */
+function sameWay(a: Path, b: Path): boolean {
+  return sameAddress(a.local.address, b.local.address) && sameAddress(a.remote.address, b.remote.address);
+}
+
+function anyPort({ startPort, endPort }: TrafficSelector): boolean {
+  return startPort === 0 && endPort === 65535;
+}
+
+/** `most`: larger ones would not travel whole. */
+function leastPayload({ tfcPadding }: Wrapping, most: number): number {
+  return tfcPadding === "mtu" ? most : Math.min(tfcPadding, most);
 }

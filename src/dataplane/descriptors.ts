@@ -6,7 +6,7 @@
  */
 import { close } from "./libc.js";
 
-/** TUN device, and per address IKE, IKE and ESP on the NAT traversal port, raw ESP: room for some 60 addresses. */
+/** TUN device, ICMP, netlink; per address IKE, IKE and ESP on the NAT traversal port, raw ESP (twice for IPv6): room for some 50 addresses. */
 const SLOTS = 256;
 
 /** Shared memory for `createDescriptors`. */

@@ -2,6 +2,7 @@
  * What an IKE datagram has to pass before it costs the main thread anything: checks that need no keys (decision 28 of the design).
  * The protocol proper starts behind it.
  */
+import { createBucket } from "./bucket.js";
 import type { Flow } from "./flow.js";
 
 /** RFC 7296 section 3.1, RFC 2408 section 3.1. */
@@ -51,25 +52,6 @@ export function createIkeGate(flow: Flow): IkeGate {
     note(opened, closed) {
       for (const spi of opened) spis.add(spi);
       for (const spi of closed) spis.delete(spi);
-    },
-  };
-}
-
-interface Bucket {
-  take(cost: number, now: number): boolean;
-}
-
-/** A token bucket that holds one second's worth. */
-function createBucket(perSecond: number): Bucket {
-  let tokens = perSecond;
-  let filledAt = 0;
-  return {
-    take(cost, now) {
-      tokens = Math.min(perSecond, tokens + ((now - filledAt) * perSecond) / 1000);
-      filledAt = now;
-      if (tokens < cost) return false;
-      tokens -= cost;
-      return true;
     },
   };
 }

@@ -11,6 +11,7 @@
  */
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import { DROP } from "../../esp/drop-reasons.js";
+import { OUTER } from "../../esp/tunnel.js";
 import {
   IOVEC_BYTES,
   MMSGHDR_BYTES,
@@ -30,8 +31,11 @@ export interface Outbox {
   tail(): number;
   /** Makes room for `octets` and one more message, by sending. False: a socket takes no more. */
   makeRoom(octets: number): boolean;
-  /** Where to build the next packet, at most `length` octets; 0: there is no room, for `makeRoom` was not asked or said so. */
-  reserve(outer: Outer, length: number, tos: number): number;
+  /**
+   * Where to build the next packet, at most `length` octets; 0: there is no room, for `makeRoom` was not asked or said so.
+   * `fragmentation`: one of `OUTER`.
+   */
+  reserve(outer: Outer, length: number, tos: number, fragmentation: number): number;
   /** The packet stands where `reserve` said, `length` octets. */
   commit(length: number): void;
   /** Whether nothing waits: only then may what an `Outer` points to be used again. */
@@ -49,6 +53,8 @@ export interface OutboxEvents {
   dropped(reason: number, packets: number, tunnel: string): void;
   /** An ESP packet of this length did not fit the path to the peer. */
   tooBig(outer: Outer, length: number): void;
+  /** From now on the packets of this socket may be fragmented, or may not; at first they may not. */
+  allowFragments(socket: OuterSocket, allowed: boolean): void;
 }
 
 const BUFFER_BYTES = 512 << 10;
@@ -81,6 +87,9 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
   const lengths = new Uint32Array(MESSAGES);
   const segmentBytes = new Uint32Array(MESSAGES);
   const toses = new Uint8Array(MESSAGES);
+  const fragmentable = new Uint8Array(MESSAGES);
+  /** DF is a matter of the socket (decision 27): those whose packets may be fragmented now. */
+  const fragmenting = new Set<OuterSocket>();
 
   let used = 0;
   /** Messages up to here are complete; the one that is being filled has this index. */
@@ -89,6 +98,7 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
   // The message that is being filled; without `outer` there is none.
   let outer: Outer | undefined;
   let trainTos = 0;
+  let trainFragmentation: number = OUTER.whole;
   let trainStart = 0;
   let trainBytes = 0;
   let trainSegment = 0;
@@ -131,6 +141,7 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
       lengths[complete] = trainBytes;
       segmentBytes[complete] = trainSegment;
       toses[complete] = trainTos;
+      fragmentable[complete] = trainFragmentation === OUTER.whole ? 0 : 1;
       complete++;
     }
     outer = undefined;
@@ -155,6 +166,13 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
     }
   }
 
+  function setFragmentation(socket: OuterSocket, allowed: boolean): void {
+    if (fragmenting.has(socket) === allowed) return;
+    if (allowed) fragmenting.add(socket);
+    else fragmenting.delete(socket);
+    events.allowFragments(socket, allowed);
+  }
+
   function countFailure(to: Outer, error: number, packets: number, length: number): void {
     if (error === EMSGSIZE) {
       events.dropped(DROP.tooBig, packets, to.tunnel);
@@ -167,8 +185,10 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
     closeMessage();
     while (sent < complete) {
       const { socket } = outers[sent]!;
+      const allowed = fragmentable[sent]!;
       let end = sent + 1;
-      while (end < complete && outers[end]!.socket === socket) end++;
+      while (end < complete && outers[end]!.socket === socket && fragmentable[end] === allowed) end++;
+      setFragmentation(socket, allowed === 1);
       const count = end - sent;
       outbox.sendCalls++;
       const taken = sendmmsg(
@@ -210,11 +230,14 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
       if (outbox.blockedOn === undefined && used + octets <= BUFFER_BYTES && complete + 1 < MESSAGES) return true;
       return flush();
     },
-    reserve(to: Outer, length: number, tos: number) {
+    reserve(to: Outer, length: number, tos: number, fragmentation: number) {
+      // What is larger than the path is no part of a train: the kernel does not cut segments into fragments.
       const joins =
         to === outer &&
         to.encapsulation === "udp" &&
         tos === trainTos &&
+        fragmentation === trainFragmentation &&
+        fragmentation !== OUTER.fragments &&
         !trainClosed &&
         length <= trainSegment &&
         trainPackets < longestTrain &&
@@ -224,6 +247,7 @@ export function createOutbox(arena: ArenaMemory, events: OutboxEvents): Outbox {
       if ((complete === MESSAGES || used + length > BUFFER_BYTES) && !flush()) return 0;
       outer = to;
       trainTos = tos;
+      trainFragmentation = fragmentation;
       trainStart = buffer + used;
       trainBytes = 0;
       trainSegment = length;

@@ -4,7 +4,9 @@
  */
 import type { Arena } from "../../crypto/interfaces.js";
 import { formatSocketAddress, isUnspecified, type Path, sameAddress } from "../../esp/address.js";
+import { MOST_MTU } from "../../esp/mtu.js";
 import type { Encapsulation } from "../../esp/sa.js";
+import { COPY_DSCP, type Wrapping } from "../../esp/tunnel.js";
 import { controlSpace, sameSocketAddress, writeAddress, writeControlHeader, writeSocketAddress } from "./layout.js";
 import { IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6 } from "./socket-options.js";
 import type { Carries, OuterSocket } from "./udp.js";
@@ -20,8 +22,15 @@ export interface Outer {
   /** Control message with our source address; 0 octets where the socket is bound to it. */
   readonly source: number;
   readonly sourceLength: number;
-  /** Largest inner packet; and TCP MSS by inner family, 0: not clamped. */
-  innerMtu: number;
+  readonly wrapping: Wrapping;
+  /** Of every outer packet; `COPY_DSCP`: the inner one. */
+  readonly dscp: number;
+  /** The peer takes fragments of inner packets: its selectors do not look at ports, which only the first one has. */
+  readonly takesFragments: boolean;
+  /** See `InnerLimits`; an MSS of 0 is not clamped. */
+  whole: number;
+  mtu4: number;
+  mtu6: number;
   mss4: number;
   mss6: number;
   /** The place that was reported as `moved` last. */
@@ -31,10 +40,12 @@ export interface Outer {
 const RECORD_BYTES = 128;
 const SOURCE_AT = 64;
 
-/** What an Outer is made from, beside the SA's own figures. */
+/** Of the SA, what its Outer has to know. */
+export type Wrapped = Pick<Outer, "tunnel" | "wrapping" | "takesFragments">;
+
 export interface OuterTable {
   /** Throws `RangeError` when no socket is bound to the path's local address. */
-  make(path: Path, encapsulation: Encapsulation, tunnel: string): Outer;
+  make(path: Path, encapsulation: Encapsulation, wrapped: Wrapped): Outer;
   /** The record may be used again: nothing queued may point to it. */
   release(outer: Outer): void;
   /** The socket that carries such packets from the path's local address; undefined: there is none. */
@@ -57,7 +68,7 @@ export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]):
   }
 
   return {
-    make(path, encapsulation, tunnel) {
+    make(path, encapsulation, { tunnel, wrapping, takesFragments }) {
       const carries = encapsulation === "udp" ? "udpEsp" : "rawEsp";
       const socket = socketFor(path, carries);
       if (socket === undefined)
@@ -80,7 +91,12 @@ export function createOuterTable(arena: Arena, sockets: readonly OuterSocket[]):
         nameLength,
         source,
         sourceLength,
-        innerMtu: 0,
+        wrapping,
+        dscp: wrapping.dscp === "copy" ? COPY_DSCP : wrapping.dscp,
+        takesFragments,
+        whole: MOST_MTU,
+        mtu4: MOST_MTU,
+        mtu6: MOST_MTU,
         mss4: 0,
         mss6: 0,
         movedTo: "",

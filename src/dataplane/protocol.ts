@@ -6,6 +6,7 @@
 import type { Path, SocketAddress } from "../../esp/address.js";
 import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
 import type { TrafficSelector } from "../../esp/selector.js";
+import type { Wrapping } from "../../esp/tunnel.js";
 
 export interface DataplaneSettings {
   readonly tunName: string;
@@ -14,9 +15,8 @@ export interface DataplaneSettings {
   readonly natTPort: number;
   /** SO_MARK of every outer socket: routing rules lead marked packets past the tunnel's routes. */
   readonly mark: number;
-  /** Whether to open raw ESP sockets (needs CAP_NET_RAW). */
+  /** Whether to open raw sockets, for ESP and for ICMP errors about it (needs CAP_NET_RAW). */
   readonly rawEsp: boolean;
-  readonly clampMss: boolean;
 }
 
 /** What a worker starts with. The shared memory is that of `descriptors.ts` and `flow.ts`. */
@@ -51,6 +51,7 @@ export interface ChildMessage {
   readonly encapsulation: Encapsulation;
   readonly replayWindow: number;
   readonly volume: VolumeLimits;
+  readonly refusesTfc?: true;
 }
 
 /** The SPD of one tunnel: its mappings in order. A packet that matches a mapping without a usable SA is dropped and counted. */
@@ -59,6 +60,8 @@ export interface TunnelMessage {
   readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
   /** But where this is set, it is told (`traffic`), and waits for the SA. */
   readonly onTraffic?: boolean;
+  /** Absent: `USUAL_WRAPPING`. */
+  readonly wrapping?: Wrapping;
 }
 
 export type ToWorker =
@@ -71,7 +74,8 @@ export type ToWorker =
   | { readonly kind: "installChild"; readonly child: ChildMessage }
   | { readonly kind: "useChild"; readonly id: ChildId }
   | { readonly kind: "updateChild"; readonly id: ChildId; readonly path: Path; readonly encapsulation: Encapsulation }
-  | { readonly kind: "removeChild"; readonly id: ChildId }
+  /** `receives`: sends no more, and is gone when nothing of the peer's can be on its way any more. */
+  | { readonly kind: "removeChild"; readonly id: ChildId; readonly receives?: true }
   | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelMessage[] }
   /** Answered by a `counters` message with the same number. */
   | { readonly kind: "readCounters"; readonly request: number }
@@ -98,6 +102,9 @@ export interface IoCounters {
   readonly keepalives: number;
   /** IKE datagrams that the operating system did not take. */
   readonly ikeUnsent: number;
+  /** Messages of routers that a packet to a peer was too big: believed, and not. */
+  readonly pathsNarrowed: number;
+  readonly narrowingsRefused: number;
 }
 
 export type FromWorker =

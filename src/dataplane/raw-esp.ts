@@ -11,6 +11,17 @@ import { ESP_RECEIVE_OCTETS, type OuterSocket, SEND_OCTETS, SocketError } from "
 
 const IPPROTO_ESP = 50;
 
+/**
+ * The kernel learns how wide an IPv6 path is from errors about raw packets only for a socket that asks for them, and it has to know when it
+ * fragments. So a second socket asks, and gets none of the packets; the errors themselves are dropped where its queue is full.
+ */
+function teachKernel(calls: SocketCalls, address: Address, mark: number): void {
+  const fd = calls.open(6, SOCK_RAW, IPPROTO_ESP);
+  calls.errorsAlone(fd);
+  if (mark !== 0 && !calls.mark(fd, mark)) throw new SystemError("SO_MARK", 1);
+  calls.bind(fd, { address, port: 0 });
+}
+
 /** One socket for each different address. Undefined without the permission; throws `SocketError` for anything else. */
 export function openRawEspSockets(
   calls: SocketCalls,
@@ -23,6 +34,7 @@ export function openRawEspSockets(
   for (const address of addresses) {
     try {
       opened.push(openOne(calls, address, mark));
+      if (address.family === 6) teachKernel(calls, address, mark);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (error.code === "EPERM" || error.code === "EACCES") {
@@ -42,7 +54,7 @@ function openOne(calls: SocketCalls, address: Address, mark: number): OuterSocke
   if (mark !== 0 && !calls.mark(fd, mark)) throw new SystemError("SO_MARK", 1);
   calls.buffers(fd, ESP_RECEIVE_OCTETS, SEND_OCTETS);
   calls.receiveHeaderFields(fd, family, wildcard);
-  calls.dontFragment(fd, family, true);
+  calls.fragmentation(fd, family, "refusedByKernel");
   const local = { address, port: 0 };
   calls.bind(fd, local);
   return { fd, family, carries: "rawEsp", local, wildcard };

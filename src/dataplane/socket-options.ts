@@ -9,6 +9,10 @@ export const SOL_IP = 0;
 export const SOL_UDP = 17;
 export const SOL_IPV6 = 41;
 const SOL_SOCKET = 1;
+const SOL_ICMPV6 = 58;
+const SOL_RAW = 255;
+const ICMP_FILTER = 1;
+const ICMPV6_FILTER = 1;
 
 export const IP_TOS = 1;
 export const IP_PKTINFO = 8;
@@ -20,6 +24,7 @@ export const UDP_GRO = 104;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
+const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
@@ -29,11 +34,19 @@ const IP_RECVTOS = 13;
 const IP_MTU = 14;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_MTU = 24;
+const IPV6_RECVERR = 25;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 const IPV6_RECVTCLASS = 66;
-const PMTUDISC_DONT = 0;
-const PMTUDISC_DO = 2;
+
+/** Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER. */
+const MTU_DISCOVER = { allowed: 0, refusedByKernel: 2, refusedByLink: 3 } as const;
+
+/**
+ * Whether a socket's packets may be fragmented. Where they may not, they have DF, and those that are too large are refused
+ * with EMSGSIZE: for the path as the kernel knows it from routers, or for the first link alone.
+ */
+export type Fragmentation = keyof typeof MTU_DISCOVER;
 
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -54,17 +67,22 @@ export interface SocketCalls {
   buffers(fd: number, receive: number, send: number): void;
   /** Asks for what each datagram's IP header says: TOS or Traffic Class always, our own address on wildcard sockets. */
   receiveHeaderFields(fd: number, family: Family, ownAddress: boolean): void;
-  /** DF set and no fragments of our own, or the opposite. */
-  dontFragment(fd: number, family: Family, wanted: boolean): void;
+  fragmentation(fd: number, family: Family, wanted: Fragmentation): void;
   reusePort(fd: number): void;
   ipv6Only(fd: number): void;
   /** Which socket of a SO_REUSEPORT group gets a datagram. False: the kernel refused. */
   steer(fd: number, program: readonly FilterInstruction[]): boolean;
+  /** Which ICMP or ICMPv6 type a raw socket of that protocol receives: this one alone. */
+  onlyIcmp(fd: number, family: Family, type: number): void;
+  /** An IPv6 socket that receives nothing but errors, which nobody reads: see `raw-esp.ts`. */
+  errorsAlone(fd: number): void;
   /** The path MTU as the kernel knows it now; undefined when there is no route. */
   pathMtu(remote: SocketAddress, local: Address, mark: number): number | undefined;
 }
 
 const SCRATCH_BYTES = 512;
+/** Classic BPF: how many octets of the packet are wanted. */
+const BPF_RETURN = 0x06;
 
 export function createSocketCalls(arena: Arena, descriptors: Descriptors): SocketCalls {
   const scratch = arena.alloc(SCRATCH_BYTES);
@@ -109,14 +127,27 @@ export function createSocketCalls(arena: Arena, descriptors: Descriptors): Socke
         if (ownAddress) set(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
       }
     },
-    dontFragment(fd, family, wanted) {
-      const value = wanted ? PMTUDISC_DO : PMTUDISC_DONT;
+    fragmentation(fd, family, wanted) {
+      const value = MTU_DISCOVER[wanted];
       if (family === 4) set(fd, SOL_IP, IP_MTU_DISCOVER, value);
       else set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, value);
     },
     reusePort: (fd) => void set(fd, SOL_SOCKET, SO_REUSEPORT, 1),
     ipv6Only: (fd) => void set(fd, SOL_IPV6, IPV6_V6ONLY, 1),
     steer: (fd, program) => attach(fd, SO_ATTACH_REUSEPORT_CBPF, program),
+    onlyIcmp(fd, family, type) {
+      // A bit for each type, set: blocked.
+      const octets = family === 4 ? 4 : 32;
+      arena.bytes.fill(0xff, scratch, scratch + octets);
+      arena.view.setUint32(scratch, ~(1 << type) >>> 0, true);
+      const [level, option] = family === 4 ? [SOL_RAW, ICMP_FILTER] : [SOL_ICMPV6, ICMPV6_FILTER];
+      checked(setsockopt(fd, level, option, arena.address(scratch, octets), octets), "ICMP_FILTER");
+    },
+    errorsAlone(fd) {
+      attach(fd, SO_ATTACH_FILTER, [{ code: BPF_RETURN, k: 0 }]);
+      set(fd, SOL_SOCKET, SO_RCVBUF, 1);
+      set(fd, SOL_IPV6, IPV6_RECVERR, 1);
+    },
     pathMtu(remote, local, mark) {
       const { family } = remote.address;
       const fd = open(family, SOCK_DGRAM, 0);

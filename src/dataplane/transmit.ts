@@ -7,11 +7,12 @@
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import type { Checksum } from "../../esp/checksum.js";
 import { DROP } from "../../esp/drop-reasons.js";
+import type { Fragmenter } from "../../esp/fragment.js";
 import { clampMss } from "../../esp/mss.js";
 import { nextHeaderFor } from "../../esp/packet.js";
 import type { ChildSa, Sad } from "../../esp/sad.js";
 import type { Segmenter } from "../../esp/segment.js";
-import { outerTos } from "../../esp/tunnel.js";
+import { isFragmentable, outerFragmentation, outerTos } from "../../esp/tunnel.js";
 import { GSO, NEEDS_CHECKSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
 import { read } from "./libc.js";
 import type { Outbox } from "./outbox.js";
@@ -24,9 +25,10 @@ export interface TransmitParts {
   readonly sad: Sad<Outer, Origin>;
   readonly checksum: Checksum;
   readonly segmenter: Segmenter;
+  readonly fragmenter: Fragmenter;
   readonly outbox: Outbox;
-  /** A packet of one segment that is larger than the path takes: answered to its sender. */
-  readonly refuseTooBig: (packet: number, length: number, outer: Outer) => void;
+  /** A packet that is larger than the tunnel carries, `mtu` octets, and may not be fragmented: answered to its sender. */
+  readonly refuseTooBig: (packet: number, length: number, mtu: number) => void;
   /** Milliseconds, monotonic; the time of the present round. */
   readonly now: () => number;
 }
@@ -44,10 +46,12 @@ const STAGING_BYTES = READ_BYTES + 512;
 const ROOM_BYTES = STAGING_BYTES + 64;
 
 export function createTransmitter(parts: TransmitParts): Transmitter {
-  const { arena, tun, sad, checksum, segmenter, outbox, refuseTooBig, now } = parts;
-  const { view } = arena;
+  const { arena, tun, sad, checksum, segmenter, fragmenter, outbox, refuseTooBig, now } = parts;
+  const { bytes, view } = arena;
   // The packet starts on a multiple of 64; its virtio header stands before it.
   const staging = arena.alloc(STAGING_BYTES + 64) + 64 - VIRTIO_HEADER_BYTES;
+  /** Where a packet stands that is too large as it is. */
+  const large = arena.alloc(READ_BYTES);
   /** Super packets come in runs, and so do packets of one SA. */
   let expectSuper = false;
   let expectOffset = 16;
@@ -78,12 +82,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
 
   function sendOne(sa: ChildSa<Outer>, virtio: number, packet: number, length: number): void {
     const { outer } = sa;
-    if (length > outer.innerMtu && outer.innerMtu !== 0) {
-      sad.countDrop(DROP.tooBig, sa.tunnel);
-      refuseTooBig(packet, length, outer);
-      return;
-    }
-    const partial = (view.getUint8(virtio) & NEEDS_CHECKSUM) !== 0;
+    const partial = (bytes[virtio]! & NEEDS_CHECKSUM) !== 0;
     if (outer.mss4 !== 0) clampMss(arena, packet, length, outer.mss4, outer.mss6, partial);
     const refused = segmenter.finishInPlace(virtio, packet, length);
     if (refused !== 0) {
@@ -91,14 +90,77 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       return;
     }
     expectOffset = sa.innerOffset;
-    const at = outbox.reserve(outer, sa.sealedLength(length), outerTos(arena, packet));
+    if (length <= mtuFor(outer, packet)) sendPacket(sa, packet, length);
+    else {
+      checksum.copy(large, packet, length);
+      sendLarge(sa, length, 1);
+    }
+  }
+
+  function mtuFor(outer: Outer, packet: number): number {
+    return bytes[packet]! >> 4 === 4 ? outer.mtu4 : outer.mtu6;
+  }
+
+  /** Seals a packet with complete checksums. */
+  function sendPacket(sa: ChildSa<Outer>, packet: number, length: number): void {
+    const at = outbox.reserve(
+      sa.outer,
+      sa.sealedLength(length),
+      tosFor(sa, packet),
+      fragmentationFor(sa, packet, length),
+    );
     if (at === 0) {
       sad.countDrop(DROP.queueFull, sa.tunnel);
       return;
     }
     if (at + sa.innerOffset !== packet) checksum.copy(at + sa.innerOffset, packet, length);
-    const sealed = sa.sealAt(at, length, nextHeaderFor(view.getUint8(packet)));
+    seal(sa, at, length, packet);
+  }
+
+  function tosFor({ outer }: ChildSa<Outer>, packet: number): number {
+    return outerTos(arena, packet, outer.dscp);
+  }
+
+  function fragmentationFor({ outer }: ChildSa<Outer>, packet: number, length: number): number {
+    return outerFragmentation(arena, packet, outer.wrapping.df, outer.socket.family, length <= outer.whole);
+  }
+
+  function seal(sa: ChildSa<Outer>, at: number, length: number, packet: number): void {
+    const sealed = sa.sealAt(at, length, nextHeaderFor(bytes[packet]!));
     if (sealed > 0) outbox.commit(sealed);
+  }
+
+  /**
+   * The packet at `large`, with complete checksums, is larger than the tunnel's MTU: it goes in fragments where it may be fragmented.
+   * Where it may not, its sender is told, and as many `packets` are counted. True: it was sent.
+   */
+  function sendLarge(sa: ChildSa<Outer>, length: number, packets: number): boolean {
+    const { outer } = sa;
+    const mtu = mtuFor(outer, large);
+    if (!isFragmentable(bytes, large)) {
+      for (let i = 0; i < packets; i++) sad.countDrop(DROP.tooBig, sa.tunnel);
+      refuseTooBig(large, length, mtu);
+      return false;
+    }
+    // Fragments without ports would not pass the peer's selectors: there the ESP packet is what is cut.
+    if (!outer.takesFragments) sendPacket(sa, large, length);
+    else sendFragments(sa, length, mtu);
+    return true;
+  }
+
+  function sendFragments(sa: ChildSa<Outer>, length: number, mtu: number): void {
+    const fragments = fragmenter.start(large, length, mtu);
+    const room = sa.sealedLength(mtu);
+    const tos = tosFor(sa, large);
+    const fragmentation = fragmentationFor(sa, large, mtu);
+    for (let i = 0; i < fragments; i++) {
+      const at = outbox.reserve(sa.outer, room, tos, fragmentation);
+      if (at === 0) {
+        sad.countDrop(DROP.queueFull, sa.tunnel);
+        return;
+      }
+      seal(sa, at, fragmenter.next(at + sa.innerOffset), large);
+    }
   }
 
   function sendSuper(sa: ChildSa<Outer>, virtio: number, packet: number, length: number, inPlace: boolean): void {
@@ -113,26 +175,32 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       sad.countDrop(-segments, sa.tunnel);
       return;
     }
-    const { outer } = sa;
-    const tos = outerTos(arena, from);
-    const nextHeader = nextHeaderFor(view.getUint8(from));
     const longest = segmenter.longest();
-    if (longest > outer.innerMtu && outer.innerMtu !== 0) {
-      for (let i = 0; i < segments; i++) sad.countDrop(DROP.tooBig, sa.tunnel);
-      refuseTooBig(from, longest, outer);
-      return;
-    }
+    if (longest > mtuFor(sa.outer, from)) sendLargeSegments(sa, segments);
+    else sendSegments(sa, from, longest, segments);
+  }
+
+  function sendSegments(sa: ChildSa<Outer>, from: number, longest: number, segments: number): void {
     const room = sa.sealedLength(longest);
+    const tos = tosFor(sa, from);
+    const fragmentation = fragmentationFor(sa, from, longest);
     for (let i = 0; i < segments; i++) {
-      const at = outbox.reserve(outer, room, tos);
+      const at = outbox.reserve(sa.outer, room, tos, fragmentation);
       if (at === 0) {
         for (; i < segments; i++) sad.countDrop(DROP.queueFull, sa.tunnel);
         return;
       }
       const inner = segmenter.next(at + sa.innerOffset);
       if (inner === 0) return;
-      const sealed = sa.sealAt(at, inner, nextHeader);
-      if (sealed > 0) outbox.commit(sealed);
+      seal(sa, at, inner, from);
+    }
+  }
+
+  /** One answer for all of them quotes the first, as it would have travelled: its sender checks what is quoted. */
+  function sendLargeSegments(sa: ChildSa<Outer>, segments: number): void {
+    for (let left = segments; left > 0; left--) {
+      const length = segmenter.next(large);
+      if (length === 0 || !sendLarge(sa, length, left)) return;
     }
   }
 

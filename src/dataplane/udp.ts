@@ -99,7 +99,7 @@ function openOne(
   if (reusePort) calls.reusePort(fd);
   calls.buffers(fd, carries === "udpEsp" ? ESP_RECEIVE_OCTETS : IKE_RECEIVE_OCTETS, SEND_OCTETS);
   calls.receiveHeaderFields(fd, family, wildcard);
-  calls.dontFragment(fd, family, carries === "udpEsp");
+  calls.fragmentation(fd, family, carries === "udpEsp" ? "refusedByKernel" : "allowed");
   // Both of a pair: which one the kernel asks before it merges datagrams is a matter of the flow's hash.
   if (carries !== "ike") calls.set(fd, SOL_UDP, UDP_GRO, 1);
   calls.bind(fd, local);

@@ -10,11 +10,13 @@ import { createArena } from "../../crypto/openssl/arena.js";
 import { createChecksum } from "../../esp/checksum.js";
 import { createCoalescer } from "../../esp/coalesce.js";
 import { DROP } from "../../esp/drop-reasons.js";
+import { createFragmenter } from "../../esp/fragment.js";
 import type { ChildId } from "../../esp/sa.js";
 import { createSad } from "../../esp/sad.js";
 import { createSegmenter } from "../../esp/segment.js";
 import { createChildren } from "./children.js";
 import { createDescriptors } from "./descriptors.js";
+import { createFirstLink } from "./first-link.js";
 import { createFlow } from "./flow.js";
 import { createIkeGate } from "./ike-gate.js";
 import { createIkeSender } from "./ike-sender.js";
@@ -23,6 +25,9 @@ import { EAGAIN, errno, SystemError, write } from "./libc.js";
 import { startLoop } from "./loop.js";
 import { createOutbox } from "./outbox.js";
 import { createOuterTable, type Outer } from "./outer.js";
+import { createErrorReader, openErrorSockets } from "./outer-errors.js";
+import { createPathWidth } from "./path-width.js";
+import { watch } from "./poll.js";
 import type { FromWorker, ToWorker, WorkerData } from "./protocol.js";
 import { createRandomPool } from "./random-pool.js";
 import { openRawEspSockets } from "./raw-esp.js";
@@ -37,6 +42,10 @@ import { openUdpSockets, SocketError } from "./udp.js";
 const ARENA_BYTES = 32 << 20;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
+/** How often the volume limits look at the rate. */
+const PACE_MILLISECONDS = 1_000;
+/** How long a deleted child receives what was on its way. */
+const FADE_MILLISECONDS = 1_000;
 const HELD_SWEEP_MILLISECONDS = 5_000;
 
 function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
@@ -53,6 +62,11 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
   const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
   const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;
   const sockets = [...udp, ...(raw ?? [])];
+  const errors = raw && openErrorSockets(calls);
+  /** How ESP packets that may not be fragmented are kept whole. */
+  const whole = errors ? "refusedByLink" : "refusedByKernel";
+  for (const { fd, family, carries } of sockets)
+    if (carries === "udpEsp" || carries === "rawEsp") calls.fragmentation(fd, family, whole);
 
   const sad = createSad<Outer, Origin>(arena, createRandomPool(arena), {
     limit: (child, limit) => post({ kind: "limit", child, limit }),
@@ -71,6 +85,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
       for (let i = 0; i < packets; i++) sad.countDrop(reason, tunnel);
     },
     tooBig: (outer) => void narrowed.add(outer),
+    allowFragments: ({ fd, family }, allowed) => calls.fragmentation(fd, family, allowed ? "allowed" : whole),
   });
   const coalescer = createCoalescer(arena, checksum, tun.udpOffload, writeTun);
   const gate = createIkeGate(createFlow(flow));
@@ -90,8 +105,9 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     sad,
     checksum,
     segmenter: createSegmenter(arena, checksum),
+    fragmenter: createFragmenter(arena, checksum),
     outbox,
-    refuseTooBig: (packet, length, { innerMtu }) => tooBig.answer(packet, length, innerMtu),
+    refuseTooBig: (packet, length, mtu) => tooBig.answer(packet, length, mtu, loop.now()),
     now: () => loop.now(),
   });
   const sender = createIkeSender(arena, outers, settings.natTPort);
@@ -103,14 +119,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     sad,
     outers,
     receiver,
-    calls,
-    mark: settings.mark,
-    clampMss: settings.clampMss,
+    width: createPathWidth(calls, errors && createFirstLink(arena, descriptors), settings.mark),
     post,
     now: clock,
     retire: (outer) => void retired.push(outer),
   });
 
+  const fading = new Set<NodeJS.Timeout>();
   let aliveAt = Number.NEGATIVE_INFINITY;
   let aliveTimer: NodeJS.Timeout | undefined;
   function tellAlive(): void {
@@ -134,8 +149,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }, HELD_SWEEP_MILLISECONDS);
   }
 
+  let pacedAt = Number.NEGATIVE_INFINITY;
   function settled(): void {
     tellTrapped();
+    if (loop.now() - pacedAt >= PACE_MILLISECONDS) {
+      pacedAt = loop.now();
+      sad.pace(pacedAt);
+    }
     if (retired.length > 0 && outbox.isEmpty()) {
       for (const outer of retired) outers.release(outer);
       retired = [];
@@ -151,6 +171,12 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
   }
 
   const loop = startLoop({ tun: tun.fd, sockets, transmitter, receiver, coalescer, outbox, clock, settled });
+  const paths = { narrowed: 0, refused: 0 };
+  const readErrors = createErrorReader(arena, checksum, (message) => {
+    if (children.narrow(message)) paths.narrowed++;
+    else paths.refused++;
+  });
+  const errorWatches = (errors ?? []).map((socket) => watch(socket.fd, () => readErrors(socket, clock())));
   const pathTimer = setInterval(() => children.measureAll(), PATH_MTU_MILLISECONDS);
 
   /** What cannot be done is told, for the driver to close the child; anything else is our bug and ends the worker. */
@@ -163,11 +189,23 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     }
   }
 
+  /** Both ends have said that the child is over; packets that another path or queue has delayed still find it. */
+  function fade(id: ChildId): void {
+    sad.stopSending(id);
+    const timer = setTimeout(() => {
+      fading.delete(timer);
+      children.remove(id);
+    }, FADE_MILLISECONDS);
+    fading.add(timer);
+  }
+
   function stop(): void {
+    for (const timer of fading) clearTimeout(timer);
     clearTimeout(aliveTimer);
     clearInterval(pathTimer);
     clearInterval(heldTimer);
     loop.stop();
+    for (const one of errorWatches) one.close();
     sad.close();
     descriptors.closeAll();
     port.close();
@@ -202,10 +240,12 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         attempt(message.id, () => children.update(message.id, message.path, message.encapsulation));
         return;
       case "removeChild":
-        children.remove(message.id);
+        if (message.receives) fade(message.id);
+        else children.remove(message.id);
         return;
       case "tunnels":
         sad.setTunnels(message.tunnels);
+        children.setTunnels(message.tunnels);
         return;
       case "readCounters": {
         const io = {
@@ -214,6 +254,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
           wakeUps: loop.wakeUps(),
           keepalives: receiver.keepalives,
           ikeUnsent: sender.unsent,
+          pathsNarrowed: paths.narrowed,
+          narrowingsRefused: paths.refused,
         };
         post({ kind: "counters", request: message.request, ...sad.counters(), io });
         return;

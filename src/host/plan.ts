@@ -19,9 +19,10 @@ import {
   type Prefix,
   prefixContains,
 } from "../../esp/address.js";
-import { innerMtu } from "../../esp/mtu.js";
+import { innerLimits, LEAST_MTU } from "../../esp/mtu.js";
 import type { EspLengths } from "../../esp/packet.js";
 import { formatSelector, type TrafficSelector, toPrefixes } from "../../esp/selector.js";
+import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Configuration } from "../config/model.js";
 
@@ -69,8 +70,6 @@ export interface HostPlan {
 
 /** Linux's own default for a device; io in batches makes a longer one unnecessary (decision 32). */
 const QUEUE_LENGTH = 1000;
-/** The smallest MTU that IPv6 lives with (RFC 8200 section 5). */
-const IPV6_MINIMUM_MTU = 1280;
 const ETHERNET_MTU = 1500;
 /** Tables and marks of ours lie in FIRST_TABLE .. FIRST_TABLE + TABLES - 1. */
 const FIRST_TABLE = 430_000;
@@ -79,12 +78,14 @@ const TABLES = 10_000;
 /** The plan for a configuration on such a host. */
 export function planRoutes(configuration: Configuration, host: HostFacts): HostPlan {
   const { addresses, ipv6, outerMtu = ETHERNET_MTU } = host;
-  const { gateway, policy } = configuration;
+  const { gateway, policy, wrappings } = configuration;
   const notes: string[] = [];
   const routes = new Map<string, PlannedRoute>();
-  const fixedMtu = gateway.tun.mtu === "auto" ? undefined : gateway.tun.mtu;
+  const { mtu: deviceMtu } = gateway.tun;
+  const ownMtus = [...wrappings.values()].map(({ mtu }) => mtu);
+  const tunMtu = deviceMtu === "auto" ? Math.max(ETHERNET_MTU, ...ownMtus) : deviceMtu;
   for (const tunnel of policy.tunnels) {
-    const mtu = Math.min(tunnelMtu(tunnel, outerMtu), fixedMtu ?? ETHERNET_MTU);
+    const mtu = Math.min(tunnelMtu(tunnel, wrappings.get(tunnel.name) ?? USUAL_WRAPPING, outerMtu), tunMtu);
     for (const { local, peer } of tunnel.mappings) {
       const source = addressInside(local, addresses);
       if (peer.family === 6 && !ipv6) {
@@ -115,7 +116,7 @@ export function planRoutes(configuration: Configuration, host: HostFacts): HostP
   const table = FIRST_TABLE + (hash(gateway.tun.name) % TABLES);
   return {
     tun: gateway.tun.name,
-    tunMtu: fixedMtu ?? ETHERNET_MTU,
+    tunMtu,
     queueLength: QUEUE_LENGTH,
     table,
     mark: table,
@@ -129,14 +130,11 @@ export function planRoutes(configuration: Configuration, host: HostFacts): HostP
 }
 
 /** The inner MTU with the longest of the configured suites in UDP: right for whatever will be negotiated. */
-export function tunnelMtu(tunnel: TunnelPolicy, outerMtu: number): number {
+export function tunnelMtu(tunnel: TunnelPolicy, wrapping: Wrapping, outerMtu: number): number {
   const outerFamily: Family = tunnel.peer.kind === "address" ? tunnel.peer.address.family : 6;
-  const fits = overheads(tunnel).map((overhead) => innerMtu(outerMtu, outerFamily, "udp", overhead));
-  return Math.max(fits.length === 0 ? IPV6_MINIMUM_MTU : Math.min(...fits), MINIMUM_MTU);
+  const fits = overheads(tunnel).map((overhead) => innerLimits(outerMtu, outerFamily, "udp", overhead, wrapping).mtu4);
+  return Math.max(fits.length === 0 ? LEAST_MTU[6] : Math.min(...fits), LEAST_MTU[4]);
 }
-
-/** RFC 791: every host takes datagrams of this size. */
-const MINIMUM_MTU = 576;
 
 function overheads(tunnel: TunnelPolicy): EspLengths[] {
   return tunnel.esp.proposals.flatMap(({ encryption, integrity }) =>
@@ -149,7 +147,7 @@ function overheads(tunnel: TunnelPolicy): EspLengths[] {
 }
 
 export function routeMtu(mtu: number, family: Family): number {
-  return family === 6 ? Math.max(mtu, IPV6_MINIMUM_MTU) : mtu;
+  return family === 6 ? Math.max(mtu, LEAST_MTU[6]) : mtu;
 }
 
 function addressInside(range: TrafficSelector, addresses: readonly HostAddress[]): Address | undefined {

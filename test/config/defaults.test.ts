@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import { formatAddress } from "../../esp/address.js";
+import { USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { formatIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import { accepted, oneTunnel, PSK, refused, warnings } from "./reading.js";
@@ -14,7 +15,7 @@ const DEFAULT_ESP = [
 ];
 
 test("a tunnel that says nothing gets the documented defaults", () => {
-  const { policy, gateway, clampMss, psk } = accepted(oneTunnel());
+  const { policy, gateway, wrappings, psk } = accepted(oneTunnel());
   assert.deepEqual(gateway, {
     name: "invented",
     ports: { ike: 500, natT: 4500 },
@@ -23,7 +24,7 @@ test("a tunnel that says nothing gets the documented defaults", () => {
     log: { level: "info", format: "json" },
     leakProtection: true,
   });
-  assert.equal(clampMss, true);
+  assert.deepEqual([...wrappings], [["a", USUAL_WRAPPING]]);
   assert.deepEqual([...psk.keys()], ["a"]);
   assert.deepEqual(policy.ports, { ike: 500, natT: 4500 });
   const { ike, esp, dpd, start, close, encapsulation, localAddress, localId, peerId } = policy.tunnels[0]!;
@@ -40,13 +41,14 @@ test("a tunnel that says nothing gets the documented defaults", () => {
       ],
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
+      reauth: false,
       fragmentation: "auto",
       mobike: true,
     },
   );
   assert.deepEqual(
     { ...esp, proposals: esp.proposals.map(proposalKeywords) },
-    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024 },
+    { proposals: DEFAULT_ESP, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 1024, pfsCheck: true },
   );
 });
 
@@ -201,12 +203,44 @@ test("no tunnels at all is a warning", () => {
   assert.equal(warnings("version: 1\ntunnels: []\n").length, 1);
 });
 
-test("the MSS clamp is one for all tunnels", () => {
-  assert.equal(accepted(oneTunnel("    esp: { mss_clamp: false }")).clampMss, false);
-  const [error] = refused(`${oneTunnel("    esp: { mss_clamp: false }")}
-  - { name: b, peer: 198.51.100.3, psk: ${PSK}, policies: [{ local: [192.168.1.0/24], peer: [10.2.0.0/16] }] }
-`);
-  assert.match(error!.message, /differ in mss_clamp are not supported yet/);
+test("each tunnel says how its packets are wrapped", () => {
+  const wrapping = (esp: string) => accepted(oneTunnel(`    esp: { ${esp} }`)).wrappings.get("a");
+  assert.deepEqual(wrapping("mss_clamp: false"), { ...USUAL_WRAPPING, clampMss: false });
+  assert.deepEqual(wrapping("mtu: 1400, df: clear, dscp: 46, tfc_padding: mtu"), {
+    mtu: 1400,
+    df: "clear",
+    dscp: 46,
+    clampMss: true,
+    tfcPadding: "mtu",
+  });
+  assert.deepEqual(wrapping("mtu: 576, df: set, dscp: 0, tfc_padding: 512"), {
+    ...USUAL_WRAPPING,
+    mtu: 576,
+    df: "set",
+    dscp: 0,
+    tfcPadding: 512,
+  });
+  for (const inert of ["mtu: auto, df: copy, dscp: copy, tfc_padding: off", "tfc_padding: 0", "tfc_padding: false"])
+    assert.deepEqual(wrapping(inert), USUAL_WRAPPING);
+});
+
+test("values that no packet can have are refused, and an MTU below 1280 where a policy has IPv6 ranges", () => {
+  for (const [path, text, allowed] of [
+    ["mtu", "mtu: 575", /found 575; allowed: .*from 576 to 65535/],
+    ["mtu", "mtu: none", /allowed: auto/],
+    ["dscp", "dscp: 64", /found 64; allowed: .*from 0 to 63/],
+    ["df", "df: keep", /allowed: copy | set | clear/],
+    ["tfc_padding", "tfc_padding: some", /allowed: off, mtu, or the least size/],
+  ] as const) {
+    const [error] = refused(oneTunnel(`    esp: { ${text} }`));
+    assert.equal(error!.path, `tunnels[0].esp.${path}`);
+    assert.match(error!.message, allowed);
+  }
+  const both = oneTunnel("    esp: { mtu: 1279 }").replace(
+    "policies: [{ local: [192.168.1.0/24], peer: [10.1.0.0/16] }]",
+    'policies: [{ local: ["fd00:1::/64"], peer: ["fd00:2::/64"] }]',
+  );
+  assert.match(refused(both)[0]!.message, /found 1279; allowed: at least 1280, which every IPv6 link carries/);
 });
 
 test("a weak algorithm is accepted with one warning per proposal that says what is weak and why", () => {

@@ -5,14 +5,8 @@ import { accepted, oneTunnel, refused } from "./reading.js";
 /** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
 const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["routes", "routes: [10.0.0.0/8]"],
-  ["ike.reauth", "ike: { reauth: true }"],
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],
-  ["esp.pfs_check", "esp: { pfs_check: true }"],
-  ["esp.mtu", "esp: { mtu: 1400 }"],
-  ["esp.dscp", "esp: { dscp: 46 }"],
-  ["esp.df", "esp: { df: clear }"],
-  ["esp.tfc_padding", "esp: { tfc_padding: 1400 }"],
   ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
   ["profile", "profile: aws"],
   ["split", "split: always"],
@@ -33,7 +27,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
 const GATEWAY_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["http", 'http: { listen: "127.0.0.1:9500" }'],
   ["dataplane.workers", "dataplane: { workers: 2 }"],
-  ["state_dir", "state_dir: /var/lib/causeway"],
   ["bandwidth", "bandwidth: 1Gbit"],
   ["alarms", "alarms: [{ when: down }]"],
 ];
@@ -68,7 +61,7 @@ test("values that ask for nothing are accepted", () => {
     health_check: off
     bandwidth: off
     ike: { version: 2, exchange: main, volume: off, fragmentation: off, mobike: false, reauth: false }
-    esp: { volume: off, pfs_check: false, mtu: auto, dscp: copy, tfc_padding: off }`,
+    esp: { volume: off, pfs_check: false }`,
       "gateway: { http: off, dataplane: { workers: 1 }, bandwidth: off, alarms: [] }",
     ),
   );

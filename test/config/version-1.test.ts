@@ -24,7 +24,8 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
       lifetimeSeconds: 86400,
       keepaliveSeconds: 20,
       fragmentation: "auto",
-      mobike: true,
+      mobike: false,
+      reauth: false,
     },
   );
   assert.deepEqual(
@@ -32,6 +33,7 @@ test("IKEv1 gets defaults of its own: main mode, what has a number there, one gr
     {
       proposals: ["aes256gcm16-aes128gcm16-modp2048-noesn", "aes256-sha256-modp2048-noesn"],
       lifetimeSeconds: 3600,
+      pfsCheck: false,
       volumeOctets: 1843200 * 1024,
       replayWindow: 1024,
     },
@@ -117,7 +119,7 @@ test("one group where KE goes out before the peer can choose", () => {
   tunnel("    ike: { version: 1 }\n    esp: { proposals: [aes256-sha256-modp1536, aes128-sha1-modp1536] }");
 });
 
-test("keys of IKEv1 are refused in an IKEv2 tunnel, and skipped in defaults for those that say version: 2", () => {
+test("keys of one version are refused in a tunnel of the other, and skipped in defaults for those that say their version", () => {
   assert.match(one("    ike: { exchange: aggressive }"), /ike\.exchange: found aggressive, which belongs to IKEv1/);
   assert.match(one("    ike: { volume: 4GiB }"), /ike\.volume: found a volume limit/);
   assert.match(one("", "defaults: { ike: { exchange: aggressive } }"), /^defaults\.ike\.exchange: found aggressive/);
@@ -127,6 +129,8 @@ test("keys of IKEv1 are refused in an IKEv2 tunnel, and skipped in defaults for 
   );
   assert.deepEqual([mixed.ike.version, mixed.ike.exchange, mixed.ike.volumeOctets], [2, undefined, undefined]);
   tunnel("    ike: { exchange: main, volume: off }");
+  assert.match(one("    ike: { version: 1, mobike: true }"), /ike\.mobike: found true, which belongs to IKEv2/);
+  assert.equal(tunnel("    ike: { version: 1 }", "defaults: { ike: { mobike: true } }").ike.mobike, false);
   assert.match(one("    ike: { version: 3 }"), /ike\.version: found 3; allowed: 1 \| 2/);
   assert.match(one("    ike: { version: 1, volume: 1MiB }"), /at least 2560KiB/);
 });

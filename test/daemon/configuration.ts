@@ -37,7 +37,7 @@ export function configurationOf(
       limits: { halfOpen: 100, halfOpenPerAddress: 10 },
     },
     psk: new Map(tunnels.map(({ name }) => [name, secret(utf8("an old key of the tests, long enough"))])),
-    clampMss: true,
+    wrappings: new Map(),
     warnings: [],
   };
 }

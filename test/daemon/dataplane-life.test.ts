@@ -7,7 +7,7 @@ import { createLog } from "../../src/log.js";
 import { manualClock } from "./manual-clock.js";
 
 const READY: FromWorker = { kind: "ready", tunName: "t", tunIndex: 1, sockets: [], rawEsp: true, backend: "b" };
-const SETTINGS = { tunName: "t", sockets: [], natTPort: 4500, mark: 1, rawEsp: true, clampMss: true };
+const SETTINGS = { tunName: "t", sockets: [], natTPort: 4500, mark: 1, rawEsp: true };
 
 function scene() {
   const started: { tell: (message: FromWorker) => void; posted: ToWorker[] }[] = [];

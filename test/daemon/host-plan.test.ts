@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatPrefix, parseAddress, parsePrefix } from "../../esp/address.js";
+import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import { linkLines, setUpLines, type TableState, tearDownLines } from "../../src/host/ip.js";
 import { guardScript, removeScript } from "../../src/host/nft.js";
 import { type HostAddress, type HostPlan, planRoutes } from "../../src/host/plan.js";
@@ -76,6 +77,21 @@ test("the routes' MTU leaves room for the longest configured suite in UDP, and I
   );
   assert.equal(fixed.tunMtu, 1350);
   assert.equal(fixed.routes[0]!.mtu, 1350);
+});
+
+test("a tunnel's own MTU bounds its routes; with df: clear it may exceed the path, and the device takes it", () => {
+  const planned = (wrapping: Partial<Wrapping>) =>
+    planRoutes(
+      {
+        ...configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }]),
+        wrappings: new Map([["site", { ...USUAL_WRAPPING, ...wrapping }]]),
+      },
+      { addresses: [LAN], ipv6: true },
+    );
+  const [own, large, cleared] = [{ mtu: 1300 }, { mtu: 2000 }, { mtu: 2000, df: "clear" as const }].map(planned);
+  assert.deepEqual([own!.routes[0]!.mtu, own!.tunMtu], [1300, 1500]);
+  assert.deepEqual([large!.routes[0]!.mtu, large!.tunMtu], [1422, 2000]);
+  assert.deepEqual([cleared!.routes[0]!.mtu, cleared!.tunMtu], [2000, 2000]);
 });
 
 test("a connected network inside a peer range stays direct, in the routes and in the guard", () => {

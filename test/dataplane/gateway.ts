@@ -81,7 +81,6 @@ export function settingsFor(addresses: readonly string[], more: Partial<Dataplan
     natTPort: NAT_T_PORT,
     mark: 0x4341,
     rawEsp: true,
-    clampMss: true,
     ...more,
   };
 }

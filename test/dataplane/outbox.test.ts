@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createArena } from "../../crypto/openssl/arena.js";
 import type { Family } from "../../esp/address.js";
+import { OUTER, USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { allocateDescriptors, createDescriptors } from "../../src/dataplane/descriptors.js";
 import { BATCH, createInbox } from "../../src/dataplane/inbox.js";
 import { writeSocketAddress } from "../../src/dataplane/layout.js";
@@ -18,6 +19,7 @@ const calls = createSocketCalls(arena, descriptors);
 after(() => descriptors.closeAll());
 
 const LOOPBACK = { 4: "127.0.0.1", 6: "::1" } as const;
+const WRAPPED = { tunnel: "test", wrapping: USUAL_WRAPPING, takesFragments: true };
 const PORTS = { 4: 45_401, 6: 45_601 } as const;
 
 /** A sending and a receiving socket, and the way between them. */
@@ -33,18 +35,23 @@ function pair(family: Family): { receiver: number; outer: Outer } {
   calls.receiveHeaderFields(receiver, family, true);
   calls.set(receiver, SOL_UDP, UDP_GRO, 1);
   const socket: OuterSocket = { fd: open(local), family, carries: "udpEsp", local, wildcard: false };
-  return { receiver, outer: createOuterTable(arena, [socket]).make({ local, remote }, "udp", "test") };
+  return { receiver, outer: createOuterTable(arena, [socket]).make({ local, remote }, "udp", WRAPPED) };
 }
 
 const dropped: string[] = [];
+const fragments: boolean[] = [];
 const outbox = createOutbox(arena, {
   dropped: (reason, packets, tunnel) => void dropped.push(`${reason} ${packets} ${tunnel}`),
   tooBig: () => void dropped.push("too big"),
+  allowFragments: ({ fd, family: version }, allowed) => {
+    fragments.push(allowed);
+    calls.fragmentation(fd, version, allowed ? "allowed" : "refusedByLink");
+  },
 });
 const inbox = createInbox(arena);
 
-function put(outer: Outer, length: number, octet: number, tos: number): void {
-  const where = outbox.reserve(outer, length, tos);
+function put(outer: Outer, length: number, octet: number, tos: number, fragmentation: number = OUTER.whole): void {
+  const where = outbox.reserve(outer, length, tos, fragmentation);
   arena.bytes.fill(octet, where, where + length);
   outbox.commit(length);
 }
@@ -104,6 +111,33 @@ for (const family of [4, 6] as const) {
       received(receiver),
       packets.map(([length, tos], i) => `${length} x ${i}, ${tos}`),
     );
+  });
+
+  test(`IPv${family}: packets that may be fragmented, and those that may not, go apart, with the socket told in between`, () => {
+    fragments.length = 0;
+    const modes = [OUTER.whole, OUTER.whole, OUTER.mayFragment, OUTER.mayFragment, OUTER.whole];
+    const before = outbox.sendCalls;
+    for (const [i, mode] of modes.entries()) put(outer, 500, i, 0, mode);
+    assert.ok(outbox.flush());
+    assert.equal(outbox.sendCalls, before + 3);
+    assert.deepEqual(fragments, [true, false]);
+    assert.deepEqual(
+      received(receiver),
+      modes.map((_, i) => `500 x ${i}, 0`),
+    );
+  });
+
+  test(`IPv${family}: a packet that is larger than the path is no part of a train`, () => {
+    for (let i = 0; i < 3; i++) put(outer, 500, i, 0, OUTER.fragments);
+    const before = outbox.sendCalls;
+    assert.ok(outbox.flush());
+    assert.equal(outbox.sendCalls, before + 1, "three messages of one call");
+    assert.equal(received(receiver).length, 3);
+    put(outer, 40_000, 9, 0, OUTER.fragments);
+    put(outer, 500, 1, 0);
+    assert.ok(outbox.flush());
+    assert.deepEqual(received(receiver), ["40000 x 9, 0", "500 x 1, 0"]);
+    assert.deepEqual(dropped, []);
   });
 
   test(`IPv${family}: more than fits is sent on the way, and nothing is lost`, () => {

@@ -8,8 +8,8 @@ import { createArena } from "../../crypto/openssl/arena.js";
 import { DROP } from "../../esp/drop-reasons.js";
 import { createIpHeader, type IpHeader, readIpHeader, readQuotedHeader } from "../../esp/ip-header.js";
 import { clampMss } from "../../esp/mss.js";
-import { innerMtu, mssFor } from "../../esp/mtu.js";
-import { applyOuterEcn, outerTos } from "../../esp/tunnel.js";
+import { innerLimits, innerMtu, mssFor } from "../../esp/mtu.js";
+import { applyOuterEcn, COPY_DSCP, OUTER, outerFragmentation, outerTos } from "../../esp/tunnel.js";
 import { classifyDatagram, DATAGRAM } from "../../esp/udp-encap.js";
 import { counting, icmpPacket, ipPacket, TCP, tcpPacket, udpPacket } from "./packets.js";
 
@@ -180,12 +180,50 @@ test("ECN passes between inner and outer header as RFC 6040 tables it", () => {
       for (const [outer, expected] of row.entries()) {
         const packet = udpPacket({ ...ip, ...PORTS, tos: 0x48 | inner });
         arena.bytes.set(packet, at);
-        assert.equal(outerTos(arena, at), 0x48 | inner);
+        assert.equal(outerTos(arena, at, COPY_DSCP), 0x48 | inner);
         const code = applyOuterEcn(arena, at, 0x80 | outer);
         assert.equal(code, expected < 0 ? DROP.ecnCorrupt : 0);
         const after = udpPacket({ ...ip, ...PORTS, tos: 0x48 | (expected < 0 ? inner : expected) });
         assert.equal(hex(arena.bytes.slice(at, at + packet.length)), hex(after), `inner ${inner}, outer ${outer}`);
       }
+});
+
+test("the outer DSCP is the inner one or one for all, the outer ECN field always the inner one, and the inner DSCP stays", () => {
+  for (const ip of [V4, V6])
+    for (let tos = 0; tos < 256; tos++) {
+      const packet = udpPacket({ ...ip, ...PORTS, tos });
+      arena.bytes.set(packet, at);
+      assert.equal(outerTos(arena, at, COPY_DSCP), tos);
+      assert.equal(outerTos(arena, at, 46), (46 << 2) | (tos & 3));
+      assert.equal(outerTos(arena, at, 0), tos & 3);
+      // RFC 2983 section 3: whatever the network made of the outer DSCP, decapsulation leaves the inner one.
+      if (applyOuterEcn(arena, at, 0xfc | (tos & 3)) === 0)
+        assert.equal(hex(arena.bytes.slice(at, at + packet.length)), hex(packet));
+    }
+});
+
+test("the outer DF bit is what RFC 4301 section 8.1 makes of the inner one", () => {
+  const inner = {
+    "IPv4 with DF": udpPacket({ ...V4, ...PORTS, dontFragment: true }),
+    "IPv4 without": udpPacket({ ...V4, ...PORTS, dontFragment: false }),
+    IPv6: udpPacket({ ...V6, ...PORTS }),
+  };
+  const outer = (packet: Uint8Array, df: "copy" | "set" | "clear", family: 4 | 6, fits = true) => {
+    arena.bytes.set(packet, at);
+    return outerFragmentation(arena, at, df, family, fits);
+  };
+  const { whole, mayFragment, fragments } = OUTER;
+  const table = {
+    "IPv4 with DF": [whole, whole, mayFragment],
+    "IPv4 without": [whole, mayFragment, mayFragment],
+    IPv6: [whole, whole, mayFragment],
+  };
+  for (const [name, packet] of Object.entries(inner))
+    for (const [i, df] of (["set", "copy", "clear"] as const).entries()) {
+      assert.equal(outer(packet, df, 4), table[name as keyof typeof table][i], `${name}, ${df}`);
+      assert.equal(outer(packet, df, 6), whole, `${name}, ${df}, IPv6 outside`);
+      for (const family of [4, 6] as const) assert.equal(outer(packet, df, family, false), fragments);
+    }
 });
 
 test("the MSS of a SYN is lowered in both families, wherever the option stands, with a right checksum", () => {
@@ -253,6 +291,19 @@ test("the inner MTU is the largest packet whose ESP packet fits the path", () =>
       const inner = innerMtu(mtu, 4, "udp", lengths);
       assert.ok(size(inner) <= mtu && size(inner + 1) > mtu);
     }
+});
+
+test("an SA lets through what fits the path and what is configured, IPv6 never less than 1280, fragments only of IPv4", () => {
+  const gcm = { ivBytes: 8, icvBytes: 16, blockBytes: 1 };
+  const limits = (mtu: number, own: number, df: "set" | "clear" = "set", outer: 4 | 6 = 4) =>
+    innerLimits(mtu, outer, "udp", gcm, { mtu: own, df });
+  assert.deepEqual(limits(1500, 0), { whole: 1438, mtu4: 1438, mtu6: 1438, mss4: 1398, mss6: 1378 });
+  assert.deepEqual(limits(1500, 1400), { whole: 1438, mtu4: 1400, mtu6: 1400, mss4: 1360, mss6: 1340 });
+  assert.deepEqual(limits(1500, 1500), limits(1500, 0));
+  assert.deepEqual(limits(1280, 0), { whole: 1218, mtu4: 1218, mtu6: 1280, mss4: 1178, mss6: 1158 });
+  assert.deepEqual(limits(1500, 1500, "clear"), { whole: 1438, mtu4: 1500, mtu6: 1500, mss4: 1398, mss6: 1378 });
+  assert.deepEqual(limits(1500, 1500, "clear", 6), limits(1500, 1500, "set", 6));
+  assert.equal(limits(66000, 0).whole, 65535);
 });
 
 test("a datagram on the NAT traversal port is a keepalive, IKE, ESP, or nothing", () => {

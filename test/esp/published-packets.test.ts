@@ -68,8 +68,9 @@ const cases = readdirSync(root)
   .flatMap((file) => JSON.parse(readFileSync(join(root, file), "utf8")).cases as EspCase[])
   .filter((c) => c.kind === "esp" && c.esnHigh === undefined && c.integrity === undefined && c.valid !== false);
 
-test("there are published ESP packets of AES-CBC, AES-GCM, ChaCha20-Poly1305 and AES-GMAC", () => {
+test("there are published ESP packets of 3DES, AES-CBC, AES-GCM, ChaCha20-Poly1305 and AES-GMAC", () => {
   assert.deepEqual([...new Set(cases.map(({ row }) => row))].sort(), [
+    "ENCR_3DES",
     "ENCR_AES_CBC",
     "ENCR_AES_GCM_16",
     "ENCR_CHACHA20_POLY1305",

@@ -104,6 +104,16 @@ test("a packet is accepted once: replays and every altered octet change nothing 
   assert.deepEqual(near.sad.counters().children[1], { packetsIn: 2, bytesIn: 56, packetsOut: 0, bytesOut: 0 });
 });
 
+test("a child that stops sending receives until it is removed", () => {
+  const { near, far } = pair();
+  const late = far.seal(1, udpPacket(IN));
+  near.sad.stopSending(1);
+  assert.equal(near.route(udpPacket(OUT)), "noSa");
+  assert.ok(near.open(late) instanceof Uint8Array);
+  near.sad.remove(1);
+  assert.equal(near.open(far.seal(1, udpPacket(IN))), "unknownSpi");
+});
+
 test("a truncated packet is dropped at every length", () => {
   for (const spec of [AES_GCM, AES_CBC]) {
     const { near, far } = pair({}, spec);
@@ -142,6 +152,27 @@ test("padding for traffic flow confidentiality behind the inner packet is cut of
   const inner = udpPacket(IN);
   const text = concat(inner, new Uint8Array(300), Uint8Array.from([1, 2, 2, 4]));
   assert.equal(hex(near.open(sealText(near, text)) as Uint8Array), hex(inner));
+});
+
+test("with TFC padding packets of every size look alike, and come out as they were", () => {
+  for (const spec of [AES_GCM, AES_CBC]) {
+    const { near, far } = pair({}, spec);
+    const inner = (octets: number) => udpPacket({ ...IN, payload: counting(octets - 28) });
+    const child = far.sad.child(1)!;
+    const plain = [28, 100, 600].map((octets) => far.seal(1, inner(octets)).length);
+    assert.equal(new Set(plain).size, 3);
+    child.padTo(500);
+    // What stood there before must not travel: the padding is written.
+    far.arena.bytes.fill(0xee, far.at, far.at + 2000);
+    const padded = [28, 100, 499, 500].map((octets) => far.seal(1, inner(octets)));
+    assert.deepEqual([...new Set(padded.map(({ length }) => length))], [child.sealedLength(500)]);
+    assert.equal(child.sealedLength(28), child.sealedLength(500));
+    assert.ok(far.seal(1, inner(600)).length > padded[0]!.length);
+    for (const [i, octets] of [28, 100, 499, 500].entries())
+      assert.equal(hex(near.open(padded[i]!) as Uint8Array), hex(inner(octets)));
+    child.padTo(0);
+    assert.equal(far.seal(1, inner(28)).length, plain[0]);
+  }
 });
 
 test("255 octets of padding are accepted", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DROP } from "../../esp/drop-reasons.js";
-import { createLifetime } from "../../esp/lifetime.js";
+import { createLifetime, withCipherLimits } from "../../esp/lifetime.js";
 import { createReplayWindow } from "../../esp/replay-window.js";
 import { createSequenceCounter, lastSequenceNumber } from "../../esp/sequence.js";
 
@@ -149,4 +149,15 @@ test("packets are limited like octets, and no limits are no limits", () => {
   assert.deepEqual(told, ["soft", "hard"]);
   const free = createLifetime({ softOctets: 0, hardOctets: 0, softPackets: 0, hardPackets: 0 }, () => assert.fail());
   for (let i = 0; i < 1000; i++) assert.ok(free.count(1e9));
+});
+
+test("ciphers with blocks of 64 bits have limits of their own, and the sooner counts", () => {
+  const GIB = 2 ** 30;
+  const none = { softOctets: 0, hardOctets: 0, softPackets: 5, hardPackets: 6 };
+  for (const blockBytes of [1, 4, 16]) assert.equal(withCipherLimits(none, blockBytes), none);
+  assert.deepEqual(withCipherLimits(none, 8), { ...none, softOctets: GIB, hardOctets: 4 * GIB });
+  const configured = { ...none, softOctets: 9 * GIB, hardOctets: 10 * GIB };
+  assert.deepEqual(withCipherLimits(configured, 8), { ...none, softOctets: GIB, hardOctets: 4 * GIB });
+  const small = { ...none, softOctets: 900, hardOctets: 1000 };
+  assert.deepEqual(withCipherLimits(small, 8), small);
 });

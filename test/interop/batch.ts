@@ -10,7 +10,7 @@ import { SEQUENCE_32 } from "../../crypto/registry/sequence.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { must, until } from "../child.js";
 import { type BatchPeer, batchPeer } from "./batch-peers.js";
-import type { Scenario, Step, Who } from "./scenario.js";
+import { PSK, type Scenario, type Step, type Who } from "./scenario.js";
 import type { SideView } from "./side.js";
 import { CONTROL, type OpenStage, openStage } from "./stage.js";
 import { type Agreement, compare } from "./steps.js";
@@ -116,6 +116,7 @@ async function runBatch(stage: OpenStage, rows: readonly Scenario[], t: TestCont
     }
     for (const { name, scenario } of tunnels)
       await t.test(scenario.name, () => assert.equal(failures.get(name), undefined));
+    assert.ok(!(await ours.log()).includes(PSK), "no pre-shared key in our log");
     await ours.unload();
     await until(
       "the peer to forget a gateway that ended",
@@ -146,17 +147,21 @@ async function agreement(
     const [here, there] = await Promise.all([stage.gateway!.batchViews(tunnels), peer.views(tunnels)]);
     last = new Map(tunnels.map(({ name }, i) => [name, [here[i]?.view, there[i]]]));
     for (const [i, { name, scenario }] of tunnels.entries()) {
-      const found = here[i] && there[i] && compare(here[i].view, there[i], 1);
+      const found = here[i] && there[i] && compare(here[i].view, there[i]);
       if (!found || !isNew(found, name)) continue;
       agreed.set(name, found);
-      const wanted = proposalsOf(scenario, withGroup);
-      if (here[i]!.proposals !== wanted) failures.set(name, `negotiated ${here[i]!.proposals} instead of ${wanted}`);
+      const wanted = `${proposalsOf(scenario, withGroup)} in ${scenario.encapsulation}`;
+      const shown = `${here[i]!.proposals} in ${found.encapsulation}`;
+      if (shown !== wanted) failures.set(name, `negotiated ${shown} instead of ${wanted}`);
     }
     return agreed.size === tunnels.length || undefined;
-  }).catch(() => {
+  }).catch((error: Error) => {
     for (const { name } of tunnels)
       if (!agreed.has(name))
-        failures.set(name, `both ends never showed the same tunnel; the last views: ${JSON.stringify(last.get(name))}`);
+        failures.set(
+          name,
+          `${error.message}: both ends never showed the same; at last ${JSON.stringify(last.get(name))}`,
+        );
   });
   return agreed;
 }

@@ -14,6 +14,7 @@ const TUNNEL = "site";
 
 /** The parts of `status --json` that the scenarios look at. */
 interface Status {
+  readonly gateway: { readonly name: string; readonly drops?: Readonly<Record<string, number>> };
   readonly tunnels: readonly {
     readonly name: string;
     readonly state: string;
@@ -74,7 +75,8 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     return done.stdout;
   };
   /** By the control socket itself: a command for each look would cost more than what is looked at. */
-  const tunnels = async (): Promise<Status["tunnels"]> => ((await fetchStatus(socket)) satisfies Status).tunnels;
+  const status = async (): Promise<Status> => fetchStatus(socket);
+  const tunnels = async (): Promise<Status["tunnels"]> => (await status()).tunnels;
   const tunnel = async (): Promise<Status["tunnels"][number]> => {
     const found = (await tunnels()).find(({ name }) => name === TUNNEL);
     if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
@@ -135,7 +137,14 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
       return { state, reason };
     },
     log: async () => output(),
-    drops: async () => new Map(Object.entries((await tunnel()).counters.drops).filter(([, count]) => count > 0)),
+    async drops() {
+      const {
+        gateway,
+        tunnels: [first],
+      } = await status();
+      const counts = [...Object.entries(gateway.drops ?? {}), ...Object.entries(first?.counters.drops ?? {})];
+      return new Map(counts.filter(([, count]) => count > 0));
+    },
   };
 }
 

@@ -18,6 +18,8 @@ export type Step =
   | { readonly do: "comes back" }
   /** The router forgets its translations and uses other ports from now on; `first` is the side that speaks next. */
   | { readonly do: "remap"; readonly first: Who }
+  /** The outer address of `who` goes, another one comes: the same IKE SA and child go on. */
+  | { readonly do: "move"; readonly who: Who }
   /** Echo requests for so long; meanwhile the lifetimes alone must bring at least so many new children and IKE SAs. */
   | { readonly do: "outlive"; readonly seconds: number; readonly children: number; readonly ikeSas: number };
 
@@ -38,6 +40,8 @@ export interface Scenario {
   readonly mappings?: 2 | 3;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
+  /** The link between a router and the peer carries no more, in octets; our own link is Ethernet's, so we have to be told. */
+  readonly pathMtu?: number;
   /** A router between them that forwards no IP fragments. */
   readonly dropsFragments?: true;
   /** IP versions. Default: 4 inside 4. */
@@ -65,8 +69,8 @@ export interface Scenario {
 }
 
 /** Whether a router stands between the gateways. */
-export function needsRouter({ behindNat, dropsFragments }: Scenario): boolean {
-  return behindNat !== undefined || dropsFragments === true;
+export function needsRouter({ behindNat, dropsFragments, pathMtu }: Scenario): boolean {
+  return behindNat !== undefined || dropsFragments === true || pathMtu !== undefined;
 }
 
 export const PSK = "correct horse battery staple";
@@ -105,6 +109,8 @@ export const outlive = (seconds: number, children: number, ikeSas: number): Step
   children,
   ikeSas,
 });
+
+export const move = (who: Who): Step => ({ do: "move", who });
 
 /** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {

@@ -43,6 +43,8 @@ export async function perform(stage: Stage, scenario: Scenario, step: Step): Pro
       return void (await agreement(stage, scenario));
     case "remap":
       return remap(stage, scenario, step.first);
+    case "move":
+      return move(stage, scenario, step.who);
     case "outlive":
       return outlive(stage, scenario, step);
   }
@@ -235,6 +237,20 @@ async function remap(stage: Stage, scenario: Scenario, first: Who): Promise<void
     return (await run(stage.topology.namespaces.inside(HOST[first], ...words))).status === 0 || undefined;
   });
   await ping(stage, scenario, other(first), 3);
+}
+
+/** Without an operator, and without a new negotiation. */
+async function move(stage: Stage, scenario: Scenario, who: Who): Promise<void> {
+  const before = await agreement(stage, scenario);
+  await stage.topology.readdress(who);
+  const target = stage.topology.addresses[other(who)].host[scenario.inner ?? 4];
+  await until(`echo requests to pass after ${who} got another address`, 20, async () => {
+    const words = ["ping", "-n", "-c", "1", "-W", "1", target];
+    return (await run(stage.topology.namespaces.inside(HOST[who], ...words))).status === 0 || undefined;
+  });
+  await ping(stage, scenario, other(who), 3);
+  const { encapsulation: _, ...after } = await agreement(stage, scenario);
+  assert.deepEqual(after, { ike: before.ike, child: before.child }, "the same SAs as before");
 }
 
 function pingCounts(output: string): { readonly sent: number; readonly received: number } {

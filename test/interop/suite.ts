@@ -59,6 +59,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
   const { ours, peer } = stage.sides;
   const scene = { ...stage, note: (text: string) => t.diagnostic(`${scenario.name}: ${text}`) };
   try {
+    if (scenario.pathMtu) await stage.topology.narrow(scenario.pathMtu);
     if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
     if (scenario.dropsFragments) await stage.topology.dropFragments();
     await peer.load(scenario);
@@ -86,6 +87,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
     // Where the row failed, what is left of it must not meet the next one; only the first failure is of interest.
     await ours.unload().catch(() => {});
     await peer.unload().catch(() => {});
+    await stage.topology.home();
   }
 }
 

@@ -2,7 +2,7 @@
  * Two sites. Documentation addresses outside, private ones inside, IPv4 and IPv6 both.
  *
  *   direct    near-host -- near ====== far -- far-host          the peer's namespace is `far`
- *   router    near-host -- near == router == far -- far-host    `router` translates for the side behind it
+ *   router    near-host -- near == router == far -- far-host    `router` translates for the side behind it, or has a narrow link
  *   guest     the same, but `far` only bridges its links to a guest machine, which is the peer
  */
 import { must } from "../child.js";
@@ -28,8 +28,13 @@ export interface Topology {
     readonly inner: readonly string[];
     readonly routers: readonly string[];
   };
+  /** The MTU of the link between the router and the peer. */
+  narrow(mtu: number): Promise<void>;
   /** Translates what `who` sends to address and ports of the router's other side; what was known is forgotten. */
   translate(who: Who): Promise<void>;
+  /** Takes the IPv4 outer address of `who` away and gives it the next one; `home` gives every side its first one back. */
+  readdress(who: Who): Promise<void>;
+  home(): Promise<void>;
   /** From now on the router forwards no IP fragments, in either direction. */
   dropFragments(): Promise<void>;
   close(): Promise<void>;
@@ -114,6 +119,9 @@ async function build(ns: Namespaces, options: TopologyOptions): Promise<Topology
   if (!options.guest) await ns.ip("far", parts(peers, "gateway", "inner"));
 
   let translations = 0;
+  const moved: { readonly who: Who; readonly from: string; readonly to: string }[] = [];
+  const replace = (who: Who, from: string, to: string): Promise<void> =>
+    ns.ip(NAMESPACE[who], `addr del ${from}/24 dev outer\naddr add ${to}/24 dev outer`);
   return {
     namespaces: ns,
     addresses,
@@ -122,7 +130,20 @@ async function build(ns: Namespaces, options: TopologyOptions): Promise<Topology
       inner: [...withLength(peers.gateway), ...peers.parts.slice(1).map(({ gateway }) => `${gateway}/24`)],
       routers: options.router ? [ROUTER.peer[4], ROUTER.peer[6]] : [OURS.outer[4], OURS.outer[6]],
     },
+    async narrow(mtu) {
+      await ns.ip("router", `link set far mtu ${mtu}`);
+      await ns.ip("far", `link set outer mtu ${mtu}`);
+    },
     translate: (who) => translate(ns, who, translations++),
+    async readdress(who) {
+      const from = moved.findLast((one) => one.who === who)?.to ?? addresses[who].outer[4];
+      const to = from.replace(/\d+$/, (last) => String(Number(last) + 10));
+      await replace(who, from, to);
+      moved.push({ who, from, to });
+    },
+    async home() {
+      for (const { who, from, to } of moved.splice(0).reverse()) await replace(who, to, from);
+    },
     dropFragments: () => dropFragments(ns),
     close: () => ns.close(),
   };

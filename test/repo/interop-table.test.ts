@@ -62,6 +62,24 @@ for (const [peer, stages] of Object.entries(PEERS))
       }
     });
 
+test("strongSwan, IKEv1: each algorithm with a number there has a row in both roles, or a reason why not", () => {
+  const kinds = { phase1: ["encryption", "prf", "keyExchange"], phase2: ["encryption", "integrity", "keyExchange"] };
+  for (const role of ["initiator", "responder"] as const)
+    for (const [phase, usage] of [
+      ["phase1", "ike"],
+      ["phase2", "esp"],
+    ] as const) {
+      const all: readonly Scenario[] = TABLE.strongswanUserspace;
+      const met = used(
+        all.filter((scenario) => scenario.version === 1 && scenario.role === role),
+        usage,
+      );
+      for (const row of working.filter(({ kind, ids }) => kinds[phase].includes(kind) && ids[phase] !== undefined))
+        for (const word of wordsOf(row))
+          assert.equal(met.has(word), lackOf("strongswan-userspace", usage, row) === undefined, `${word} in ${phase}`);
+    }
+});
+
 for (const [peer, stages] of Object.entries(PEERS))
   test(`${peer}: the rows of tier ci have each algorithm, the groups with one peer and in IKE or ESP`, () => {
     const rows = SCENARIOS.filter(({ tier }) => tier === "ci");

@@ -43,11 +43,22 @@ export interface DataPlane {
   readonly lost: number;
 }
 
+const FADE_MILLISECONDS = 1_000;
+/** How far back the judge looks: a year of rekeys must fit into memory. */
+const MOST_REMEMBERED = 20_000;
+
+function remember<T>(seen: Set<T>, member: T): void {
+  seen.add(member);
+  if (seen.size > MOST_REMEMBERED) seen.delete(seen.values().next().value!);
+}
+
 /** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
-export function createDataPlane(name: string, before: Iterable<number> = []): DataPlane {
+export function createDataPlane(name: string, now: () => number, before: Iterable<number> = []): DataPlane {
   const children = new Map<ChildId, Child>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
+  /** Deleted children that still receive what was on its way: until when, by SPI. */
+  const fading = new Map<number, { readonly key: string; readonly until: number }>();
   const known = new Set<number>(before);
   const keysSeen = new Set<string>();
   const idsSeen = new Set<ChildId>();
@@ -69,7 +80,7 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
         case "reserveSpi":
           assert(!reserved.has(effect.spi), `${name}: SPI ${effect.spi} reserved twice`);
           reserved.add(effect.spi);
-          known.add(effect.spi);
+          remember(known, effect.spi);
           return;
         case "releaseSpi":
           assert(reserved.delete(effect.spi), `${name}: SPI ${effect.spi} released without being reserved`);
@@ -93,8 +104,13 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
           return;
         }
         case "removeChild":
+          if (effect.receives) {
+            const { pair } = byId(effect.id, "removeChild");
+            fading.set(pair.spiIn, { key: inboundKey(pair), until: now() + FADE_MILLISECONDS });
+          }
           byId(effect.id, "removeChild");
           children.delete(effect.id);
+          if (order.length > MOST_REMEMBERED) order.splice(0, order.length, ...order.filter((id) => children.has(id)));
           return;
         default:
           return;
@@ -124,6 +140,11 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
       const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
       if (child === undefined) {
         assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
+        const faded = fading.get(spi);
+        if (faded !== undefined && now() < faded.until) {
+          assert.equal(key, faded.key, `${name}: SPI ${spi.toString(16)} has other keys at the peer`);
+          return [];
+        }
         if (reserved.has(spi)) waiting.push(packet);
         else lost++;
         return [];
@@ -142,16 +163,16 @@ export function createDataPlane(name: string, before: Iterable<number> = []): Da
 
   function install(pair: SaPair): void {
     assert(!idsSeen.has(pair.id), `${name}: child ${pair.id} installed twice`);
-    idsSeen.add(pair.id);
+    remember(idsSeen, pair.id);
     for (const { pair: other } of children.values())
       assert(other.spiIn !== pair.spiIn, `${name}: inbound SPI ${pair.spiIn.toString(16)} installed twice`);
     for (const key of [inboundKey(pair), outboundKey(pair)]) {
       assert(!keysSeen.has(key), `${name}: the same keys were installed twice`);
-      keysSeen.add(key);
+      remember(keysSeen, key);
     }
     assert(pair.local.length > 0 && pair.remote.length > 0 && pair.mappings.length > 0, `${name}: a child for nothing`);
     assert(reserved.delete(pair.spiIn), `${name}: SPI ${pair.spiIn.toString(16)} was installed without being reserved`);
-    known.add(pair.spiIn);
+    remember(known, pair.spiIn);
     children.set(pair.id, { pair, sending: false, heard: false });
   }
 }

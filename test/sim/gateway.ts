@@ -33,6 +33,10 @@ export interface Gateway {
   readonly mappings: number;
   readonly dataPlane: DataPlane;
   readonly reports: readonly Report[];
+  /** The protocol's whole state. */
+  readonly endpoint: Endpoint;
+  /** Lets go of what was reported, for long runs. */
+  forgetReports(): void;
   wish(wish: Wish): void;
   /** One packet of the mapping; false when nothing carries it. Where traffic brings the mapping up, the packet waits and is told. */
   sendTraffic(mapping: number): boolean;
@@ -58,17 +62,22 @@ export interface GatewayOptions {
   readonly careful?: boolean;
   /** For looking at one run: every event, effect and report in words. */
   readonly trace?: (line: string) => void;
+  /** Called after each step that told the data plane something. */
+  readonly watch?: () => void;
 }
 
+/** What changes where packets go. */
+const TOLD: ReadonlySet<string> = new Set(["installChild", "useChild", "removeChild"] satisfies Effect["kind"][]);
+
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace }: GatewayOptions,
+  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace, watch }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
 ): Gateway {
   const coreRandom = random.fork();
   let endpoint: Endpoint = createEndpoint(policy, clock.now);
-  let dataPlane = createDataPlane(name);
+  let dataPlane = createDataPlane(name, () => clock.now);
   let life = 0;
   let here = address;
   /** Packets that wait for the SA of a mapping, and when the first of them was told. */
@@ -92,6 +101,7 @@ export function createGateway(
     endpoint = next.endpoint;
     for (const effect of next.effects) perform(effect);
     setAlarm();
+    if (watch !== undefined && next.effects.some(({ kind }) => TOLD.has(kind))) watch();
   };
 
   /** The endpoint wants a tick at its deadline, and never before. */
@@ -210,6 +220,10 @@ export function createGateway(
       return dataPlane;
     },
     reports,
+    get endpoint() {
+      return endpoint;
+    },
+    forgetReports: () => void reports.splice(0),
     wish: (wish) => handle({ kind: "wish", wish }),
     sendTraffic(mapping) {
       const child = dataPlane.sender(mapping);
@@ -235,7 +249,7 @@ export function createGateway(
       life++;
       alarm = Number.POSITIVE_INFINITY;
       endpoint = createEndpoint(policy, clock.now);
-      dataPlane = createDataPlane(name, dataPlane.known);
+      dataPlane = createDataPlane(name, () => clock.now, dataPlane.known);
       held.clear();
       setAlarm();
     },

@@ -35,18 +35,33 @@ const ENTRIES = [
   [["10.1.0.0/16 10.2.0.0/16"], ["2001:db8:1::/48 2001:db8:2::/48"], ["10.4.0.0/16 10.5.0.0/16"]],
 ];
 
+/** What a version of IKE makes of a schedule. */
+export interface LifeKind {
+  /** Between which times the first part of a life ends. */
+  readonly seconds: readonly [shortest: number, longest: number];
+  options(random: SeededRandom): PairOptions;
+  /** Undefined when both ends agree. */
+  disagreement(pair: Pair): string | undefined;
+}
+
+const IKEV2: LifeKind = { seconds: [200, 700], options: optionsOf, disagreement };
+
 /** Throws `AssertionError` when an invariant breaks. `trace` gets every event and effect in words. */
-export function runLife(seed: number, look: Pick<PairOptions, "careful" | "trace"> = {}): LifeCounts {
+export function runLife(
+  seed: number,
+  look: Pick<PairOptions, "careful" | "trace"> = {},
+  kind: LifeKind = IKEV2,
+): LifeCounts {
   const random = seededRandom(seed);
   const conditions = conditionsOf(random);
-  const pair = createPair({ ...optionsOf(random), ...look, conditions }, random.fork());
+  const pair = createPair({ ...kind.options(random), ...look, conditions }, random.fork());
   const { clock, network, a, b } = pair;
   const packets = keepSending(pair, random.fork());
   disturb(pair, random.fork());
-  clock.runUntil(random.between(200, 700) * SECOND);
+  clock.runUntil(random.between(...kind.seconds) * SECOND);
 
   Object.assign(network.conditions, { loss: 0, duplicate: 0, forge: 0 });
-  runUntilSound(clock, SETTLE, () => disagreement(pair), "both ends agree once the network is sound");
+  runUntilSound(clock, SETTLE, () => kind.disagreement(pair), "both ends agree once the network is sound");
 
   if (random.chance(0.5)) Object.assign(network.conditions, conditions);
   const [first, second] = random.chance(0.5) ? [a, b] : [b, a];
@@ -89,6 +104,8 @@ function optionsOf(random: SeededRandom): PairOptions {
     childLifetimeSeconds: random.between(300, 900),
     dpdSeconds: random.between(20, 90),
     halfOpen: random.pick([64, 64, 1]),
+    reauth: random.chance(0.2),
+    pfsCheck: random.chance(0.5),
   });
   const natted = random.chance(0.3);
   const bothActive = !natted && random.chance(0.3);

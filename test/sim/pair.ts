@@ -1,6 +1,7 @@
 /** Two gateways with one tunnel between them, and what it means that they agree, or that nothing is left of them. */
 import assert from "node:assert/strict";
 import type { Address } from "../../esp/address.js";
+import type { Policy } from "../../ike/core/policy.js";
 import { type Clock, createClock } from "./clock.js";
 import { assertPartners } from "./data-plane.js";
 import { createGateway, type Gateway } from "./gateway.js";
@@ -32,6 +33,12 @@ export interface PairOptions {
   readonly anyPeer?: boolean;
   readonly slowestAnswer?: number;
   readonly careful?: boolean;
+  /** See `createClock`. */
+  readonly mostEvents?: number;
+  /** What the options cannot say. */
+  readonly change?: (policy: Policy) => Policy;
+  /** Called when the data plane of either side was told something. */
+  readonly watch?: () => void;
   readonly trace?: ((line: string) => void) | undefined;
 }
 
@@ -48,7 +55,7 @@ const SOUND: Conditions = { loss: 0, duplicate: 0, forge: 0, shortestDelay: 5, l
 export function createPair(options: PairOptions, random: SeededRandom): Pair {
   const { entries, ikeProposals = ["aes256gcm16-prfsha256-x25519"], espProposals = ["aes256gcm16"] } = options;
   const { careful = false, slowestAnswer = 0, trace, natIdle, anyPeer = false } = options;
-  const clock = createClock();
+  const clock = createClock(options.mostEvents);
   const network = createNetwork(clock, random.fork(), { ...SOUND, ...options.conditions });
   const nat = natIdle === undefined ? undefined : createNat(ADDRESS_A, ADDRESS_NAT, natIdle);
   if (nat !== undefined) network.place(nat);
@@ -58,12 +65,13 @@ export function createPair(options: PairOptions, random: SeededRandom): Pair {
       {
         name,
         address: policy.local,
-        policy: onePolicy(policy),
+        policy: options.change === undefined ? onePolicy(policy) : options.change(onePolicy(policy)),
         psk,
         slowestAnswer,
         careful,
         ...(options.names && { names: options.names }),
         ...(trace && { trace }),
+        ...(options.watch && { watch: options.watch }),
       },
       clock,
       network,

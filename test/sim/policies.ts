@@ -27,6 +27,8 @@ export interface SideOptions {
   readonly duplicates?: TunnelPolicy["duplicates"];
   readonly dpdSeconds?: number;
   readonly dpdAction?: "clear" | "restart" | "on-traffic";
+  readonly reauth?: boolean;
+  readonly pfsCheck?: boolean;
   /** Unfinished handshakes from which on cookies are asked for. */
   readonly halfOpen?: number;
   readonly fragmentation?: "auto" | "off";
@@ -61,6 +63,7 @@ export function onePolicy(options: SideOptions): Policy {
       proposals: options.ikeProposals.map(parseIkeProposal),
       lifetimeSeconds: options.ikeLifetimeSeconds,
       keepaliveSeconds: 20,
+      reauth: options.reauth ?? false,
       fragmentation: options.fragmentation ?? "auto",
       mobike: options.mobike ?? true,
     },
@@ -69,6 +72,7 @@ export function onePolicy(options: SideOptions): Policy {
       lifetimeSeconds: options.childLifetimeSeconds,
       volumeOctets: 0,
       replayWindow: 64,
+      pfsCheck: options.pfsCheck ?? false,
     },
     dpd: { timeoutSeconds: options.dpdSeconds ?? 60, action: options.dpdAction ?? "restart" },
   };

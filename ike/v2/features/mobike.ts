@@ -385,7 +385,7 @@ function notifyAll(list: readonly NotifyPayload[]): readonly Payload[] {
 }
 
 /** Not an address of a whole network or of this host itself. */
-function canBeUsed(address: Address): boolean {
+export function canBeUsed(address: Address): boolean {
   const first = addressOctets(address)[0]!;
   if (isUnspecified(address)) return false;
   return address.family === 4 ? first !== 127 && first < 224 : first !== 0xff && address.value !== 1n;

@@ -64,6 +64,8 @@ export interface PairOptions {
   readonly b?: Partial<SideOptions> & { readonly psk?: string };
   readonly changeA?: (tunnel: TunnelPolicy) => TunnelPolicy;
   readonly changeB?: (tunnel: TunnelPolicy) => TunnelPolicy;
+  readonly policyA?: (policy: Policy) => Policy;
+  readonly policyB?: (policy: Policy) => Policy;
   readonly entries?: readonly (readonly string[])[];
 }
 
@@ -78,6 +80,8 @@ export function createPair({
   b,
   changeA,
   changeB,
+  policyA: finishA = same,
+  policyB: finishB = same,
   entries = [["10.1.0.0/16 10.2.0.0/16"]],
 }: PairOptions = {}): Pair {
   const random = seededRandom(seed);
@@ -111,8 +115,8 @@ export function createPair({
   const change = (policy: Policy, how?: (tunnel: TunnelPolicy) => TunnelPolicy) =>
     how === undefined ? policy : { ...policy, tunnels: policy.tunnels.map(how) };
   const streams = { A: random.fork(), B: random.fork() };
-  const sideA = createSide("A", change(policyA, changeA), a?.psk ?? "one secret");
-  const sideB = createSide("B", change(policyB, changeB), b?.psk ?? "one secret");
+  const sideA = createSide("A", finishA(change(policyA, changeA)), a?.psk ?? "one secret");
+  const sideB = createSide("B", finishB(change(policyB, changeB)), b?.psk ?? "one secret");
   const flying: { at: number; to: Side; path: Path; bytes: Uint8Array }[] = [];
 
   const pair: Pair = {
@@ -187,6 +191,10 @@ export function createPair({
   }
 
   return pair;
+}
+
+function same(policy: Policy): Policy {
+  return policy;
 }
 
 function createSide(name: "A" | "B", policy: Policy, psk: string): Side {

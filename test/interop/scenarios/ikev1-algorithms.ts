@@ -1,19 +1,14 @@
 /** Every algorithm of the registry with a number in IKEv1, against strongSwan's userspace ESP: one at a time, tier `full`. */
 import { allRows, keywordOf, type RowOf, type TransformKind } from "../../../crypto/registry/lookup.js";
+import { lackOf } from "../peer-lacks.js";
 import { ping, type Scenario, transfer } from "../scenario.js";
-
-/** What strongSwan 5.9.8 lacks there, and why. */
-const LACKING: Readonly<Record<"phase1" | "phase2", ReadonlySet<string>>> = {
-  phase1: new Set(),
-  phase2: new Set([
-    "aes*gmac", // its userspace ESP has no crypter for it
-  ]),
-};
 
 function rows<K extends TransformKind>(kind: K, phase: "phase1" | "phase2"): readonly RowOf<K>[] {
   return allRows().filter(
     (row): row is RowOf<K> =>
-      row.kind === kind && row.ids[phase] !== undefined && !LACKING[phase].has(row.keywords[0] ?? ""),
+      row.kind === kind &&
+      row.ids[phase] !== undefined &&
+      lackOf("strongswan-userspace", phase === "phase1" ? "ike" : "esp", row) === undefined,
   );
 }
 

@@ -6,6 +6,7 @@ import { ikev1Kernel, ikev1Libreswan, ikev1NatKernel, ikev1NatUserspace, ikev1Us
 import { ikev1Algorithms } from "./ikev1-algorithms.js";
 import { libreswanKernel } from "./libreswan-kernel.js";
 import { natKernel, natUserspace } from "./nat.js";
+import { narrowPath } from "./path-mtu.js";
 import { strongswanKernel } from "./strongswan-kernel.js";
 import { strongswanUserspace } from "./strongswan-userspace.js";
 import { coveringSymmetric, eachSymmetric, gmac } from "./symmetric.js";
@@ -15,6 +16,7 @@ export const TABLE = {
   strongswanUserspace: [...strongswanUserspace, ...ikev1Userspace, ...ikev1Algorithms],
   strongswanKernel: [...strongswanKernel, ...gmac, ...usualSuites("strongswan-kernel"), ...ikev1Kernel],
   fragments,
+  narrowPath,
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
   strongswanGroups: [...coveringGroups("strongswan-userspace"), ...eachGroup("strongswan-userspace")],
   libreswanKernel: [...libreswanKernel, ...usualSuites("libreswan-kernel"), ...ikev1Libreswan],
