@@ -39,10 +39,10 @@ export function engineOfRun(): Engine | undefined {
 export interface Containers {
   /** Starts the container that holds the namespace of `name`, and returns a process in it. */
   hold(name: string): Promise<number>;
-  /** Makes the container of our gateway in the namespace of `holder`; the folder has the same path inside. */
-  gateway(holder: string, folder: string, command: readonly string[]): Promise<Program>;
+  /** Makes the container of our gateway in the namespace of `holder`; the folder has the same path inside, or `seenAs`. */
+  gateway(holder: string, folder: string, command: readonly string[], seenAs?: string): Promise<Program>;
   /** charon in the namespace of `holder`, with a folder as well; `start` takes its strongswan.conf. */
-  charon(holder: string, folder: string): { inside: Program["inside"]; start(conf: string): Running };
+  charon(holder: string, folder: string, seenAs?: string): { inside: Program["inside"]; start(conf: string): Running };
   close(): Promise<void>;
 }
 
@@ -78,8 +78,8 @@ export async function openContainers(engine: Engine): Promise<Containers> {
     }
   };
   process.on("exit", removeOwn);
-  const shared = (holder: string, folder: string): string[] => [
-    ...["--network", `container:${full(holder)}`, "--volume", `${folder}:${folder}`],
+  const shared = (holder: string, folder: string, seenAs: string): string[] => [
+    ...["--network", `container:${full(holder)}`, "--volume", `${folder}:${seenAs}`],
     ...LIMITS,
   ];
   const inside =
@@ -95,22 +95,22 @@ export async function openContainers(engine: Engine): Promise<Containers> {
       const pid = await must(call("inspect", "--format", "{{.State.Pid}}", full(name)), { seconds: 20 });
       return Number(pid);
     },
-    async gateway(holder, folder, command) {
+    async gateway(holder, folder, command, seenAs = folder) {
       const name = `${holder}-causeway`;
       made.push(full(name));
-      const words = ["--name", full(name), ...CAUSEWAY_RIGHTS, ...shared(holder, folder)];
+      const words = ["--name", full(name), ...CAUSEWAY_RIGHTS, ...shared(holder, folder, seenAs)];
       await must(call("create", ...words, engine.images.causeway, ...command), { seconds: 60 });
       return { start: call("start", "--attach", full(name)), inside: inside(name) };
     },
-    charon(holder, folder) {
+    charon(holder, folder, seenAs = folder) {
       const name = `${holder}-charon`;
-      const words = ["--name", full(name), ...PEER_RIGHTS, ...shared(holder, folder)];
+      const words = ["--name", full(name), ...PEER_RIGHTS, ...shared(holder, folder, seenAs)];
       return {
         inside: inside(name),
         start(conf) {
           made.push(full(name));
           const argv = call("run", ...words, "--env", `STRONGSWAN_CONF=${conf}`, engine.images.strongswan);
-          return start(argv, { seconds: LIFE_SECONDS, logFile: `${folder}/charon.out` });
+          return start(argv, { seconds: LIFE_SECONDS });
         },
       };
     },
