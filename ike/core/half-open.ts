@@ -14,13 +14,14 @@ export type HalfOpenLoad = "low" | "high" | "full";
 const COOKIE_SHARE = 8;
 
 /**
- * The load for one more request from this path. The limit for all is one for strangers: a peer with a configured address is held
+ * The load for one more request from this path, of a kind that may fill the limits divided by `share`. The limit for all is one for strangers: a peer with a configured address is held
  * to the limit of its own address alone, so that nobody else can lock it out.
  */
 export function halfOpenLoad(
   sas: ReadonlyMap<IkeKey, AnySa>,
   { tunnels, limits: { halfOpen, halfOpenPerAddress } }: Policy,
   { remote: { address } }: Path,
+  share = 1,
 ): HalfOpenLoad {
   const isExpected = tunnels.some(({ peer }) => peer.kind === "address" && sameAddress(peer.address, address));
   const isSame = isExpected ? sameAddress : sameHolder;
@@ -31,7 +32,7 @@ export function halfOpenLoad(
     all++;
     if (isSame(sa.path.remote.address, address)) here++;
   }
-  if (here >= halfOpenPerAddress || (all >= halfOpen && !isExpected)) return "full";
+  if (here >= halfOpenPerAddress / share || (all >= halfOpen / share && !isExpected)) return "full";
   return all >= cookiesFrom(halfOpen) || here >= cookiesFrom(halfOpenPerAddress) ? "high" : "low";
 }
 

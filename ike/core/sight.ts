@@ -4,7 +4,7 @@ import type { SaContext, Sight } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
-import { holdersOf } from "./sas.js";
+import { holdersOf, isHolder } from "./sas.js";
 import { isWanted } from "./supervisor.js";
 import type { Context } from "./types.js";
 
@@ -40,8 +40,16 @@ export function contextOf(draft: Draft, given: Context): SaContext {
 
 const CLOSENESS = { address: 0, name: 1, any: 2 } as const;
 
-/** The tunnels that somebody at this address may be; a name stands for any address, its identity decides. */
+/**
+ * The tunnels that somebody at this address may be, the closest first. A name stands for any address, its identity decides; in IKEv1 main
+ * mode the key comes before the identity, so there a tunnel that is connected with this address is as close as one that names it.
+ */
 function candidates(draft: Draft, { local, remote }: Path, version: 1 | 2): readonly TunnelPolicy[] {
+  const connected = new Set<string>();
+  if (version === 1)
+    for (const sa of draft.sas.values())
+      if (isHolder(sa) && sameAddress(sa.path.remote.address, remote.address)) connected.add(sa.tunnel);
+  const closeness = ({ name, peer }: TunnelPolicy) => (connected.has(name) ? 0 : CLOSENESS[peer.kind]);
   return draft.base.policy.tunnels
     .filter(
       (tunnel) =>
@@ -50,5 +58,5 @@ function candidates(draft: Draft, { local, remote }: Path, version: 1 | 2): read
         (tunnel.localAddress === undefined || sameAddress(tunnel.localAddress, local.address)) &&
         (tunnel.peer.kind !== "address" || sameAddress(tunnel.peer.address, remote.address)),
     )
-    .sort((a, b) => CLOSENESS[a.peer.kind] - CLOSENESS[b.peer.kind]);
+    .sort((a, b) => closeness(a) - closeness(b));
 }

@@ -217,8 +217,9 @@ function datagramV1(
     ignored(draft, path, "too long", `a first message of ${bytes.length} octets, ${MAX_UNPROVEN_BYTES} at most`);
     return;
   }
-  const load = halfOpenLoad(draft.sas, draft.base.policy, path);
-  if (load === "full" || (load === "high" && raw.exchangeCode === EXCHANGE_TYPE_V1.AGGRESSIVE_MODE)) {
+  // Aggressive mode makes us compute for whoever says that he is there: it has half of the room.
+  const share = raw.exchangeCode === EXCHANGE_TYPE_V1.AGGRESSIVE_MODE ? 2 : 1;
+  if (halfOpenLoad(draft.sas, draft.base.policy, path, share) === "full") {
     ignored(draft, path, "half-open", "too many unfinished handshakes");
     return;
   }

@@ -25,6 +25,15 @@ export const SHUTDOWN_LIFE = 3_000;
 export const SUPERSEDED_LIFE = 10_000;
 /** How long the side that answered IKE_SA_INIT leaves further mappings to the peer before it asks for them itself. */
 export const RESPONDER_PATIENCE = 5_000;
+/** IKEv1: the initiator of a quick mode sends on the old child no longer than this (`decisions.md` 10). */
+export const QUICK_SWITCH_AFTER = 2_000;
+/** IKEv1: how long message 3 of a quick mode is repeated for a peer that did not get it. */
+export const QUICK_DONE_LIFE = GIVE_UP_AFTER;
+/** IKEv1: a phase 1 that a peer needs is called for again after this, where none is on its way. */
+export const CALL_AGAIN = 10_000;
+/** IKEv1: a question of dead peer detection is repeated within the timeout this many times, and at most once a second. */
+export const PROBES = 6;
+export const SHORTEST_PROBE_PAUSE = 1_000;
 /** Pauses between attempts: doubling, capped, with up to a quarter of jitter so that two ends do not stay in step. */
 export interface Pause {
   readonly first: number;

@@ -11,7 +11,7 @@ import { andThen, report, type SaContext, type Step, stepTo } from "./context.js
 import { alive, current, follow, inform, phase1Of, withPhase1 } from "./exchange.js";
 import { checkLiveness, livenessAt, withdraw } from "./liveness.js";
 import { deleteChildren, deletePhase1 } from "./notifications.js";
-import { advance, advanceAt, endPhase1, isEmpty } from "./peer.js";
+import { advance, advanceAt, dropPhase1, endPhase1, isEmpty } from "./peer.js";
 import { send } from "./phase1.js";
 import type { Quick } from "./quick.js";
 import { quickFailed, withoutQuick, withQuick } from "./quick-end.js";
@@ -73,9 +73,19 @@ export function settle(step: Step, ctx: SaContext, cause: "peer" | "expired" = "
 function agePhase1(peer: V1Peer, key: string, ctx: SaContext): Step<V1Peer> {
   const phase1 = phase1Of(peer, key);
   if (phase1 === undefined) return stepTo(peer);
-  if (ctx.now >= phase1.expiresAt) return endPhase1(peer, phase1, "its lifetime has ended", ctx);
+  if (ctx.now >= phase1.expiresAt) return expire(peer, phase1, ctx);
   if (phase1.rekeyAt === undefined || ctx.now < phase1.rekeyAt) return stepTo(peer);
   return stepTo(renewSoon(peer, phase1));
+}
+
+/**
+ * The peer has counted as well, so the last one of all ends without a Delete: there are peers whose children end with the phase 1 SA that
+ * they are told to delete, and a new one may be on its way.
+ */
+function expire(peer: V1Peer, phase1: Phase1, ctx: SaContext): Step<V1Peer> {
+  const reason = "its lifetime has ended";
+  const isLast = peer.phase1s.length === 1 && peer.children.size > 0;
+  return isLast ? dropPhase1(peer, phase1, reason, ctx) : endPhase1(peer, phase1, reason, ctx);
 }
 
 /** Its replacement is called for; it serves until that is there. */

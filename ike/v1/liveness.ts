@@ -2,7 +2,7 @@
 import type { Path } from "../../esp/address.js";
 import { adviceFor } from "../core/advice.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { earlier, probeAt } from "../core/timers.js";
+import { earlier, PROBES, probeAt, SHORTEST_PROBE_PAUSE } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { childGone } from "./child.js";
 import { andThen, ignore, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
@@ -13,17 +13,16 @@ import { releasedSpis } from "./quick-end.js";
 import type { Phase1, V1Peer } from "./state.js";
 
 const NUMBER_BYTES = 4;
-/** A question is repeated, with a new number, this often within the timeout, and at most once a second. */
-const QUESTIONS = 6;
-const SHORTEST_PAUSE = 1_000;
 
 /** <-- HDR*, HASH(1), N(R-U-THERE, number); the answer goes where the question came from. */
 export function onProbe(peer: V1Peer, phase1: Phase1, data: Uint8Array, path: Path, ctx: SaContext): Step<V1Peer> {
   const number = numberOf(data);
   if (number === undefined) return ignore(peer, "DPD", `R-U-THERE with ${data.length} octets of number`);
-  if (peer.lastProbed !== undefined && number <= peer.lastProbed && phase1.key === peer.probedUnder)
-    return ignore(peer, "DPD", `R-U-THERE ${number} after ${peer.lastProbed}`);
   const answer = notification(phase1, "R-U-THERE-ACK", data);
+  if (peer.lastProbed !== undefined && number <= peer.lastProbed && phase1.key === peer.probedUnder)
+    return number < peer.lastProbed
+      ? ignore(peer, "DPD", `R-U-THERE ${number} after ${peer.lastProbed}`)
+      : inform(peer, phase1, [answer], ctx, path); // our answer got lost, and some ask with the same number again
   return andThen(arrived({ ...peer, lastProbed: number, probedUnder: phase1.key }, path, ctx), (now) =>
     inform(now, phase1, [answer], ctx, path),
   );
@@ -57,7 +56,7 @@ function ask(peer: V1Peer, phase1: Phase1, timeoutSeconds: number, ctx: SaContex
 }
 
 function repeatAfter(timeoutSeconds: number): number {
-  return Math.max(SHORTEST_PAUSE, (timeoutSeconds * 1000) / QUESTIONS);
+  return Math.max(SHORTEST_PROBE_PAUSE, (timeoutSeconds * 1000) / PROBES);
 }
 
 /** Whether silence can be told from death: the peer answers questions, or a phase 1 that is missing is called for. */

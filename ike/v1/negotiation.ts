@@ -275,24 +275,24 @@ export function onNegotiationAnswer(sa: Negotiation, ask: AskId, answer: Answer,
     case "mainKeying":
       return onMainKeyingAnswer(sa, answer, ctx);
     case "mainDeriving":
-      return made(sa, ctx, () => onMainDerivingAnswer(sa, answer, ctx));
+      return made(sa, () => onMainDerivingAnswer(sa, answer, ctx));
     case "aggressiveKeying":
       return onAggressiveKeyingAnswer(sa, answer, ctx);
     case "aggressiveDeriving":
-      return made(sa, ctx, () => onAggressiveDerivingAnswer(sa, answer, ctx));
+      return made(sa, () => onAggressiveDerivingAnswer(sa, answer, ctx));
     case "mainAnswerKeying":
       return onMainAnswerKeyingAnswer(sa, answer, ctx);
     case "mainAnswerDeriving":
-      return made(sa, ctx, () => unparked(sa.parked, onMainAnswerDerivingAnswer(sa, answer, ctx), ctx));
+      return made(sa, () => unparked(sa.parked, onMainAnswerDerivingAnswer(sa, answer, ctx), ctx));
     case "aggressiveAnswerKeying":
       return onAggressiveAnswerKeyingAnswer(sa, answer, ctx);
     case "aggressiveAnswerDeriving":
-      return made(sa, ctx, () => unparked(sa.parked, onAggressiveAnswerDerivingAnswer(sa, answer), ctx));
+      return made(sa, () => unparked(sa.parked, onAggressiveAnswerDerivingAnswer(sa, answer), ctx));
   }
 }
 
 /** Keys that cannot be made (DES has keys that must not be used) end the attempt. */
-function made(sa: Negotiation, _: SaContext, work: () => Step): Step {
+function made(sa: Negotiation, work: () => Step): Step {
   try {
     return work();
   } catch (error) {

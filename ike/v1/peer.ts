@@ -6,7 +6,7 @@ import { hex } from "../../crypto/bytes.js";
 import type { IkeKey } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { TunnelPolicy } from "../core/policy.js";
-import { earlier } from "../core/timers.js";
+import { CALL_AGAIN, earlier } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { carries, childGone, withoutChild } from "./child.js";
 import { andThen, report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
@@ -50,7 +50,6 @@ export function newPeer(
     quicks: [],
     wishes: [],
     nextProbe: firstProbe(ctx),
-    calls: 0,
   };
 }
 
@@ -83,7 +82,6 @@ export function join(known: V1Peer, fresh: V1Peer, initialContact: boolean, ctx:
       nat,
       localId,
       establishedAt,
-      calls: 0,
       phase1s: [...peer.phase1s, phase1],
     };
     let step: Step<V1Peer> = stepTo(joined);
@@ -154,9 +152,6 @@ export function dropPhase1(peer: V1Peer, phase1: Phase1, reason: string, ctx: Sa
   );
 }
 
-/** How long a phase 1 that was called for is waited for before it is called for again. */
-const CALL_AGAIN = 10_000;
-
 /** Whether we may begin a phase 1 with nobody: passive tunnels only answer, and renew what they have. */
 export function mayCall({ start, peer }: TunnelPolicy): boolean {
   return start !== "passive" && peer.kind !== "any";
@@ -196,7 +191,7 @@ function callIfNeeded(peer: V1Peer, ctx: SaContext): Step<V1Peer> {
   if (!needsPhase1(peer) || !mayRenew(peer, ctx.sight.tunnel(peer.tunnel))) return stepTo(peer);
   if (peer.callAt !== undefined && ctx.now < peer.callAt) return stepTo(peer);
   const { tunnel, path } = peer;
-  return stepTo({ ...peer, callAt: ctx.now + CALL_AGAIN, calls: peer.calls + 1 }, { kind: "call", tunnel, path });
+  return stepTo({ ...peer, callAt: ctx.now + CALL_AGAIN }, { kind: "call", tunnel, path });
 }
 
 /** When `advance` has something to do. */

@@ -17,6 +17,7 @@ import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { outstanding } from "../core/retransmit.js";
+import { QUICK_DONE_LIFE, QUICK_SWITCH_AFTER } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { encodeBodyV1, type PayloadV1, payloadV1 } from "../wire/message-v1.js";
 import type { EncapsulationMode } from "../wire/v1-attributes.js";
@@ -35,11 +36,6 @@ import { idOfSelector } from "./selectors.js";
 import type { Phase1, V1Peer } from "./state.js";
 import { lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
 import type { PeerWish } from "./wishes.js";
-
-/** The initiator of a rekey sends on the old child no longer than this (`decisions.md` 10). */
-export const USE_AFTER = 2_000;
-/** How long message 3 is repeated for a peer that did not get it. */
-const DONE_LIFE = 60_000;
 
 /** Tunnel modes as we offer and accept them: UDP where a NAT was seen, or where the configuration says so (RFC 3947 section 5.1). */
 export function modesOf({ nat, features }: Phase1, { encapsulation }: TunnelPolicy): readonly EncapsulationMode[] {
@@ -230,7 +226,7 @@ function finish(
   const child = {
     ...made,
     ...(old !== undefined && { replaces: old.id }),
-    ...(waits && { useAt: ctx.now + USE_AFTER }),
+    ...(waits && { useAt: ctx.now + QUICK_SWITCH_AFTER }),
   };
   const prf = createPrf(phase1.suite.prf);
   const hashOf = () => hash3(prf, phase1.keys.skeyidA, messageId, { ni, nr: terms.nr });
@@ -248,7 +244,7 @@ function finish(
     ni,
     iv: sent.iv,
     reply: replyTo(message, sent.bytes),
-    until: ctx.now + DONE_LIFE,
+    until: ctx.now + QUICK_DONE_LIFE,
   });
   return stepTo(
     next,

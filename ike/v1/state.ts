@@ -349,7 +349,6 @@ export interface V1Peer {
   readonly probing?: Probing;
   /** When the next phase 1 may be begun, if one is needed. */
   readonly callAt?: Instant;
-  readonly calls: number;
   readonly fragments?: Fragments;
 }
 

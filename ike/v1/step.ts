@@ -46,16 +46,35 @@ export function onStranger(message: MessageV1, bytes: Uint8Array, path: Path, ct
 
 /** A message for this SA: it has its cookies. What cannot be decoded changes nothing. */
 export function onDatagram(sa: V1Sa, bytes: Uint8Array, raw: RawHeader, path: Path, ctx: SaContext): Step {
-  try {
+  return undecoded(sa, () => {
     const message = decodeMessageV1(bytes, raw);
     const [fragment] = bodiesOfV1(message.payloads, "FRAGMENT");
     if (fragment === undefined) return settle(received(sa, message, bytes, path, ctx), ctx, "peer");
-    const collected = collect(sa.fragments, fragment);
-    if (collected.kind === "waiting") return stepTo({ ...sa, fragments: collected.fragments });
-    const { fragments: _, ...rest } = sa;
-    const whole = decodeMessageV1(collected.bytes, decodeRawHeader(collected.bytes));
-    if (bodiesOfV1(whole.payloads, "FRAGMENT").length > 0) return ignore(sa, "fragment", "fragments inside fragments");
-    return settle(received(rest as V1Sa, whole, collected.bytes, path, ctx), ctx, "peer");
+    return undecoded(withoutFragments(sa), () => {
+      const collected = collect(sa.fragments, fragment);
+      if (collected.kind === "waiting") return stepTo({ ...sa, fragments: collected.fragments });
+      return onWhole(withoutFragments(sa), collected.bytes, path, ctx);
+    });
+  });
+}
+
+function withoutFragments({ fragments: _, ...sa }: V1Sa): V1Sa {
+  return sa as V1Sa;
+}
+
+/** The fragments are gone, whatever they make: one may have been of another message, or forged; the peer's repetition sets that right. */
+function onWhole(sa: V1Sa, bytes: Uint8Array, path: Path, ctx: SaContext): Step {
+  return undecoded(sa, () => {
+    const message = decodeMessageV1(bytes, decodeRawHeader(bytes));
+    if (bodiesOfV1(message.payloads, "FRAGMENT").length > 0)
+      return ignore(sa, "fragment", "fragments inside fragments");
+    return settle(received(sa, message, bytes, path, ctx), ctx, "peer");
+  });
+}
+
+function undecoded(sa: V1Sa, decode: () => Step): Step {
+  try {
+    return decode();
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return ignore(sa, error.notify, error.detail);

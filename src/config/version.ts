@@ -120,10 +120,11 @@ export function complainOfKeysByAddress(
   findings: Findings,
 ): void {
   const first = new Map<string, { readonly name: string; readonly key: Secret }>();
-  for (const { name, peer, ike } of policies) {
+  for (const { name, peer, ike, start } of policies) {
     const key = psk.get(name);
-    if (ike.exchange !== "main" || peer.kind === "name" || key === undefined) continue;
-    const address = peer.kind === "any" ? "any address" : formatAddress(peer.address);
+    // A peer with a name whom we call is known by the address that we called.
+    if (ike.exchange !== "main" || (peer.kind === "name" && start !== "passive") || key === undefined) continue;
+    const address = peer.kind === "address" ? formatAddress(peer.address) : "any address";
     const earlier = first.get(address);
     if (earlier === undefined) first.set(address, { name, key });
     else if (!equalConstantTime(earlier.key.reveal(), key.reveal()))

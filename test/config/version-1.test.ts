@@ -169,6 +169,9 @@ test("main mode chooses the key by address: tunnels that an address cannot tell 
   const at = (id: string) => `peer: 198.51.100.2, peer_id: ${id}.example.com, ike: { version: 1 }`;
   assert.match(refused(two(at("a"), at("b")), differ)[0]!.message, /main mode from 198\.51\.100\.2/);
   accepted(two(at("a"), any("b")), differ);
+  const named = (start: string) => `peer: gw.example.com, start: ${start}, ike: { version: 1 }`;
+  assert.match(refused(two(any("a"), named("passive")), differ)[0]!.message, /main mode from any address/);
+  accepted(two(any("a"), named("active")), differ);
 });
 
 test("one peer may have tunnels of both versions, and they are no twins", () => {

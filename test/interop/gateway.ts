@@ -231,9 +231,9 @@ function spi(value: string | number | null | undefined): string {
   return typeof value === "number" ? value.toString(16).padStart(8, "0") : String(value).replace(/^0x/, "");
 }
 
-/** Devices, routes, rules and sockets in our namespace: what has to be the same after the daemon as before it. */
+/** Devices, routes (but for those of the kernel's own addresses), rules and sockets in our namespace: what has to be the same after the daemon as before it. */
 async function hostState(inside: (...argv: string[]) => string[]): Promise<string> {
-  const script = `ip -br link; for f in -4 -6; do ip $f route show table all | grep -v -e 'table local' -e fe80 -e multicast; ip $f rule; done
+  const script = `ip -br link; for f in -4 -6; do ip $f route show table all | grep -v -e 'table local' -e fe80 -e multicast -e 'proto kernel'; ip $f rule; done
     nft list ruleset 2>/dev/null; cat /proc/net/udp /proc/net/udp6 /proc/net/raw /proc/net/raw6 | sed -n '/:/s/ *[0-9]*: \\([^ ]*\\).*/\\1/p'; true`;
   const done = await run(inside("sh", "-c", script), { seconds: 20 });
   return done.stdout;

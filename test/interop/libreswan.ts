@@ -24,12 +24,13 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     shell(`whack --ctlsocket /run/pluto/pluto.ctl ${words}`, seconds);
   const read = async (): Promise<string> => place.read("pluto.log");
   const established = async (): Promise<true | undefined> =>
-    /STATE_V2_ESTABLISHED_CHILD_SA/.test(await whack("--showstates")) || undefined;
+    new RegExp(ESTABLISHED_CHILD).test(await whack("--showstates")) || undefined;
   let initiated = false;
+  let hopeless = false;
   let logStart = 0;
   let dropsStart = new Map<string, number>();
 
-  await place.file("pluto.conf", "config setup\n");
+  await place.file("pluto.conf", "config setup\n  ikev1-policy=accept\n");
   await place.file("pluto.secrets", "");
   await shell(`set -e
     mkdir -p /run/pluto /run/nss
@@ -42,6 +43,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
   return {
     async load(scenario) {
       initiated = false;
+      hopeless = scenario.wrongPsk === true;
       logStart = (await read()).length;
       dropsStart = await xfrmStatistics(place);
       await place.file("pluto.secrets", `: PSK "${scenario.wrongPsk ? WRONG_PSK : PSK}"\n`);
@@ -56,7 +58,8 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
       // Once it has been told to initiate, it does so again by itself after a delete; a second child would be too many.
       const revived = initiated && (await until("it to come back", 8, established).catch(() => undefined));
       initiated = true;
-      if (!revived) await whack("--initiate --name site", 25);
+      // It would go on trying for a minute.
+      if (!revived) await whack(`--initiate ${hopeless ? "--asynchronous " : ""}--name site`, 25);
     },
     rekey: async (what) => void (await whack(`--rekey-${what === "ike" ? "ike" : "ipsec"} --name site`)),
     terminate: async () => void (await whack("--terminate --name site")),
@@ -96,18 +99,25 @@ conn site
 `;
 }
 
+/** Names of states in IKEv2; in IKEv1 of main, aggressive and quick mode, by the role in the exchange. */
+const ESTABLISHED_IKE = "STATE_(?:V2_ESTABLISHED_IKE_SA|MAIN_I4|MAIN_R3|AGGR_I2|AGGR_R2)\\b";
+const ESTABLISHED_CHILD = "STATE_(?:V2_ESTABLISHED_CHILD_SA|QUICK_I2|QUICK_R2)\\b";
+
 /**
  * The established states of `whack --showstates`. It tells a child's SPIs, outbound first, but not those of the IKE SA, which
- * goes by the number of its state; how ESP travels is in the kernel's list.
+ * goes by the number of its state; how ESP travels is in the kernel's list. In IKEv1 what was replaced stays until its end, so the
+ * newest child counts.
  */
 export function parseStates(states: string, kernel: string): SideView {
-  const ike = [...states.matchAll(/#(\d+): "site"[^ ]* STATE_V2_ESTABLISHED_IKE_SA/g)].at(-1)?.[1];
-  const children = [...states.matchAll(/#(\d+): "site"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)]
-    .filter(([, state]) => new RegExp(`#${state}: "site"[^ ]* STATE_V2_ESTABLISHED_CHILD_SA`).test(states))
-    .map(([, , spiOut, spiIn]) => ({
-      spiIn: spiIn!.padStart(8, "0"),
-      spiOut: spiOut!.padStart(8, "0"),
-      encapsulation: kernel.includes("encap type espinudp") ? ("udp" as const) : ("esp" as const),
-    }));
-  return ike === undefined ? { children } : { ike: `#${ike}`, children };
+  const ike = [...states.matchAll(new RegExp(`#(\\d+): "site"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
+  const established = [...states.matchAll(/#(\d+): "site"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)].filter(
+    ([, state]) => new RegExp(`#${state}: "site"[^ ]* ${ESTABLISHED_CHILD}`).test(states),
+  );
+  const isV1 = /STATE_(MAIN|AGGR|QUICK)_/.test(states);
+  const children = (isV1 ? established.slice(-1) : established).map(([, , spiOut, spiIn]) => ({
+    spiIn: spiIn!.padStart(8, "0"),
+    spiOut: spiOut!.padStart(8, "0"),
+    encapsulation: kernel.includes("encap type espinudp") ? ("udp" as const) : ("esp" as const),
+  }));
+  return ike === undefined ? { children } : { ike: `#${ike[1]}`, children };
 }

@@ -54,8 +54,10 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
   let logStart = 0;
   let dropsStart = new Map<string, number>();
   let children: readonly string[] = [];
+  let patience = 15;
   return {
     async load(scenario) {
+      patience = scenario.wrongPsk ? 3 : 15;
       children = Array.from({ length: scenario.mappings ?? 1 }, (_, index) => childName(index));
       const file = await place.file(`${name}-swanctl.conf`, swanctlConf(topology.addresses, who, scenario));
       await swanctl(`--load-all --clear --file ${file}`);
@@ -68,7 +70,7 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
       await swanctl("--terminate --ike site --force --timeout 2").catch(() => {}); // there may be none
     },
     async initiate() {
-      for (const child of children) await swanctl(`--initiate --child ${child} --timeout 15`);
+      for (const child of children) await swanctl(`--initiate --child ${child} --timeout ${patience}`);
     },
     async rekey(what) {
       // By number: in IKEv1 what a rekey replaced stays for a while under the same name.
@@ -131,7 +133,7 @@ connections {
     dpd_delay = 30s
     mobike = no
     rekey_time = ${seconds(scenario.lifetimes?.ike, "4h")}
-    ${scenario.lifetimes ? "rand_time = 0s" : ""}
+    ${scenario.lifetimes ? `rand_time = 0s\n    over_time = ${scenario.lifetimes.ike - renewalAfter(scenario, who, scenario.lifetimes.ike)}s` : ""}
     ${(who === "peer" ? (scenario.theirs ?? []) : []).join("\n    ")}
     local {
       auth = psk

@@ -128,10 +128,22 @@ function tokensOf(value: object): readonly Token[] {
   if (tokens === undefined) {
     const made: Token[] = [];
     walk(value, "", made);
-    known.set(value, made);
-    return made;
+    const joined = joinedWords(made);
+    known.set(value, joined);
+    return joined;
   }
   return tokens;
+}
+
+/** Neighbouring words as one. */
+function joinedWords(tokens: readonly Token[]): readonly Token[] {
+  const joined: Token[] = [];
+  for (const token of tokens) {
+    const last = joined.at(-1);
+    if (typeof token === "string" && typeof last === "string") joined[joined.length - 1] = `${last} ${token}`;
+    else joined.push(token);
+  }
+  return joined;
 }
 
 function walk(value: unknown, key: string, tokens: Token[]): void {

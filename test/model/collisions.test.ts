@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Event } from "../../ike/core/types.js";
+import { read } from "../repo/tree.js";
 import { explore } from "./explore.js";
 import { agreement, nothing } from "./judge.js";
 import { type PolicyOptions, policies } from "./policies.js";
@@ -109,5 +110,9 @@ for (const { a, b, orders, options, bounds } of COLLISIONS) {
     }
   });
 }
+
+const told = "the number of states that were looked at stands in README.md";
+const isUsual = [CAUSEWAY_TIER ?? "ci", MODEL_LOSSES, MODEL_DELAYS, MODEL_INVERSIONS].join() === "ci,,,";
+if (isUsual) test(told, () => assert.match(read("README.md"), new RegExp(`${states.toLocaleString("en")} states`)));
 
 after(() => console.log(`${states} states of two ends whose exchanges collide, every one looked at`));
