@@ -73,7 +73,9 @@ events.on("test:pass", ({ name, details, skip }) => {
 });
 events.on("test:fail", () => totals.failed++);
 for await (const text of events.compose(new spec())) process.stdout.write(text);
-console.log(`interop by ${values.driver} with ${values.peer}: ${totals.passed} rows passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+console.log(
+  `interop by ${values.driver} with ${values.peer}: ${totals.passed} rows passed, ${totals.failed} failed, ${totals.skipped} skipped`,
+);
 if (totals.passed === 0) console.error("causeway interop: no row ran");
 process.exit(totals.failed > 0 || totals.skipped > 0 || totals.passed === 0 || stop.signal.aborted ? 1 : 0);
 
