@@ -1,5 +1,5 @@
 /** Our gateway in a scenario: its configuration file, its process, and its commands. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { act, fetchStatus } from "../../src/cli/client.js";
@@ -43,7 +43,24 @@ export interface OurGateway extends Side {
   ): Promise<readonly { readonly view: SideView; readonly proposals: string }[]>;
 }
 
-export function ourGateway(topology: Topology, folder: string): OurGateway {
+/** How our program runs. The folder with its configuration and its control socket has the same path for it and for the test. */
+export interface Installation {
+  /** The command line of the daemon with the configuration `file`. */
+  run(file: string): readonly string[];
+  /** The command line of another command. */
+  command(...words: string[]): readonly string[];
+  /** The user and group that it runs as, where that is not the test's. */
+  readonly owner?: number;
+}
+
+/** As it stands in this checkout, in the namespace of our side. */
+export function checkout(topology: Topology): Installation {
+  const inside = (...words: string[]): string[] =>
+    topology.namespaces.inside(NAMESPACE.ours, process.execPath, MAIN, ...words);
+  return { run: (file) => inside("run", "-c", file), command: inside };
+}
+
+export function ourGateway(topology: Topology, folder: string, installation = checkout(topology)): OurGateway {
   const inside = (...argv: string[]): string[] => topology.namespaces.inside(NAMESPACE.ours, ...argv);
   const socket = join(folder, "control.sock");
   let daemon: Running | undefined;
@@ -52,7 +69,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
 
   const command = async (...words: string[]): Promise<string> => {
     const [verb = "", ...rest] = words;
-    const done = await run(inside(process.execPath, MAIN, verb, ...rest, "--socket", socket), { seconds: 40 });
+    const done = await run(installation.command(verb, ...rest, "--socket", socket), { seconds: 40 });
     if (done.status !== 0)
       throw new Error(`causeway ${words.join(" ")}: status ${done.status}\n${done.stdout}${done.stderr}`);
     return done.stdout;
@@ -66,11 +83,14 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
   };
   const begin = async (document: unknown): Promise<void> => {
     const file = join(folder, "gateway.yaml");
+    const key = join(folder, "site.psk");
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "site.psk"), `${PSK}\n`, { mode: 0o600 });
+    await writeFile(key, `${PSK}\n`, { mode: 0o600 });
     await writeFile(file, stringify(document));
+    const { owner } = installation;
+    if (owner !== undefined) for (const path of [folder, file, key]) await chown(path, owner, owner);
     before = await hostState(inside);
-    const started = start(inside(process.execPath, MAIN, "run", "-c", file), {
+    const started = start(installation.run(file), {
       logFile: join(folder, "gateway.log"),
     });
     daemon = started;
