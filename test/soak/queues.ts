@@ -2,15 +2,16 @@
 import { must } from "../child.js";
 import { HOST, NAMESPACE, type Topology } from "../interop/topology.js";
 
-/** Counters by name: sockets of our gateway, its TUN device, and the links of all four namespaces, a guest's taps among them. */
+/** Counters by name: the sockets of both gateways, and the links of all four namespaces, TUN devices and a guest's taps among them. */
 export async function queueDrops(topology: Topology): Promise<ReadonlyMap<string, number>> {
   const counted = new Map<string, number>();
   const add = (name: string, count: number) => void counted.set(name, (counted.get(name) ?? 0) + count);
-  for (const file of ["udp", "udp6", "raw", "raw6"]) {
-    const table = await must(topology.namespaces.inside(NAMESPACE.ours, "cat", `/proc/net/${file}`));
-    for (const line of table.split("\n").slice(1))
-      if (line.trim() !== "") add(`sockets (${file})`, Number(line.trim().split(/\s+/).at(-1)));
-  }
+  for (const namespace of Object.values(NAMESPACE))
+    for (const file of ["udp", "udp6", "raw", "raw6"]) {
+      const table = await must(topology.namespaces.inside(namespace, "cat", `/proc/net/${file}`));
+      for (const line of table.split("\n").slice(1))
+        if (line.trim() !== "") add(`${namespace} sockets (${file})`, Number(line.trim().split(/\s+/).at(-1)));
+    }
   for (const namespace of [...Object.values(NAMESPACE), ...Object.values(HOST)]) {
     const links = JSON.parse(await must(topology.namespaces.inside(namespace, "ip", "-s", "-j", "link"))) as readonly {
       readonly ifname: string;
