@@ -38,7 +38,7 @@ const skipped = [];
 // The suites of interoperability share the machine's network devices and want its cores for themselves: one at a time.
 await runFiles(
   files.filter((file) => !isInterop(file)),
-  { concurrency: 2, timeout: 5 * 60_000 },
+  { concurrency: 2, timeout: (options.has("--full") ? 30 : 5) * 60_000 },
 );
 if (!options.has("--no-interop"))
   await runFiles(files.filter(isInterop), { concurrency: 1, timeout: (options.has("--full") ? 60 : 15) * 60_000 });

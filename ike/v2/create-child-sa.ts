@@ -295,9 +295,9 @@ function childFailed(
   );
 }
 
-/** Whether a rekey will be refused for ever: twice refused for another reason than being busy. */
+/** Whether a rekey will be refused for ever: twice for a reason of its own, or for minutes by a peer that is busy (section 2.25). */
 export function hopeless(code: string, attempts: number): boolean {
-  return attempts >= 2 && code !== "TEMPORARY_FAILURE";
+  return attempts >= (code === "TEMPORARY_FAILURE" ? 8 : 2);
 }
 
 /** The peer's answer is no good: it has a child that we do not take, and is told to delete it. */

@@ -84,6 +84,7 @@ export function canonical(world: World): string {
     .map((flight) => ({ flight, shape: shape(flight) }))
     .sort((a, b) => (a.shape < b.shape ? -1 : a.shape > b.shape ? 1 : 0));
   for (const { flight } of sorted) tokens.push(...flight);
+  for (const { to, ask, answer } of world.questions) tokens.push(`${answer.kind} to ${to}`, { name: `id ${ask}` });
   tokens.push(world.triggers.map(({ name }) => name).join(), `${world.losses} ${world.delays} ${world.inversions}`);
   return hash("sha1", rendered(tokens, world.now, watched), "base64");
 }
@@ -128,10 +129,22 @@ function tokensOf(value: object): readonly Token[] {
   if (tokens === undefined) {
     const made: Token[] = [];
     walk(value, "", made);
-    known.set(value, made);
-    return made;
+    const joined = joinedWords(made);
+    known.set(value, joined);
+    return joined;
   }
   return tokens;
+}
+
+/** Neighbouring words as one. */
+function joinedWords(tokens: readonly Token[]): readonly Token[] {
+  const joined: Token[] = [];
+  for (const token of tokens) {
+    const last = joined.at(-1);
+    if (typeof token === "string" && typeof last === "string") joined[joined.length - 1] = `${last} ${token}`;
+    else joined.push(token);
+  }
+  return joined;
 }
 
 function walk(value: unknown, key: string, tokens: Token[]): void {

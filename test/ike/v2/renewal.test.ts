@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TunnelPolicy } from "../../../ike/core/policy.js";
-import { assertMirrored, establishedPair, ikeSa, reportsOf, view } from "./pair.js";
+import { payload } from "../../../ike/wire/message.js";
+import { notification } from "../../../ike/wire/payloads/notify.js";
+import { assertMirrored, establishedPair, forge, ikeSa, reportsOf, view } from "./pair.js";
 
 const rehearsing = (tunnel: TunnelPolicy): TunnelPolicy => ({ ...tunnel, esp: { ...tunnel.esp, pfsCheck: true } });
 const reauthenticating = (tunnel: TunnelPolicy): TunnelPolicy => ({ ...tunnel, ike: { ...tunnel.ike, reauth: true } });
@@ -100,4 +102,36 @@ test("the side that does not call rekeys, whatever `reauth` says", () => {
   assert.notEqual(ikeSa(pair.b).initiatorSpi, first);
   assert.equal(pair.sent.filter(({ bytes }) => bytes[18] === 34).length, 2, "one IKE_SA_INIT, and its answer");
   assertMirrored(pair.a, pair.b);
+});
+
+test("a peer that says for minutes that it is busy is met with a new IKE SA, before the child ends", () => {
+  const pair = establishedPair({ changeA: ({ dpd: _, ...tunnel }) => tunnel });
+  const { initiatorSpi } = ikeSa(pair.a);
+  const unanswered = new Set<number>();
+  // Whatever A asks for in the first IKE SA, B has no time for it.
+  pair.wire = ({ from, bytes }) => {
+    const header = new DataView(bytes.buffer, bytes.byteOffset);
+    if (from !== "A" || bytes[18] !== 36 || header.getBigUint64(0) !== initiatorSpi) return [bytes];
+    unanswered.add(header.getUint32(20));
+    return [];
+  };
+  pair.wish(pair.a, { do: "rekeyChildren", tunnel: "t" });
+  let refusals = 0;
+  while (refusals < 20 && ikeSa(pair.b).initiatorSpi === initiatorSpi && pair.now < 600_000) {
+    for (const messageId of unanswered) {
+      const busy = payload("N", notification("TEMPORARY_FAILURE"));
+      pair.inject(pair.a, forge(pair.b, "CREATE_CHILD_SA", [busy], { response: true, messageId }));
+      refusals++;
+    }
+    unanswered.clear();
+    pair.pass(400);
+    if ([...pair.b.endpoint.sas.values()].filter(({ phase }) => phase === "established").length > 1) break;
+  }
+  pair.pass(60_000);
+  assert(refusals >= 6 && refusals < 20, `${refusals} refusals`);
+  assert(pair.now > 100_000 && pair.now < 600_000, "after minutes");
+  assert.notEqual(ikeSa(pair.a).initiatorSpi, initiatorSpi);
+  assert.equal(pair.a.children.size, 1);
+  assertMirrored(pair.a, pair.b);
+  assert.equal(reportsOf(pair.a, "failed").length, 0);
 });
