@@ -76,7 +76,7 @@ export function decodeMessageV1(bytes: Uint8Array, raw: RawHeader = decodeRawHea
   const header = headerV1(raw);
   const body = bytes.subarray(HEADER_BYTES);
   if (header.encryption) return { header, payloads: [], encrypted: { firstPayload: raw.firstPayload, body } };
-  return { header, payloads: decodeChain(body, raw.firstPayload, 0).payloads };
+  return { header, payloads: decodeChain(body, raw.firstPayload, LONGEST_ALIGNMENT).payloads };
 }
 
 /**
@@ -182,5 +182,7 @@ function nameOf(type: number): string {
 const NO_NEXT_PAYLOAD = 0;
 const GENERIC_HEADER_BYTES = 4;
 const FIRST_PRIVATE_PAYLOAD = 128;
+/** libreswan fills messages in the clear up to whole words of four octets. */
+const LONGEST_ALIGNMENT = 3;
 /** What one octet can count, and that octet. */
 const LONGEST_PADDING = 256;
