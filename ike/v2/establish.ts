@@ -20,6 +20,7 @@ type Given = Pick<
   | "localId"
   | "peerId"
   | "mobike"
+  | "since"
   | "began"
   | "peerToken"
   | "tokenDue"
