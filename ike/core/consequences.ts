@@ -3,7 +3,7 @@ import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
-import { inheritSuperseded, settleDuplicates } from "./duplicates.js";
+import { settleDuplicates } from "./duplicates.js";
 import { onRedirected } from "./redirect.js";
 import {
   type AnySa,
@@ -115,7 +115,6 @@ function notice(
   switch (told.kind) {
     case "adopt":
       draft.setSa(told.sa.key, told.sa);
-      if (before !== undefined && isHolder(told.sa)) inheritSuperseded(draft, before.key, told.sa);
       return;
     case "established":
       if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);

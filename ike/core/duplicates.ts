@@ -8,10 +8,10 @@
  * IKE SAs that both sides began at the same time are no matter of policy: one of them goes, by the rule that both know.
  */
 import { apply, useChild } from "./consequences.js";
-import type { IkeKey, SaContext } from "./context.js";
+import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { drop, type Holder, holdersOf, isHolder, losesTo, sinceOf, wishClose } from "./sas.js";
+import { drop, type Holder, holdersOf, isHolder, losesTo, wishClose } from "./sas.js";
 import { CLOSING_LIFE, DELETE_OLD_CHILD_AFTER, SUPERSEDED_LIFE } from "./timers.js";
 
 /** The older ones, when `sa` has just been established. `initialContact`: its peer knows of no other. */
@@ -21,7 +21,7 @@ export function settleDuplicates(draft: Draft, sa: Holder, initialContact: boole
   const renews = draft.tunnels.get(tunnel)!.renewing && sa.role === "initiator";
   for (const other of holdersOf(draft.sas, tunnel)) {
     if (other.key === sa.key || !sameIdentity(other.peerId, sa.peerId)) continue;
-    if (sinceOf(other) < sa.createdAt) {
+    if (other.establishedAt < sa.createdAt) {
       if (renews) {
         const life = carriesAll(sa, other) ? DELETE_OLD_CHILD_AFTER : SUPERSEDED_LIFE;
         supersede(draft, other, "a new IKE SA has taken its place", ctx.now + life);
@@ -55,12 +55,6 @@ function supersede(draft: Draft, { key, tunnel }: Holder, reason: string, closeA
   if (state.superseded.has(key)) return;
   const entry = { reason, ...(closeAt !== undefined && { closeAt }) };
   draft.setTunnel(tunnel, { ...state, superseded: new Map(state.superseded).set(key, entry) });
-}
-
-/** What has taken the place of a superseded IKE SA by a rekey is superseded as well. */
-export function inheritSuperseded(draft: Draft, old: IkeKey, heir: Holder): void {
-  const entry = draft.tunnels.get(heir.tunnel)!.superseded.get(old);
-  if (entry !== undefined) supersede(draft, heir, entry.reason, entry.closeAt);
 }
 
 /** Deletes those whose time is over, and forgets those that are gone. */

@@ -108,11 +108,6 @@ export function onChildRefused(sa: Holder, id: ChildId, reason: string, ctx: SaC
   return isV1(sa) ? v1Life.onChildRefused(sa, id, reason, ctx) : v2Life.onChildRefused(sa, id, reason, ctx);
 }
 
-/** Since when there is this IKE SA, or the one whose place it has taken by a rekey. */
-export function sinceOf(sa: Holder): Instant {
-  return isV1(sa) ? sa.establishedAt : (sa.since ?? sa.establishedAt);
-}
-
 /** This host has other addresses or routes now. */
 export function onAddresses(sa: AnySa, addresses: readonly Address[], ctx: SaContext): AnyStep {
   if (isV1(sa)) return { sa, effects: [] };

@@ -20,7 +20,6 @@ type Given = Pick<
   | "localId"
   | "peerId"
   | "mobike"
-  | "since"
   | "began"
   | "peerToken"
   | "tokenDue"

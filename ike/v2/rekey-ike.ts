@@ -290,7 +290,6 @@ function successor(
       negotiated: { ...negotiated, suite, ni, nr },
       keys: ikeKeys(createPrf(suite.prf), suite, seed, plan),
       window: freshWindow(old.window),
-      since: old.since ?? old.establishedAt,
       ...(old.began && { began: old.began }),
       ...inheritedMobike(old),
       ...(plan.peerToken && { peerToken: plan.peerToken }),

@@ -244,8 +244,6 @@ export interface Established extends Open {
   readonly peerId: Identity;
   /** Agreed on in IKE_AUTH. */
   readonly mobike?: Mobike;
-  /** When the IKE SA was established whose place this one has taken by rekeys; absent: it is the first. */
-  readonly since?: Instant;
   /** We began the first IKE SA of all. */
   readonly began?: true;
   /** What proves that the peer has forgotten this IKE SA (RFC 6290). */
