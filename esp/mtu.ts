@@ -11,6 +11,8 @@ export const TCP_HEADER_BYTES = 20;
 
 /** What every link carries (RFC 8200 section 5), and what every host takes (RFC 791). */
 export const LEAST_MTU: Readonly<Record<Family, number>> = { 4: 576, 6: 1280 };
+/** RFC 791: what every IPv4 link carries in one piece. A path that takes less than this and our headers takes nothing. */
+const LEAST_FRAGMENT = 68;
 /** Of an IP packet: its length field has 16 bits. */
 export const MOST_MTU = 65535;
 
@@ -52,7 +54,8 @@ export function innerLimits(
   lengths: EspLengths,
   { mtu, df }: Pick<Wrapping, "mtu" | "df">,
 ): InnerLimits {
-  const whole = Math.min(innerMtu(outerMtu, outerFamily, encapsulation, lengths), MOST_MTU);
+  const fits = innerMtu(outerMtu, outerFamily, encapsulation, lengths);
+  const whole = Math.max(Math.min(fits, MOST_MTU), LEAST_FRAGMENT);
   const fragments = df === "clear" && outerFamily === 4;
   const mtu4 = mtu === 0 ? whole : fragments ? mtu : Math.min(mtu, whole);
   const segment = Math.min(mtu4, whole);

@@ -31,16 +31,18 @@ export function createDebianMachine(name, packages) {
       if (machine.running) machine.running.kill("SIGTERM");
       else process.exit(1);
     });
-  installDebian(folder, packages);
+  debootstrap(folder, packages);
   lendSettings(folder);
   return machine;
 }
 
-function installDebian(folder, packages) {
+/** Debian 12 with `packages` beside the base system, in an empty folder. Throws `Error` with the last lines of debootstrap. */
+export function debootstrap(folder, packages) {
   if (!find("debootstrap")) installPackages(["debootstrap"]);
   console.log(`Debian 12 from ${mirror()}`);
   // debootstrap mounts inside the folder: in a namespace of its own, so that nothing stays when it is interrupted.
-  const argv = ["debootstrap", "--variant=minbase", `--include=${packages.join(",")}`, "bookworm", folder, mirror()];
+  const include = packages.length > 0 ? [`--include=${packages.join(",")}`] : [];
+  const argv = ["debootstrap", "--variant=minbase", ...include, "bookworm", folder, mirror()];
   const done = ask("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--", ...argv], { seconds: 900 });
   if (done.status !== 0)
     throw new Error(`debootstrap failed:\n${done.stdout.split("\n").slice(-10).join("\n")}${done.stderr}`);

@@ -11,7 +11,10 @@ import { ask, find, isRoot, must, root } from "./process.mjs";
 import { writeSection } from "./test-report.mjs";
 
 /** strongSwan with userspace ESP, which needs nothing of the kernel; the tools that the life uses. */
-const PACKAGES = "iproute2,iputils-ping,adduser,charon-systemd,strongswan-swanctl,libcharon-extra-plugins".split(",");
+const PACKAGES =
+  "iproute2,iputils-ping,adduser,charon-systemd,strongswan-swanctl,libcharon-extra-plugins,libstrongswan-standard-plugins,libstrongswan-extra-plugins,nftables".split(
+    ",",
+  );
 
 if (!isRoot) fail("root is needed: a Debian system is made, and entered", 2);
 const missing = ["lintian", "systemd-analyze"].filter((tool) => !find(tool));

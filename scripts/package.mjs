@@ -28,7 +28,9 @@ const HERE = { x64: "amd64", arm64: "arm64" }[process.arch];
 const NPM_CPU = { amd64: "x64", arm64: "arm64" };
 /** What runs, and what has to be said of it: neither types, nor maps, nor what only its makers need. */
 const NEEDED = /\.(js|cjs|mjs|json|node)$|^(licen[cs]e|copying|notice)\b/i;
-const NEEDLESS = /^(\..*|bin\.[cm]?js|cnoke\.cjs|tests?|docs?|bench(marks)?|examples?)$/i;
+const NEEDLESS = /^(\..*|bin\.[cm]?js|(cnoke|trampolines)\.cjs|musl_.*)$/;
+/** Folders at the top of a package that nobody loads. */
+const NEEDLESS_AT_TOP = /\/node_modules\/(@[^/]+\/)?[^/@]+\/(tests?|docs?|bench(marks)?|examples?)$/;
 /** Packages come from nobody in particular; who publishes them says so. */
 const { DEBFULLNAME: name = "Causeway developers", DEBEMAIL: address = "causeway@localhost" } = process.env;
 
@@ -105,8 +107,7 @@ function copyProgram() {
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    const isNative = entry.name.startsWith("musl_");
-    if (NEEDLESS.test(entry.name) || isNative) rmSync(path, { recursive: true });
+    if (NEEDLESS.test(entry.name) || NEEDLESS_AT_TOP.test(path)) rmSync(path, { recursive: true });
     else if (entry.isDirectory()) prune(path);
     else if (!NEEDED.test(entry.name)) rmSync(path);
     if (entry.isDirectory() && existsSync(path) && readdirSync(path).length === 0) rmSync(path, { recursive: true });

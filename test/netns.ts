@@ -8,8 +8,8 @@ import { createServer } from "node:net";
 import { must, until } from "./child.js";
 
 export interface Namespaces {
-  /** Creates a namespace with loopback up and forwarding on. */
-  add(name: string): Promise<void>;
+  /** Creates a namespace with loopback up and forwarding on. `pid`: takes the one that this process is in, instead. */
+  add(name: string, pid?: number): Promise<void>;
   /** The command line that runs `argv` inside. */
   inside(name: string, ...argv: string[]): string[];
   /** Several `ip` commands inside, one per line. */
@@ -41,8 +41,8 @@ export async function openNamespaces(prefix = "causeway-test"): Promise<Namespac
   return {
     inside,
     sysctl,
-    async add(name) {
-      await must(["ip", "netns", "add", full(name)]);
+    async add(name, pid) {
+      await must(["ip", "netns", ...(pid === undefined ? ["add", full(name)] : ["attach", full(name), String(pid)])]);
       await must(["ip", "-n", full(name), "link", "set", "lo", "up"]);
       await sysctl(name, {
         "net.ipv4.ip_forward": 1,

@@ -76,11 +76,8 @@ export function decodeMessageV1(bytes: Uint8Array, raw: RawHeader = decodeRawHea
   const header = headerV1(raw);
   const body = bytes.subarray(HEADER_BYTES);
   if (header.encryption) return { header, payloads: [], encrypted: { firstPayload: raw.firstPayload, body } };
-  return { header, payloads: decodeChain(body, raw.firstPayload, MOST_FILLING).payloads };
+  return { header, payloads: decodeChain(body, raw.firstPayload, LONGEST_ALIGNMENT).payloads };
 }
-
-/** libreswan fills messages in clear up to a multiple of four octets, and counts that in the Length. */
-const MOST_FILLING = 3;
 
 /**
  * Decodes the payloads of a decrypted body. Behind them may be padding of up to 256 octets: RFC 2409 appendix B wants zeros and
@@ -185,5 +182,7 @@ function nameOf(type: number): string {
 const NO_NEXT_PAYLOAD = 0;
 const GENERIC_HEADER_BYTES = 4;
 const FIRST_PRIVATE_PAYLOAD = 128;
+/** libreswan fills messages in the clear up to whole words of four octets. */
+const LONGEST_ALIGNMENT = 3;
 /** What one octet can count, and that octet. */
 const LONGEST_PADDING = 256;

@@ -6,7 +6,7 @@ import { concat, hex } from "../../crypto/bytes.js";
 import { ANY_PROTOCOL, type ProtocolPorts } from "../../esp/selector.js";
 import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import type { ChildMessage, SuiteName, ToWorker } from "../../src/dataplane/protocol.js";
-import { type Running, start, until } from "../child.js";
+import { must, type Running, start, until } from "../child.js";
 import { ipPacket, naiveChecksum, udpPacket } from "../esp/packets.js";
 import { bothEnds, type Gateway, settingsFor, startGateway, tunnels } from "./gateway.js";
 import { createRoutedLink, type RoutedLink, routedAddress, whyNot } from "./namespaces.js";
@@ -233,5 +233,25 @@ describe("a path that is narrower than both ends know", { skip: whyNot() ?? fals
     assert.deepEqual(await count(2, { dscp: 46 }, "-Q", "0x22", "-M", "dont"), [6, 0, 6, 6, 0]);
     assert.deepEqual(await count(2, { dscp: 46, df: "set" }, "-M", "dont"), [6, 0, 0, 0, 0]);
     assert.deepEqual(await count(2, { df: "clear", mtu: 1226, tfcPadding: "mtu" }, "-M", "do"), [0, 0, 0, 6, 6]);
+  });
+
+  test("a congestion mark of the path is carried inside, and a packet that cannot carry one is dropped and counted", async () => {
+    const counting =
+      "table inet marks\ndelete table inet marks\ntable inet marks { chain input { type filter hook input priority 0\n" +
+      'iifname "causeway0" ip ecn ce counter\n}\n}\n';
+    for (const [encapsulation, outer] of [
+      ["udp", 4],
+      ["esp", 6],
+    ] as const) {
+      await tunnel(3, encapsulation, outer);
+      await link.filter(["ip ecn set ce", "ip6 ecn set ce"]);
+      await must(link.namespaces.inside("right", "nft", "-f", "-"), { input: counting, seconds: 10 });
+      const before = (await right.counters()).tunnels.test!.drops.ecnCorrupt ?? 0;
+      assert.equal(await pings(4, 100, "-Q", "0x02"), 3);
+      const listed = await link.run("right", "nft", "list", "chain", "inet", "marks", "input");
+      assert.match(listed, /counter packets 3 /, `${encapsulation} over IPv${outer}`);
+      assert.equal(await pings(4, 100, "-Q", "0"), 0);
+      assert.equal((await right.counters()).tunnels.test!.drops.ecnCorrupt, before + 3);
+    }
   });
 });

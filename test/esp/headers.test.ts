@@ -304,6 +304,7 @@ test("an SA lets through what fits the path and what is configured, IPv6 never l
   assert.deepEqual(limits(1500, 1500, "clear"), { whole: 1438, mtu4: 1500, mtu6: 1500, mss4: 1398, mss6: 1378 });
   assert.deepEqual(limits(1500, 1500, "clear", 6), limits(1500, 1500, "set", 6));
   assert.equal(limits(66000, 0).whole, 65535);
+  assert.equal(limits(68, 0).mtu4, 68);
 });
 
 test("a datagram on the NAT traversal port is a keepalive, IKE, ESP, or nothing", () => {

@@ -1,5 +1,5 @@
 /** Our gateway in a scenario: its configuration file, its process, and its commands. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { act, fetchStatus } from "../../src/cli/client.js";
@@ -14,7 +14,7 @@ const TUNNEL = "site";
 
 /** The parts of `status --json` that the scenarios look at. */
 interface Status {
-  readonly gateway: { readonly name: string; readonly drops?: Readonly<Record<string, number>> };
+  readonly gateway: { readonly drops: Readonly<Record<string, number>> };
   readonly tunnels: readonly {
     readonly name: string;
     readonly state: string;
@@ -43,7 +43,24 @@ export interface OurGateway extends Side {
   ): Promise<readonly { readonly view: SideView; readonly proposals: string }[]>;
 }
 
-export function ourGateway(topology: Topology, folder: string): OurGateway {
+/** How our program runs. The folder with its configuration and its control socket has the same path for it and for the test. */
+export interface Installation {
+  /** The command line of the daemon with the configuration `file`. */
+  run(file: string): readonly string[];
+  /** The command line of another command. */
+  command(...words: string[]): readonly string[];
+  /** The user and group that it runs as, where that is not the test's. */
+  readonly owner?: number;
+}
+
+/** As it stands in this checkout, in the namespace of our side. */
+export function checkout(topology: Topology): Installation {
+  const inside = (...words: string[]): string[] =>
+    topology.namespaces.inside(NAMESPACE.ours, process.execPath, MAIN, ...words);
+  return { run: (file) => inside("run", "-c", file), command: inside };
+}
+
+export function ourGateway(topology: Topology, folder: string, installation = checkout(topology)): OurGateway {
   const inside = (...argv: string[]): string[] => topology.namespaces.inside(NAMESPACE.ours, ...argv);
   const socket = join(folder, "control.sock");
   let daemon: Running | undefined;
@@ -52,26 +69,28 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
 
   const command = async (...words: string[]): Promise<string> => {
     const [verb = "", ...rest] = words;
-    const done = await run(inside(process.execPath, MAIN, verb, ...rest, "--socket", socket), { seconds: 40 });
+    const done = await run(installation.command(verb, ...rest, "--socket", socket), { seconds: 40 });
     if (done.status !== 0)
       throw new Error(`causeway ${words.join(" ")}: status ${done.status}\n${done.stdout}${done.stderr}`);
     return done.stdout;
   };
   /** By the control socket itself: a command for each look would cost more than what is looked at. */
-  const status = async (): Promise<Status> => fetchStatus(socket);
-  const tunnels = async (): Promise<Status["tunnels"]> => (await status()).tunnels;
+  const status = async (): Promise<Status> => await fetchStatus(socket);
   const tunnel = async (): Promise<Status["tunnels"][number]> => {
-    const found = (await tunnels()).find(({ name }) => name === TUNNEL);
+    const found = (await status()).tunnels.find(({ name }) => name === TUNNEL);
     if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
     return found;
   };
   const begin = async (document: unknown): Promise<void> => {
     const file = join(folder, "gateway.yaml");
+    const key = join(folder, "site.psk");
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "site.psk"), `${PSK}\n`, { mode: 0o600 });
+    await writeFile(key, `${PSK}\n`, { mode: 0o600 });
     await writeFile(file, stringify(document));
+    const { owner } = installation;
+    if (owner !== undefined) for (const path of [folder, file, key]) await chown(path, owner, owner);
     before = await hostState(inside);
-    const started = start(inside(process.execPath, MAIN, "run", "-c", file), {
+    const started = start(installation.run(file), {
       logFile: join(folder, "gateway.log"),
     });
     daemon = started;
@@ -80,7 +99,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
     started.ended.then((done) => (early = done)).catch(() => {});
     await until("causeway to answer on its control socket", 15, async () => {
       if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
-      return tunnels().catch(() => undefined);
+      return status().catch(() => undefined);
     });
   };
 
@@ -91,7 +110,7 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
       await Promise.all(batch.map(({ name }) => act(socket, name, "rekey", { ike: what === "ike" })));
     },
     async batchViews(batch) {
-      const all = new Map((await tunnels()).map((each) => [each.name, each]));
+      const all = new Map((await status()).tunnels.map((each) => [each.name, each]));
       return batch.map(({ name }) => {
         const found = all.get(name)!;
         return { view: viewOf(found), proposals: proposalsOf(found) };
@@ -118,12 +137,9 @@ export function ourGateway(topology: Topology, folder: string): OurGateway {
     },
     log: async () => output(),
     async drops() {
-      const {
-        gateway,
-        tunnels: [first],
-      } = await status();
-      const counts = [...Object.entries(gateway.drops ?? {}), ...Object.entries(first?.counters.drops ?? {})];
-      return new Map(counts.filter(([, count]) => count > 0));
+      const { gateway, tunnels } = await status();
+      const all = [gateway.drops, ...tunnels.map(({ counters }) => counters.drops)].flatMap(Object.entries);
+      return new Map(all.filter(([, count]) => count > 0));
     },
   };
 }
@@ -159,6 +175,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
           ...(scenario.version && { version: scenario.version }),
           ...(scenario.exchange && { exchange: scenario.exchange }),
           ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.ike)),
+          ...(scenario.ours?.ike as object | undefined),
         },
         esp: {
           proposals: [scenario.esp],
@@ -166,7 +183,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
           ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.esp)),
           ...(scenario.ours?.esp as object | undefined),
         },
-        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
+        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp" && key !== "ike")),
       },
     ],
   };
@@ -211,9 +228,9 @@ function spi(value: string | number | null | undefined): string {
   return typeof value === "number" ? value.toString(16).padStart(8, "0") : String(value).replace(/^0x/, "");
 }
 
-/** Devices, routes, rules and sockets in our namespace: what has to be the same after the daemon as before it. */
+/** Devices, routes (but for those of the kernel's own addresses), rules and sockets in our namespace: what has to be the same after the daemon as before it. */
 async function hostState(inside: (...argv: string[]) => string[]): Promise<string> {
-  const script = `ip -br link; for f in -4 -6; do ip $f route show table all | grep -v -e 'table local' -e fe80 -e multicast; ip $f rule; done
+  const script = `ip -br link; for f in -4 -6; do ip $f route show table all | grep -v -e 'table local' -e fe80 -e multicast -e 'proto kernel'; ip $f rule; done
     nft list ruleset 2>/dev/null; cat /proc/net/udp /proc/net/udp6 /proc/net/raw /proc/net/raw6 | sed -n '/:/s/ *[0-9]*: \\([^ ]*\\).*/\\1/p'; true`;
   const done = await run(inside("sh", "-c", script), { seconds: 20 });
   return done.stdout;

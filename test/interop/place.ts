@@ -1,4 +1,4 @@
-/** Where a peer runs: a namespace of this machine or the guest machine, with a folder that both the test and the peer see. */
+/** Where a peer runs: a namespace of this machine, a container or the guest machine, with a folder that both the test and the peer see. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { must } from "../child.js";
@@ -16,8 +16,13 @@ export interface Place {
 }
 
 export function namespacePlace(namespaces: Namespaces, name: string, folder: string): Place {
+  return folderPlace((...argv) => namespaces.inside(name, ...argv), folder);
+}
+
+/** A place whose folder has the same path there and here; `inside` is the command line that runs another one there. */
+export function folderPlace(inside: (...argv: string[]) => string[], folder: string): Place {
   return {
-    shell: (script, seconds = 20) => must(namespaces.inside(name, "sh", "-c", script), { seconds }),
+    shell: (script, seconds = 20) => must(inside("sh", "-c", script), { seconds }),
     path: (file) => join(folder, file),
     ...sharedFiles(folder, folder),
   };

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Running, start, until } from "../child.js";
-import { type OurGateway, ourGateway } from "./gateway.js";
+import { CAUSEWAY_UID, CONTAINER_PREFIX, type Containers, engineOfRun, openContainers } from "./containers.js";
+import { checkout, type Installation, type OurGateway, ourGateway } from "./gateway.js";
 import { bootGuest } from "./guest.js";
 import { libreswan } from "./libreswan.js";
-import { namespacePlace, type Place } from "./place.js";
+import { folderPlace, namespacePlace, type Place } from "./place.js";
 import type { PeerKind, Who } from "./scenario.js";
 import type { Side } from "./side.js";
 import { strongSwan, strongswanConf } from "./strongswan.js";
@@ -35,15 +36,22 @@ export async function openStage(kind: PeerKind, options: { readonly router: bool
   };
   try {
     const guest = kind !== "strongswan-userspace";
-    const topology = await buildTopology({ router: options.router, guest });
+    const engine = engineOfRun();
+    const containers = engine && (await openContainers(engine));
+    const boxes = containers && { hold: containers.hold, prefix: CONTAINER_PREFIX };
+    const topology = await buildTopology({ router: options.router, guest, ...boxes });
     undo.push(() => topology.close());
-    const { side: peer, place } = await openPeer(kind, topology, folder, undo);
+    if (containers) undo.push(() => containers.close());
+    const { side: peer, place } = containers
+      ? await openBox(containers, topology, folder, undo)
+      : await openPeer(kind, topology, folder, undo);
     const common = { topology, place, guest, close };
     if (CONTROL) {
       const { side: ours } = await openUserspace(topology, folder, "ours", undo);
       return { ...common, sides: { ours, peer } };
     }
-    const gateway = ourGateway(topology, join(folder, "near"));
+    const near = join(folder, "near");
+    const gateway = ourGateway(topology, near, containers ? await boxed(containers, near) : checkout(topology));
     return { ...common, sides: { ours: gateway, peer }, gateway };
   } catch (error) {
     await close();
@@ -87,13 +95,44 @@ async function openUserspace(
     logFile: join(shared, "charon.out"),
   });
   undo.push(() => daemon.stop());
+  return { side: await userspaceSide(place, daemon, topology, who), place };
+}
+
+/** charon in a container. */
+async function openBox(
+  containers: Containers,
+  topology: Topology,
+  folder: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<Opened> {
+  const shared = join(folder, "peer-charon");
+  await mkdir(shared);
+  const program = containers.charon(NAMESPACE.peer, shared);
+  const place = folderPlace(program.inside, shared);
+  const daemon = program.start(await place.file("charon.conf", strongswanConf(place, "charon", true)));
+  undo.push(() => daemon.stop());
+  return { side: await userspaceSide(place, daemon, topology, "peer"), place };
+}
+
+/** Causeway as its image starts it, with what a container of it is permitted and no more. */
+async function boxed(containers: Containers, folder: string): Promise<Installation> {
+  await mkdir(folder);
+  const program = await containers.gateway(NAMESPACE.ours, folder, ["run", "-c", join(folder, "gateway.yaml")]);
+  return {
+    run: () => program.start,
+    command: (...words) => program.inside("causeway", ...words),
+    owner: CAUSEWAY_UID,
+  };
+}
+
+async function userspaceSide(place: Place, daemon: Running, topology: Topology, who: Who): Promise<Side> {
   await charonAnswers(place, "charon", daemon);
   let end: string | undefined;
   daemon.ended.then(({ status }) => {
     end = `charon ended by itself with status ${status}:\n${daemon.output()}`;
   }, String);
   const side = strongSwan(place, "charon", topology, who, true);
-  return { side: { ...side, log: async () => `${await side.log()}\n${end ?? ""}` }, place };
+  return { ...side, log: async () => `${await side.log()}\n${end ?? ""}` };
 }
 
 /** Waits until charon answers on its control socket. */

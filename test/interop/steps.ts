@@ -249,8 +249,10 @@ async function move(stage: Stage, scenario: Scenario, who: Who): Promise<void> {
     return (await run(stage.topology.namespaces.inside(HOST[who], ...words))).status === 0 || undefined;
   });
   await ping(stage, scenario, other(who), 3);
-  const { encapsulation: _, ...after } = await agreement(stage, scenario);
-  assert.deepEqual(after, { ike: before.ike, child: before.child }, "the same SAs as before");
+  const after = await agreement(stage, scenario);
+  assert.equal(after.ike, before.ike, "the same IKE SA as before");
+  // strongSwan's userspace ESP cannot move an SA: it has the child replaced instead.
+  if (scenario.peer !== "strongswan-userspace") assert.equal(after.child, before.child, "the same child as before");
 }
 
 function pingCounts(output: string): { readonly sent: number; readonly received: number } {

@@ -66,8 +66,17 @@ const ROUTER = {
   peer: { 4: "198.51.100.254", 6: "2001:db8:1::fe" },
 };
 
-export async function buildTopology(options: { readonly router: boolean; readonly guest: boolean }): Promise<Topology> {
-  const namespaces = await openNamespaces();
+export interface TopologyOptions {
+  readonly router: boolean;
+  readonly guest: boolean;
+  /** Makes the namespace of a gateway, and names a process in it; without it they are made here. */
+  readonly hold?: (name: string) => Promise<number>;
+  /** Of the namespaces' names. Default: that of all suites, of which one runs at a time. */
+  readonly prefix?: string;
+}
+
+export async function buildTopology(options: TopologyOptions): Promise<Topology> {
+  const namespaces = await openNamespaces(options.prefix);
   try {
     return await build(namespaces, options);
   } catch (error) {
@@ -76,13 +85,11 @@ export async function buildTopology(options: { readonly router: boolean; readonl
   }
 }
 
-async function build(
-  ns: Namespaces,
-  options: { readonly router: boolean; readonly guest: boolean },
-): Promise<Topology> {
+async function build(ns: Namespaces, options: TopologyOptions): Promise<Topology> {
   const peers: SiteAddresses = options.router ? { ...PEERS, outer: BEHIND_ROUTER } : PEERS;
   const addresses = { ours: OURS, peer: peers };
-  for (const name of ["near-host", "near", "far", "far-host"]) await ns.add(name);
+  for (const name of Object.values(HOST)) await ns.add(name);
+  for (const name of Object.values(NAMESPACE)) await ns.add(name, await options.hold?.(name));
   await ns.link({ ns: "near-host", dev: "eth0" }, { ns: "near", dev: "inner" });
   await ns.link({ ns: "far-host", dev: "eth0" }, { ns: "far", dev: "inner" });
   if (options.router) {

@@ -22,8 +22,8 @@ function optionsOf(random: SeededRandom): PairOptions {
   const exchange = random.pick(["main", "aggressive"] as const);
   const side = () => ({
     exchange,
-    ikeLifetimeSeconds: random.between(150, 500),
-    childLifetimeSeconds: random.between(120, 350),
+    ikeLifetimeSeconds: random.between(110, 320),
+    childLifetimeSeconds: random.between(80, 220),
     dpdSeconds: random.between(20, 90),
   });
   const natted = random.chance(0.3);
@@ -65,4 +65,4 @@ function disagreement({ a, b }: Pair): string | undefined {
   return undefined;
 }
 
-export const IKEV1: LifeKind = { seconds: [80, 220], options: optionsOf, disagreement };
+export const IKEV1: LifeKind = { seconds: [60, 140], options: optionsOf, disagreement };

@@ -3,8 +3,6 @@ import { deleteBy, move, ping, rekey, type Scenario, transfer } from "../scenari
 
 const common = {
   tier: "ci",
-  peer: "strongswan-userspace",
-  encapsulation: "udp",
   ike: "aes256-sha256-x25519",
   esp: "aes256gcm16",
   theirs: ["mobike = yes"],
@@ -12,9 +10,23 @@ const common = {
   ourGateway: { address: undefined },
 } as const;
 
-export const mobike: readonly Scenario[] = [
+export const mobikeKernel: readonly Scenario[] = [
   {
     ...common,
+    name: "initiator, our address changes twice: IKE SA and child are the same ones afterwards",
+    peer: "strongswan-kernel",
+    encapsulation: "esp",
+    role: "initiator",
+    steps: [ping("ours"), move("ours"), transfer("ours", 5), move("ours"), ping("peer"), rekey("child", "peer")],
+    peerSays: [/N\(UPD_SA_ADDR\)/],
+  },
+];
+
+const userspace = { ...common, peer: "strongswan-userspace", encapsulation: "udp" } as const;
+
+export const mobikeUserspace: readonly Scenario[] = [
+  {
+    ...userspace,
     name: "initiator, our address changes twice, and the IKE SA is rekeyed in between",
     role: "initiator",
     steps: [
@@ -29,7 +41,7 @@ export const mobike: readonly Scenario[] = [
     peerSays: [/N\(UPD_SA_ADDR\)/],
   },
   {
-    ...common,
+    ...userspace,
     name: "responder, the peer's address changes twice",
     role: "responder",
     steps: [ping("peer"), move("peer"), transfer("peer", 5), move("peer"), rekey("child", "ours"), deleteBy("peer")],

@@ -5,6 +5,7 @@ import { coveringGroups, eachGroup } from "./groups.js";
 import { ikev1Kernel, ikev1Libreswan, ikev1NatKernel, ikev1NatUserspace, ikev1Userspace } from "./ikev1.js";
 import { ikev1Algorithms } from "./ikev1-algorithms.js";
 import { libreswanKernel } from "./libreswan-kernel.js";
+import { mobikeKernel, mobikeUserspace } from "./mobike.js";
 import { natKernel, natUserspace } from "./nat.js";
 import { narrowPath } from "./path-mtu.js";
 import { strongswanKernel } from "./strongswan-kernel.js";
@@ -13,8 +14,14 @@ import { coveringSymmetric, eachSymmetric, gmac } from "./symmetric.js";
 import { usualSuites } from "./usual-suites.js";
 
 export const TABLE = {
-  strongswanUserspace: [...strongswanUserspace, ...ikev1Userspace, ...ikev1Algorithms],
-  strongswanKernel: [...strongswanKernel, ...gmac, ...usualSuites("strongswan-kernel"), ...ikev1Kernel],
+  strongswanUserspace: [...strongswanUserspace, ...mobikeUserspace, ...ikev1Userspace, ...ikev1Algorithms],
+  strongswanKernel: [
+    ...strongswanKernel,
+    ...mobikeKernel,
+    ...gmac,
+    ...usualSuites("strongswan-kernel"),
+    ...ikev1Kernel,
+  ],
   fragments,
   narrowPath,
   strongswanSymmetric: [...coveringSymmetric("strongswan-userspace"), ...eachSymmetric("strongswan-userspace")],
