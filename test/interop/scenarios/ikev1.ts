@@ -83,7 +83,10 @@ function table(
           exchange,
           ike,
           esp,
-          steps: life(role),
+          // libreswan 4.10 "cannot force rekey of IKEv1 connection": its own rekeys come with the short lifetimes.
+          steps: life(role).filter(
+            (step) => !(peer === "libreswan-kernel" && step.do === "rekey" && step.by === "peer"),
+          ),
         };
       }),
     ),
@@ -152,7 +155,7 @@ function addresses(peer: PeerKind, role: Role): Scenario {
     ids: "address",
     ike: "aes256-sha256-modp2048",
     esp: "aes256gcm16",
-    steps: [ping("ours", 2), transfer("ours", 4), rekey("child", "peer"), rekey("ike", "ours"), ping("peer", 2)],
+    steps: [ping("ours", 2), transfer("ours", 4), rekey("child", "ours"), rekey("ike", "ours"), ping("peer", 2)],
   };
 }
 
