@@ -20,6 +20,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   PSK: "look at the tunnel's `psk`: the file or the environment variable could not be read",
   DATAPLANE_REFUSED:
     "read the reason; `causeway vectors` shows what this host's crypto can do, `ip address` its addresses",
+  UNACCEPTABLE_ADDRESSES:
+    "the peer allows no such address of ours; look at its list of allowed peers, or turn `ike.mobike` off",
+  UNEXPECTED_NAT_DETECTED: "the peer allows no NAT between us, and there is one; allow it there, or take it away",
+  REDIRECT: "the gateways send us round in a circle; look at their redirect settings",
   RESOLVE: "check the peer's name and this host's resolver and routes",
 };
 

@@ -3,7 +3,7 @@ import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
-import { settleDuplicates } from "./duplicates.js";
+import { inheritPlace, settleDuplicates } from "./duplicates.js";
 import { onRedirected } from "./redirect.js";
 import {
   type AnySa,
@@ -115,6 +115,7 @@ function notice(
   switch (told.kind) {
     case "adopt":
       draft.setSa(told.sa.key, told.sa);
+      inheritPlace(draft, before, told.sa);
       return;
     case "established":
       if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);

@@ -11,8 +11,9 @@ import { apply, useChild } from "./consequences.js";
 import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
-import { drop, type Holder, holdersOf, isHolder, losesTo, wishClose } from "./sas.js";
+import { type AnySa, drop, type Holder, holdersOf, isHolder, losesTo, tunnelOf, wishClose } from "./sas.js";
 import { CLOSING_LIFE, DELETE_OLD_CHILD_AFTER, SUPERSEDED_LIFE } from "./timers.js";
+import type { Instant } from "./types.js";
 
 /** The older ones, when `sa` has just been established. `initialContact`: its peer knows of no other. */
 export function settleDuplicates(draft: Draft, sa: Holder, initialContact: boolean, ctx: SaContext): void {
@@ -31,9 +32,9 @@ export function settleDuplicates(draft: Draft, sa: Holder, initialContact: boole
         supersede(draft, other, "a newer IKE SA of the peer has taken its place", ctx.now + SUPERSEDED_LIFE);
     } else if (other.role !== sa.role) {
       const [loser, winner] = losesTo(sa, other) ? [sa, other] : [other, sa];
-      // Who called deletes it, when nothing of the peer's is on its way on it any more.
-      const closeAt = loser.role === "initiator" ? ctx.now + DELETE_OLD_CHILD_AFTER : undefined;
-      supersede(draft, loser, "both sides started at once: the other IKE SA stays", closeAt);
+      // Who called deletes it, when nothing of the peer's is on its way on it any more. Not every peer knows this rule.
+      const life = loser.role === "initiator" ? DELETE_OLD_CHILD_AFTER : SUPERSEDED_LIFE;
+      supersede(draft, loser, "both sides started at once: the other IKE SA stays", ctx.now + life);
       for (const { id, state } of winner.children.values()) if (state === "live") useChild(draft, id);
     }
   }
@@ -50,11 +51,19 @@ function mappingsOf({ children }: Holder): readonly number[] {
   return [...children.values()].flatMap(({ state, pair }) => (state === "live" ? pair.mappings : []));
 }
 
-function supersede(draft: Draft, { key, tunnel }: Holder, reason: string, closeAt?: number): void {
+function supersede(draft: Draft, { key, tunnel }: Holder, reason: string, closeAt: Instant): void {
   const state = draft.tunnels.get(tunnel)!;
   if (state.superseded.has(key)) return;
-  const entry = { reason, ...(closeAt !== undefined && { closeAt }) };
-  draft.setTunnel(tunnel, { ...state, superseded: new Map(state.superseded).set(key, entry) });
+  draft.setTunnel(tunnel, { ...state, superseded: new Map(state.superseded).set(key, { reason, closeAt }) });
+}
+
+/** An IKE SA that is rekeyed after another one took its place goes all the same. */
+export function inheritPlace(draft: Draft, old: AnySa | undefined, heir: AnySa): void {
+  const tunnel = tunnelOf(heir);
+  const state = tunnel === undefined ? undefined : draft.tunnels.get(tunnel);
+  const entry = old && state?.superseded.get(old.key);
+  if (tunnel === undefined || state === undefined || entry === undefined) return;
+  draft.setTunnel(tunnel, { ...state, superseded: new Map(state.superseded).set(heir.key, entry) });
 }
 
 /** Deletes those whose time is over, and forgets those that are gone. */
@@ -65,7 +74,7 @@ export function closeSuperseded(draft: Draft, tunnel: string, ctx: SaContext): v
   const due: Holder[] = [];
   for (const [key, { closeAt }] of state.superseded) {
     const sa = draft.sas.get(key);
-    const isDue = closeAt !== undefined && closeAt <= ctx.now;
+    const isDue = closeAt <= ctx.now;
     if (sa !== undefined && isHolder(sa) && !isDue) continue;
     superseded.delete(key);
     if (sa !== undefined && isHolder(sa)) due.push(sa);

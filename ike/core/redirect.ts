@@ -1,5 +1,6 @@
 /** The peer sends a tunnel to another gateway (RFC 5685): followed, but not in circles. */
 import { type Address, formatAddress } from "../../esp/address.js";
+import { adviceFor } from "./advice.js";
 import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { holdersOf } from "./sas.js";
@@ -20,8 +21,8 @@ export function onRedirected(draft: Draft, tunnel: string, to: Address, from: Ad
   const connected = holdersOf(draft.sas, tunnel).length > 0;
   if (redirects.count > MOST_REDIRECTS) {
     const detail = `redirected ${redirects.count} times within five minutes, at last from ${formatAddress(from)} to ${formatAddress(to)}`;
-    const advice = "the gateways send us round in a circle; look at their redirect settings";
-    draft.effects.push({ kind: "report", report: { kind: "failed", tunnel, code: "REDIRECT", detail, advice } });
+    const report = { kind: "failed", tunnel, code: "REDIRECT", detail, advice: adviceFor("REDIRECT") } as const;
+    draft.effects.push({ kind: "report", report });
     if (connected) return;
     const loss = { cause: "failed", reason: detail, lived: 0, called: 0 } as const;
     draft.setTunnel(tunnel, { ...afterLoss(state, ctx.sight.tunnel(tunnel), loss, now, ctx.random), redirects });

@@ -58,8 +58,8 @@ export interface TunnelState {
 
 export interface Superseded {
   readonly reason: string;
-  /** When it is deleted from here; absent: by the peer. */
-  readonly closeAt?: Instant;
+  /** When it is deleted from here, unless the peer has done so. */
+  readonly closeAt: Instant;
 }
 
 export function initialState({ start }: TunnelPolicy): TunnelState {

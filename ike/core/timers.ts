@@ -62,13 +62,12 @@ export function pause({ first, longest }: Pause, attempts: number, random: Rando
 /**
  * How long after its beginning an SA is replaced (`decisions.md` 11). The margin before its end is twice the time of a
  * whole retransmission or a tenth of the lifetime, but never more than half of it; jitter makes it up to a tenth sooner.
+ * A margin that the operator wrote is kept as it is.
  */
 export function softLife(lifetimeSeconds: number, marginSeconds: number | undefined, random: Random): number {
   const lifetime = lifetimeSeconds * 1000;
-  const margin =
-    marginSeconds !== undefined
-      ? Math.min(marginSeconds * 1000, lifetime)
-      : Math.min(lifetime / 2, Math.max(lifetime / 10, 2 * GIVE_UP_AFTER));
+  if (marginSeconds !== undefined) return lifetime - Math.min(marginSeconds * 1000, lifetime);
+  const margin = Math.min(lifetime / 2, Math.max(lifetime / 10, 2 * GIVE_UP_AFTER));
   return Math.round((lifetime - margin) * (1 - 0.1 * fraction(random)));
 }
 

@@ -26,6 +26,13 @@ export function born({ phase: _, ...next }: Established, old: Established, ctx: 
   return { kind: "adopt", sa: heir };
 }
 
+/** It is kept for as long as its predecessor may still need it. */
+export function overdueHeir(sa: Heir, ctx: SaContext): Step {
+  const old = ctx.sight.other(sa.predecessor);
+  if (old?.phase !== "established" || old.heir !== sa.key) return stepTo(undefined);
+  return stepTo({ ...sa, until: ctx.now + REPLACED_IKE_LIFE });
+}
+
 export function heirOf({ heir }: Established, ctx: SaContext): Heir | undefined {
   const other = heir === undefined ? undefined : ctx.sight.other(heir);
   return other?.phase === "heir" ? other : undefined;

@@ -23,7 +23,7 @@ import { provesCrash } from "./features/crash-detection.js";
 import { collect, repeatForFragment, repeatReply, repeatRequest } from "./features/fragmentation.js";
 import { onAnsweredElsewhere, onRoute, onRouteLate } from "./features/mobike.js";
 import { onReplyKeyingAnswer } from "./first-request.js";
-import { claim } from "./heir.js";
+import { claim, overdueHeir } from "./heir.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
 import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
@@ -90,6 +90,7 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
       if (now >= sa.until) return stepTo(undefined);
       return sa.request === undefined || now < sa.request.nextAt ? stepTo(sa) : again(sa, sa.request, ctx);
     case "heir":
+      return now >= sa.until ? overdueHeir(sa, ctx) : stepTo(sa);
     case "lingering":
       return stepTo(now >= sa.until ? undefined : sa);
     case "replyKeying":

@@ -21,6 +21,7 @@ export function renderStatus({ gateway, tunnels }: StatusReport): string {
   const lines = [
     `${gateway.name}: causeway ${gateway.version}, up ${formatSpan(gateway.uptime_s)}, ` +
       `${up} of ${formatCount(tunnels.length, "tunnel")} established`,
+    ...renderDrops(gateway.drops),
     ...tunnels.flatMap((tunnel) => ["", ...renderTunnel(tunnel)]),
   ];
   return `${lines.map(printable).join("\n")}\n`;

@@ -14,7 +14,13 @@
 import type { TunnelState } from "../../ike/core/view.js";
 
 export interface StatusReport {
-  readonly gateway: { readonly name: string; readonly version: string; readonly uptime_s: number };
+  readonly gateway: {
+    readonly name: string;
+    readonly version: string;
+    readonly uptime_s: number;
+    /** Packets that belong to no tunnel, by reason. */
+    readonly drops: Readonly<Record<string, number>>;
+  };
   /** Every configured tunnel in the order of the file, also those that are down. */
   readonly tunnels: readonly TunnelStatus[];
 }

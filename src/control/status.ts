@@ -17,9 +17,9 @@ export interface StatusSources {
 }
 
 export function statusReport(sources: StatusSources): StatusReport {
-  const { gateway, version, startedAt, now, views } = sources;
+  const { gateway, version, startedAt, now, views, counters } = sources;
   return {
-    gateway: { name: gateway, version, uptime_s: seconds(now - startedAt) },
+    gateway: { name: gateway, version, uptime_s: seconds(now - startedAt), drops: counters?.drops ?? {} },
     tunnels: views.map((view) => tunnelStatus(view, sources)),
   };
 }

@@ -1,8 +1,7 @@
 /** Two Causeway gateways. */
 import { writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { join } from "node:path";
-import type { StatusReport } from "../../src/control/status-model.js";
+import { fetchStatus } from "../../src/cli/client.js";
 import { type Running, start, until } from "../child.js";
 import { type End, LEFT, RIGHT } from "./bed.js";
 import type { Contender } from "./contender.js";
@@ -45,7 +44,7 @@ export const causeway: Contender = {
     const processes = [await processOf(daemons[0]!), await processOf(daemons[1]!)] as const;
     for (const { side, socket, running } of daemons)
       await until(`the tunnel of the ${side} gateway\n${running.output()}`, 30, async () => {
-        const state = (await status(socket))?.tunnels[0]?.state;
+        const state = (await fetchStatus(socket).catch(() => undefined))?.tunnels[0]?.state;
         return state === "established" ? true : undefined;
       });
     return {
@@ -73,18 +72,4 @@ tunnels:
     ike: { proposals: [aes256gcm16-prfsha256-x25519] }
     esp: { proposals: [aes256gcm16] }
 `;
-}
-
-function status(socketPath: string): Promise<StatusReport | undefined> {
-  return new Promise((resolve) => {
-    const asked = request({ socketPath, path: "/v1/status", agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve(JSON.parse(text) as StatusReport));
-    });
-    asked.on("error", () => resolve(undefined));
-    asked.end();
-  });
 }

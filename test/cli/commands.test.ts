@@ -177,7 +177,7 @@ test("without a daemon a command says so and exits 1", async () => {
 });
 
 test("--socket comes before -c, -c before CAUSEWAY_SOCKET", async () => {
-  const report = { gateway: { name: "g", version: "0", uptime_s: 1 }, tunnels: [] };
+  const report = { gateway: { name: "g", version: "0", uptime_s: 1, drops: {} }, tunnels: [] };
   await withControlServer({ "GET /v1/status": { body: report } }, async ({ path, requests }) => {
     const file = write("socket.yaml", `gateway: { control: { socket: ${path} } }\ntunnels: half written`);
     const nobody = join(folder, "nobody.sock");

@@ -9,7 +9,7 @@ import { withControlServer } from "./control-server.js";
 const QUIET = { bytes_in: 0, bytes_out: 0, packets_in: 0, packets_out: 0 };
 
 const REPORT: StatusReport = {
-  gateway: { name: "edge", version: "0.1.0", uptime_s: 97_500 },
+  gateway: { name: "edge", version: "0.1.0", uptime_s: 97_500, drops: { unknownSpi: 3 } },
   tunnels: [
     {
       name: "site-a",
@@ -80,6 +80,7 @@ const REPORT: StatusReport = {
 };
 
 const SCREEN = `edge: causeway 0.1.0, up 1d 3h, 0 of 2 tunnels established
+  dropped unknownSpi 3
 
 site-a: degraded (1 of 2 mappings is up); peer 198.51.100.2
   IKEv2 initiator, 203.0.113.1:4500 (203.0.113.1) <-> 198.51.100.2:4500 (gw.example.com), NAT on our side

@@ -81,7 +81,7 @@ test("GET /v1/status lists every tunnel, also one that is down, with its reason"
   const { status, body } = await ask("GET", "/v1/status");
   assert.equal(status, 200);
   assert.deepEqual(body, {
-    gateway: { name: "edge", version: "0", uptime_s: 2 },
+    gateway: { name: "edge", version: "0", uptime_s: 2, drops: {} },
     tunnels: [
       {
         name: "büro 1",

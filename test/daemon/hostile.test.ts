@@ -3,85 +3,47 @@
  * no key: nothing of what he does may change anything but counters.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { StatusReport } from "../../src/control/status-model.js";
-import { must, type Running, run, start, until } from "../child.js";
+import { must, type Running, start, until } from "../child.js";
 import { type Namespaces, openNamespaces } from "../netns.js";
+import { BOTH, type Gateways, LEFT, openGateways, PSK, RIGHT, type Site, SKIP } from "./gateways.js";
 
-const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
 const ATTACKER = join(import.meta.dirname, "attack", "program.js");
-const SKIP = process.getuid?.() === 0 ? false : "needs root, for network namespaces";
-
-interface Gateway {
-  readonly name: "left" | "right";
-  readonly outer: string;
-  readonly inner: string;
-  readonly network: string;
-}
-const LEFT: Gateway = { name: "left", outer: "192.0.2.1", inner: "10.1.0.1", network: "10.1.0.0/16" };
-const RIGHT: Gateway = { name: "right", outer: "192.0.2.2", inner: "10.2.0.1", network: "10.2.0.0/16" };
-const BOTH = [LEFT, RIGHT] as const;
-const PSK = "Zq8-a key that no log may ever show";
 /** Cookies are asked for from an eighth of it on. */
 const HALF_OPEN = 64;
 /** Kilobytes of resident memory that a daemon may gain by everything that happens here. */
 const MOST_GAINED = 150_000;
 
-const folder = mkdtempSync(join(tmpdir(), "cwat-"));
-const record = join(folder, "record");
 let namespaces: Namespaces;
-const daemons = new Map<string, Running>();
+let pair: Gateways;
+let record: string;
 const macs = new Map<string, string>();
 let memoryAtFirst: readonly number[] = [];
 
 before(async () => {
   if (SKIP) return;
   namespaces = await openNamespaces("cwat");
-  for (const name of ["left", "middle", "right"]) await namespaces.add(name);
-  await namespaces.ip("middle", "link add bridge type bridge\nlink set bridge up\n");
-  for (const here of BOTH) {
-    const there = here === LEFT ? RIGHT : LEFT;
-    await namespaces.link({ ns: here.name, dev: "wan" }, { ns: "middle", dev: here.name });
-    await namespaces.ip("middle", `link set ${here.name} master bridge\n`);
+  pair = await openGateways(namespaces, {
+    head: `  limits: { half_open: ${HALF_OPEN} }`,
+    yaml: (site) => (site === LEFT ? "    start: active\n" : `    start: passive\n${ROAD}`),
+  });
+  record = join(pair.folder, "record");
+  for (const { name } of BOTH) {
+    macs.set(name, (await must(pair.inside(name, "cat", "/sys/class/net/wan/address"))).trim());
+    // The way to everybody else exists, so that answers to forged addresses really leave.
     await namespaces.ip(
-      here.name,
-      `addr add ${here.outer}/24 dev wan\naddr add ${here.inner}/16 dev lo\nroute add default via 192.0.2.9\n`,
+      name,
+      "route add default via 192.0.2.9\nneigh add 192.0.2.9 lladdr 02:00:00:00:00:66 dev wan nud permanent\n",
     );
-    macs.set(here.name, (await must(namespaces.inside(here.name, "cat", "/sys/class/net/wan/address"))).trim());
-    writeFileSync(join(folder, `${here.name}.yaml`), yaml(here, there));
   }
-  // The way to everybody else exists, so that answers to forged addresses really leave.
-  for (const { name } of BOTH)
-    await namespaces.ip(name, "neigh add 192.0.2.9 lladdr 02:00:00:00:00:66 dev wan nud permanent\n");
 });
 
 after(async () => {
-  for (const daemon of daemons.values()) await daemon.stop();
-  if (!SKIP) await namespaces.close();
-  rmSync(folder, { recursive: true });
+  await pair?.close();
+  await namespaces?.close();
 });
-
-function yaml(here: Gateway, there: Gateway): string {
-  return `version: 1
-gateway:
-  name: ${here.name}
-  address: ${here.outer}
-  control: { socket: ${socketOf(here)} }
-  log: { format: text, level: debug }
-  limits: { half_open: ${HALF_OPEN} }
-tunnels:
-  - name: site
-    peer: ${there.outer}
-    start: ${here === LEFT ? "active" : "passive"}
-    psk: "${PSK}"
-    policies:
-      - { local: [${here.network}], peer: [${there.network}] }
-${here === LEFT ? "" : ROAD}`;
-}
 
 /** Somebody may come from anywhere: so a flood from everywhere is listened to. */
 const ROAD = `  - name: road
@@ -93,32 +55,14 @@ const ROAD = `  - name: road
       - { local: [10.2.0.0/16], peer: [10.99.0.0/16] }
 `;
 
-function socketOf({ name }: Gateway): string {
-  return join(folder, `${name}.sock`);
-}
-
-function status(gateway: Gateway): Promise<StatusReport | undefined> {
-  return new Promise((resolve) => {
-    const asked = request({ socketPath: socketOf(gateway), path: "/v1/status", agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve(JSON.parse(text) as StatusReport));
-    });
-    asked.on("error", () => resolve(undefined));
-    asked.end();
-  });
-}
-
-async function site(gateway: Gateway) {
-  const report = await status(gateway);
-  assert.ok(report !== undefined, `${gateway.name} does not answer\n${tailOf(gateway)}`);
+async function site(gateway: Site) {
+  const report = await pair.status(gateway);
+  assert.ok(report !== undefined, `${gateway.name} does not answer\n${pair.tail(gateway)}`);
   return report.tunnels[0]!;
 }
 
 /** Which SAs there are, and nothing that counts. */
-async function sas(gateway: Gateway) {
+async function sas(gateway: Site) {
   const { state, ike, children } = await site(gateway);
   const pairs = children.map(({ spi_in, spi_out, state, encapsulation }) => ({
     spi_in,
@@ -129,30 +73,14 @@ async function sas(gateway: Gateway) {
   return { state, spis: [ike?.spi_i, ike?.spi_r], remote: ike?.remote, pairs };
 }
 
-function established(gateway: Gateway) {
-  return until(`${gateway.name} to be established\n${tailOf(gateway)}`, 20, async () => {
-    const tunnel = (await status(gateway))?.tunnels[0];
-    return tunnel?.state === "established" ? tunnel : undefined;
-  });
-}
-
-function tailOf({ name }: Gateway): string {
-  return daemons.get(name)?.output().slice(-4000) ?? "";
-}
-
 async function ping(): Promise<void> {
-  const argv = namespaces.inside("left", "ping", "-c", "5", "-i", "0.4", "-W", "2", "-I", LEFT.inner, RIGHT.inner);
-  const { status, stdout } = await run(argv);
+  const { status, stdout } = await pair.ping(LEFT, 5);
   assert.equal(status, 0, stdout);
-}
-
-function command(...words: string[]): Promise<string> {
-  return must(namespaces.inside("left", process.execPath, MAIN, ...words, "--socket", socketOf(LEFT)));
 }
 
 function attacker(word: string, seconds: number): Running {
   const places = BOTH.flatMap(({ name, outer }) => [name, macs.get(name)!, outer]);
-  const argv = namespaces.inside("middle", process.execPath, ATTACKER, word, record, String(seconds), ...places);
+  const argv = pair.inside("middle", process.execPath, ATTACKER, word, record, String(seconds), ...places);
   return start(argv, { seconds: seconds + 20 });
 }
 
@@ -172,8 +100,8 @@ async function outcome(attack: Running): Promise<Done> {
 /** Kilobytes of each daemon, by the node process behind its wrappers. */
 async function memory(): Promise<readonly number[]> {
   return Promise.all(
-    BOTH.map(async ({ name }) => {
-      const pids = (await must(["pgrep", "-f", `^${process.execPath} .*run -c ${join(folder, name)}.yaml`])).split(
+    BOTH.map(async (site) => {
+      const pids = (await must(["pgrep", "-f", `^${process.execPath} .*run -c ${pair.configurationOf(site)}`])).split(
         "\n",
       );
       const text = readFileSync(`/proc/${pids[0]}/status`, "utf8");
@@ -196,14 +124,11 @@ test("two daemons live a life, which the attacker records: negotiation, traffic,
   skip: SKIP,
 }, async () => {
   const recorder = attacker("record", 60);
-  for (const { name } of BOTH) {
-    const argv = namespaces.inside(name, process.execPath, MAIN, "run", "-c", join(folder, `${name}.yaml`));
-    daemons.set(name, start(argv, { seconds: 180 }));
-  }
-  for (const gateway of BOTH) await established(gateway);
+  for (const gateway of BOTH) pair.launch(gateway);
+  for (const gateway of BOTH) await pair.established(gateway);
   await ping();
-  await command("rekey", "site");
-  await command("rekey", "site", "--ike");
+  await pair.command(LEFT, "rekey", "site");
+  await pair.command(LEFT, "rekey", "site", "--ike");
   await ping();
   recorder.signal("SIGTERM");
   await recorder.ended;
@@ -244,14 +169,14 @@ test("during a flood of first requests cookies bound what is kept, and a tunnel 
   skip: SKIP,
 }, async () => {
   const attack = attacker("flood", 12);
-  await until("the flood to rise", 5, async () => (/cookie|IKE SA/.test(tailOf(RIGHT)) ? true : undefined));
+  await until("the flood to rise", 5, async () => (/cookie|IKE SA/.test(pair.tail(RIGHT)) ? true : undefined));
   await ping();
-  await command("down", "site");
-  await command("up", "site");
-  const { ike } = await established(LEFT);
+  await pair.command(LEFT, "down", "site");
+  await pair.command(LEFT, "up", "site");
+  const { ike } = await pair.established(LEFT);
   assert.ok(ike !== null);
   await ping();
-  assert.ok((await status(RIGHT)) !== undefined, "status answers");
+  assert.ok((await pair.status(RIGHT)) !== undefined, "status answers");
   const { sent, cookies, accepted } = await outcome(attack);
   assert.ok(sent > 5_000, `${sent} requests`);
   assert.ok(cookies > 100, `${cookies} cookies`);
@@ -259,12 +184,12 @@ test("during a flood of first requests cookies bound what is kept, and a tunnel 
 });
 
 test("forged refusals do not keep a negotiation from its end", { skip: SKIP }, async () => {
-  await command("down", "site");
+  await pair.command(LEFT, "down", "site");
   const attack = attacker("refuse", 6);
   await new Promise((resolve) => setTimeout(resolve, 1_000)); // it listens by now
-  await command("up", "site");
-  await established(LEFT);
-  await established(RIGHT);
+  await pair.command(LEFT, "up", "site");
+  await pair.established(LEFT);
+  await pair.established(RIGHT);
   const { refusals } = await outcome(attack);
   assert.ok(refusals >= 5, `${refusals} refusals`);
   await ping();
@@ -273,13 +198,13 @@ test("forged refusals do not keep a negotiation from its end", { skip: SKIP }, a
 test("when the data plane is lost everything is negotiated anew, with other SPIs", { skip: SKIP }, async () => {
   const was = await sas(LEFT);
   await namespaces.ip("left", "link delete causeway0\n");
-  await until(`new SAs\n${tailOf(LEFT)}`, 25, async () => {
+  await until(`new SAs\n${pair.tail(LEFT)}`, 25, async () => {
     const now = await sas(LEFT);
     return now.state === "established" && now.spis[0] !== was.spis[0] ? true : undefined;
   });
   const now = await sas(LEFT);
   for (const { spi_in } of now.pairs) assert.ok(was.pairs.every((pair) => pair.spi_in !== spi_in));
-  await established(RIGHT);
+  await pair.established(RIGHT);
   await ping();
 });
 
@@ -288,8 +213,9 @@ test("after all this the memory is bounded, no bug was met, and no log shows a k
   for (const [i, { name }] of BOTH.entries())
     assert.ok(now[i]! - memoryAtFirst[i]! < MOST_GAINED, `${name}: from ${memoryAtFirst[i]} to ${now[i]} kB`);
   const spellings = (["utf8", "hex", "base64"] as const).map((spelling) => Buffer.from(PSK).toString(spelling));
-  for (const { name } of BOTH) {
-    const log = daemons.get(name)!.output();
+  for (const gateway of BOTH) {
+    const { name } = gateway;
+    const log = pair.daemon(gateway).output();
     assert.ok(log.includes(" debug "), `${name} logs at level debug`);
     assert.ok(!/a bug in causeway/.test(log), log.slice(log.indexOf("a bug in causeway"), 2_000));
     for (const spelling of spellings) assert.ok(!log.includes(spelling), `${name} shows its key`);

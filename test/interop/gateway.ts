@@ -14,7 +14,7 @@ const TUNNEL = "site";
 
 /** The parts of `status --json` that the scenarios look at. */
 interface Status {
-  readonly gateway: { readonly name: string; readonly drops?: Readonly<Record<string, number>> };
+  readonly gateway: { readonly drops: Readonly<Record<string, number>> };
   readonly tunnels: readonly {
     readonly name: string;
     readonly state: string;
@@ -75,10 +75,9 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     return done.stdout;
   };
   /** By the control socket itself: a command for each look would cost more than what is looked at. */
-  const status = async (): Promise<Status> => fetchStatus(socket);
-  const tunnels = async (): Promise<Status["tunnels"]> => (await status()).tunnels;
+  const status = async (): Promise<Status> => await fetchStatus(socket);
   const tunnel = async (): Promise<Status["tunnels"][number]> => {
-    const found = (await tunnels()).find(({ name }) => name === TUNNEL);
+    const found = (await status()).tunnels.find(({ name }) => name === TUNNEL);
     if (!found) throw new Error(`status lists no tunnel ${TUNNEL}`);
     return found;
   };
@@ -100,7 +99,7 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     started.ended.then((done) => (early = done)).catch(() => {});
     await until("causeway to answer on its control socket", 15, async () => {
       if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
-      return tunnels().catch(() => undefined);
+      return status().catch(() => undefined);
     });
   };
 
@@ -111,7 +110,7 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
       await Promise.all(batch.map(({ name }) => act(socket, name, "rekey", { ike: what === "ike" })));
     },
     async batchViews(batch) {
-      const all = new Map((await tunnels()).map((each) => [each.name, each]));
+      const all = new Map((await status()).tunnels.map((each) => [each.name, each]));
       return batch.map(({ name }) => {
         const found = all.get(name)!;
         return { view: viewOf(found), proposals: proposalsOf(found) };
@@ -138,12 +137,9 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     },
     log: async () => output(),
     async drops() {
-      const {
-        gateway,
-        tunnels: [first],
-      } = await status();
-      const counts = [...Object.entries(gateway.drops ?? {}), ...Object.entries(first?.counters.drops ?? {})];
-      return new Map(counts.filter(([, count]) => count > 0));
+      const { gateway, tunnels } = await status();
+      const all = [gateway.drops, ...tunnels.map(({ counters }) => counters.drops)].flatMap(Object.entries);
+      return new Map(all.filter(([, count]) => count > 0));
     },
   };
 }
@@ -179,6 +175,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
           ...(scenario.version && { version: scenario.version }),
           ...(scenario.exchange && { exchange: scenario.exchange }),
           ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.ike)),
+          ...(scenario.ours?.ike as object | undefined),
         },
         esp: {
           proposals: [scenario.esp],
@@ -186,7 +183,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
           ...(scenario.lifetimes && lifetime(scenario, scenario.lifetimes.esp)),
           ...(scenario.ours?.esp as object | undefined),
         },
-        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp")),
+        ...Object.fromEntries(Object.entries(scenario.ours ?? {}).filter(([key]) => key !== "esp" && key !== "ike")),
       },
     ],
   };

@@ -84,6 +84,7 @@ export function canonical(world: World): string {
     .map((flight) => ({ flight, shape: shape(flight) }))
     .sort((a, b) => (a.shape < b.shape ? -1 : a.shape > b.shape ? 1 : 0));
   for (const { flight } of sorted) tokens.push(...flight);
+  for (const { to, ask, answer } of world.questions) tokens.push(`${answer.kind} to ${to}`, { name: `id ${ask}` });
   tokens.push(world.triggers.map(({ name }) => name).join(), `${world.losses} ${world.delays} ${world.inversions}`);
   return hash("sha1", rendered(tokens, world.now, watched), "base64");
 }

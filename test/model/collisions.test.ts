@@ -18,7 +18,7 @@ const full = CAUSEWAY_TIER === "full";
 const BOUNDS = {
   losses: Number(MODEL_LOSSES ?? 2),
   delays: Number(MODEL_DELAYS ?? (full ? 2 : 1)),
-  inversions: Number(MODEL_INVERSIONS ?? 1),
+  inversions: Number(MODEL_INVERSIONS ?? (full ? 1 : 0)),
 };
 
 const wish = (what: "rekeyChildren" | "rekeyIke" | "down") => (): Event => ({
@@ -57,6 +57,8 @@ interface Collision {
   readonly b: readonly Happening[];
   readonly orders: readonly NonceOrder[];
   readonly options?: PolicyOptions;
+  /** Key exchange takes its time. */
+  readonly slow?: boolean;
   readonly bounds?: Partial<typeof BOUNDS>;
 }
 
@@ -67,9 +69,18 @@ const between = (a: Happening, b: Happening, orders = ONE_ORDER, more: Partial<C
   ...more,
 });
 
+/** With PFS, and key exchanges whose results come at any moment. */
+const SLOWLY: Partial<Collision> = {
+  options: { pfs: true },
+  slow: true,
+  bounds: { losses: full ? 1 : 0, inversions: full ? 1 : 0 },
+};
+
+/** For three exchanges at once. */
+const CALM = { losses: 0, delays: 1, inversions: 0 };
+
 const COLLISIONS: readonly Collision[] = [
-  between("child rekey", "child rekey", ANY_ORDER),
-  between("child rekey", "child rekey", ANY_ORDER, { options: { pfs: true }, bounds: { losses: full ? 2 : 1 } }),
+  between("child rekey", "child rekey", ANY_ORDER, { bounds: { inversions: 1 } }),
   between("IKE rekey", "IKE rekey", ANY_ORDER),
   between("child rekey", "child delete"),
   between("child delete", "child rekey"),
@@ -85,24 +96,31 @@ const COLLISIONS: readonly Collision[] = [
   between("child delete", "IKE delete"),
   between("IKE delete", "child delete"),
   between("IKE delete", "IKE delete"),
+  between("child rekey", "child rekey", ANY_ORDER, SLOWLY),
+  between("IKE rekey", "IKE rekey", ANY_ORDER, SLOWLY),
+  between("child rekey", "IKE rekey", ONE_ORDER, SLOWLY),
+  between("IKE rekey", "child rekey", ONE_ORDER, SLOWLY),
+  between("child rekey", "child delete", ONE_ORDER, SLOWLY),
+  between("IKE rekey", "child delete", ONE_ORDER, SLOWLY),
+  between("child delete", "IKE rekey", ONE_ORDER, SLOWLY),
   ...(full
     ? ([
-        { a: ["child rekey", "IKE rekey"], b: ["child rekey"], orders: ANY_ORDER, bounds: { losses: 1 } },
-        { a: ["child rekey", "IKE rekey"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: { losses: 1 } },
-        { a: ["IKE rekey", "child delete"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: { losses: 1 } },
+        { a: ["child rekey", "IKE rekey"], b: ["child rekey"], orders: ANY_ORDER, bounds: CALM },
+        { a: ["child rekey", "IKE rekey"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: CALM },
+        { a: ["IKE rekey", "child delete"], b: ["IKE rekey"], orders: ANY_ORDER, bounds: CALM },
       ] satisfies Collision[])
     : []),
 ];
 
 let states = 0;
-for (const { a, b, orders, options, bounds } of COLLISIONS) {
+for (const { a, b, orders, options, bounds, slow = false } of COLLISIONS) {
   const once = a.includes("IKE delete") || b.includes("IKE delete");
   const end = once ? "nothing is left at either" : "both have the same one IKE SA and child";
-  const title = `${a.join(" and ")} at one end, ${b.join(" and ")} at the other${options?.pfs ? ", with PFS" : ""}: ${end}`;
+  const title = `${a.join(" and ")} at one end, ${b.join(" and ")} at the other${slow ? ", key exchanges take their time" : ""}: ${end}`;
   test(title, (t) => {
     for (const nonces of orders) {
       const triggers = [...a.map((what) => trigger(0, what)), ...b.map((what) => trigger(1, what))];
-      const rules: Rules = { policies: policies({ once, ...options }), nonces, triggers, ...BOUNDS, ...bounds };
+      const rules: Rules = { policies: policies({ once, ...options }), slow, nonces, triggers, ...BOUNDS, ...bounds };
       const found = explore(connected(rules), rules, once ? nothing : agreement);
       assert(found.ends > 0);
       states += found.states;
@@ -111,8 +129,11 @@ for (const { a, b, orders, options, bounds } of COLLISIONS) {
   });
 }
 
-const told = "the number of states that were looked at stands in README.md";
 const isUsual = [CAUSEWAY_TIER ?? "ci", MODEL_LOSSES, MODEL_DELAYS, MODEL_INVERSIONS].join() === "ci,,,";
-if (isUsual) test(told, () => assert.match(read("README.md"), new RegExp(`${states.toLocaleString("en")} states`)));
+if (isUsual)
+  test("as many states as README.md says were looked at", () => {
+    const [, claimed] = /more than ([\d,]+) states/.exec(read("README.md")) ?? [];
+    assert(states > Number(claimed?.replaceAll(",", "")), `${states} states, README.md says ${claimed}`);
+  });
 
 after(() => console.log(`${states} states of two ends whose exchanges collide, every one looked at`));

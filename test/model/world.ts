@@ -9,7 +9,7 @@ import type { Path } from "../../esp/address.js";
 import type { ChildId, SaPair } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step } from "../../ike/core/endpoint.js";
 import type { Policy } from "../../ike/core/policy.js";
-import type { Answer, Effect, Event, Instant, Question } from "../../ike/core/types.js";
+import type { Answer, Question as Asked, AskId, Effect, Event, Instant } from "../../ike/core/types.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import { isProbe, note } from "./messages.js";
 import { toyPublic, toyShared } from "./toy-suite.js";
@@ -40,6 +40,13 @@ export interface Flight {
   readonly bytes: Uint8Array;
 }
 
+/** A question of the core that is being answered. */
+export interface Question {
+  readonly to: 0 | 1;
+  readonly ask: AskId;
+  readonly answer: Answer;
+}
+
 /** Something that happens to one side from outside, whenever it likes. */
 export interface Trigger {
   readonly name: string;
@@ -51,6 +58,7 @@ export interface World {
   readonly now: Instant;
   readonly sides: readonly [Side, Side];
   readonly flights: readonly Flight[];
+  readonly questions: readonly Question[];
   readonly triggers: readonly Trigger[];
   /** What may still go wrong. */
   readonly losses: number;
@@ -61,6 +69,8 @@ export interface World {
 }
 
 export interface Rules {
+  /** Key exchange takes its time: answers come at any moment, not at once. */
+  readonly slow: boolean;
   readonly policies: readonly [Policy, Policy];
   readonly nonces: NonceOrder;
   readonly triggers: readonly Trigger[];
@@ -90,6 +100,7 @@ export function connected(rules: Rules): World {
     now: 0,
     sides: [side(policies[0]), side(policies[1])],
     flights: [],
+    questions: [],
     triggers,
     losses: 0,
     delays: 0,
@@ -122,6 +133,12 @@ export function actions(world: World, rules: Rules): readonly Action[] {
     if (world.losses > 0)
       found.push({ name: `${words(bytes)} to ${NAMES[to]} is lost`, world: { ...rest, losses: world.losses - 1 } });
   }
+  for (const question of world.questions) {
+    const { to, ask, answer } = question;
+    const rest = { ...world, questions: world.questions.filter((q) => q !== question) };
+    const next = handle(rest, to, { kind: "answer", ask, answer }, rules).world;
+    found.push({ name: `${NAMES[to]} has its ${answer.kind}`, world: next });
+  }
   const deadlines = world.sides.map(({ endpoint }) => deadline(endpoint) ?? Number.POSITIVE_INFINITY);
   for (const who of [0, 1] as const) {
     const at = deadlines[who]!;
@@ -129,7 +146,7 @@ export function actions(world: World, rules: Rules): readonly Action[] {
     const ahead = at > world.now ? at - deadlines[1 - who]! : 0;
     if (ahead > MOST_AHEAD) continue;
     const inversions = world.inversions - (ahead > 0 ? 1 : 0);
-    const delays = world.delays - (world.flights.length > 0 ? 1 : 0);
+    const delays = world.delays - (world.flights.length + world.questions.length > 0 ? 1 : 0);
     if (inversions < 0 || delays < 0) continue;
     const ticked = tick({ ...world, inversions, delays }, who, at, rules);
     if (ticked !== undefined) found.push({ name: `${NAMES[who]} sees time pass`, world: ticked });
@@ -153,7 +170,7 @@ function handle(
 ): { readonly world: World; readonly sent: readonly Uint8Array[] } {
   let { endpoint, plane, drawn } = world.sides[who];
   const { now } = world;
-  let flights = world.flights;
+  let { flights, questions } = world;
   const sent: Uint8Array[] = [];
   const policy = rules.policies[who];
   const random = (length: number) => draw(who, drawn++, length, rules.nonces);
@@ -172,7 +189,8 @@ function handle(
           break;
         }
         case "ask":
-          queue.push({ kind: "answer", ask: effect.ask, answer: answerTo(effect.question) });
+          if (rules.slow) questions = [...questions, { to: who, ask: effect.ask, answer: answerTo(effect.question) }];
+          else queue.push({ kind: "answer", ask: effect.ask, answer: answerTo(effect.question) });
           break;
         default:
           plane = perform(plane, effect);
@@ -181,10 +199,10 @@ function handle(
   }
   const side: Side = { endpoint, plane, drawn };
   const sides = who === 0 ? ([side, world.sides[1]] as const) : ([world.sides[0], side] as const);
-  return { world: { ...world, sides, flights }, sent };
+  return { world: { ...world, sides, flights, questions }, sent };
 }
 
-function answerTo(question: Question): Answer {
+function answerTo(question: Asked): Answer {
   switch (question.kind) {
     case "publicValue":
       return { kind: "publicValue", publicValue: toyPublic(question.privateOctets) };

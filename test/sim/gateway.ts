@@ -1,7 +1,5 @@
 /** One simulated gateway: the pure endpoint, its data plane, and the driver between them. */
 import assert from "node:assert/strict";
-import { utf8 } from "../../crypto/bytes.js";
-import { secret } from "../../crypto/secret.js";
 import {
   type Address,
   formatAddress,
@@ -15,15 +13,15 @@ import type { Encapsulation, SaPair } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
 import { type Policy, waitsForTraffic } from "../../ike/core/policy.js";
 import type { Report } from "../../ike/core/report.js";
-import type { Answer, Effect, Event, Question, Wish } from "../../ike/core/types.js";
+import type { Effect, Event, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import { headerV1 } from "../../ike/wire/header-v1.js";
+import { answerTo } from "./answers.js";
 import type { Clock } from "./clock.js";
 import { type Child, createDataPlane, type DataPlane, outboundKey } from "./data-plane.js";
 import type { Network, Packet } from "./network.js";
 import type { SeededRandom } from "./random.js";
-import { toyPublicValue, toySharedSecret } from "./toy-group.js";
 
 export interface Gateway {
   readonly name: string;
@@ -134,7 +132,7 @@ export function createGateway(
       case "ask": {
         const mine = life;
         const { ask } = effect;
-        const answer = answerTo(effect.question);
+        const answer = answerTo(effect.question, { psk, addressesOf, local: here });
         clock.after(random.between(0, slowestAnswer), () => {
           if (mine === life) handle({ kind: "answer", ask, answer });
         });
@@ -171,25 +169,7 @@ export function createGateway(
       encapsulated: (pair.encapsulation satisfies Encapsulation) === "udp",
     });
 
-  const answerTo = (question: Question): Answer => {
-    switch (question.kind) {
-      case "publicValue":
-        return { kind: "publicValue", publicValue: toyPublicValue(question.group, question.privateOctets) };
-      case "sharedSecret": {
-        const shared = toySharedSecret(question.group, question.privateOctets, question.peerPublic);
-        return shared === undefined
-          ? { kind: "refused", reason: "the peer's public value is not valid" }
-          : { kind: "sharedSecret", secret: shared };
-      }
-      case "psk":
-        return { kind: "psk", psk: secret(utf8(psk)) };
-      case "resolve": {
-        const remotes = names.get(question.name) ?? literal(question.name);
-        if (remotes.length === 0) return { kind: "refused", reason: `no such name: ${question.name}` };
-        return { kind: "resolve", addresses: remotes.map((remote) => ({ remote, local: here })) };
-      }
-    }
-  };
+  const addressesOf = (asked: string): readonly Address[] => names.get(asked) ?? literal(asked);
 
   const transmit = ({ local, remote }: Path, content: Packet["content"]) => {
     const ours = local.address.value === unspecified(local.address.family).value ? here : local.address;

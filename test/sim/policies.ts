@@ -1,5 +1,6 @@
 /** Policies for simulated gateways, as src/config would make them. */
 import { parseEspProposal, parseIkeProposal } from "../../crypto/registry/proposal.js";
+import { secret } from "../../crypto/secret.js";
 import { type Address, parseAddress, parsePrefix } from "../../esp/address.js";
 import { selectorFromPrefix } from "../../esp/selector.js";
 import { parseIdentity } from "../../ike/core/identity.js";
@@ -33,6 +34,8 @@ export interface SideOptions {
   readonly halfOpen?: number;
   readonly fragmentation?: "auto" | "off";
   readonly mobike?: boolean;
+  /** The octet that its secret for crash tokens is made of. */
+  readonly crashSecret?: number;
 }
 
 /** A gateway with the one tunnel "t". */
@@ -79,6 +82,7 @@ export function onePolicy(options: SideOptions): Policy {
   const halfOpen = 8 * (options.halfOpen ?? 64) + 7;
   return {
     tunnels: [tunnel],
+    ...(options.crashSecret !== undefined && { crashSecret: secret(new Uint8Array(32).fill(options.crashSecret)) }),
     ports: { ike: 500, natT: 4500 },
     limits: { halfOpen, halfOpenPerAddress: halfOpen },
   };

@@ -24,6 +24,9 @@ export interface NumberedResult {
   /** Of those received, how many were overtaken by later ones. */
   readonly overtaken: number;
   readonly gaps: readonly Gap[];
+  /** One more than the highest number that came, and when it came. */
+  readonly next: number;
+  readonly lastAt: number;
   /** What this host's own socket dropped because this program was late: no loss of the tunnel. */
   readonly socketDrops: number;
 }
@@ -31,7 +34,7 @@ export interface NumberedResult {
 const OCTETS = 200;
 const MEMORY = 8 << 20;
 /** Milliseconds after the last packet was sent in which the other end's may still come. */
-const GRACE = 3_000;
+export const GRACE = 3_000;
 /** Packets at once after a pause: a machine that was busy must not turn a pause into a flood. */
 const BURST = 24;
 
@@ -109,7 +112,7 @@ export function createListener(): {
         if (last !== undefined && last.before === around.before && number === last.first + last.count) last.count++;
         else gaps.push({ first: number, count: 1, ...around });
       }
-      return { received, duplicates, overtaken, gaps };
+      return { received, duplicates, overtaken, gaps, next, lastAt };
     },
   };
 }

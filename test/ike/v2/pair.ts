@@ -3,8 +3,6 @@
  * is given is frozen through and through, so that a handler that changes its input fails at once.
  */
 import assert from "node:assert/strict";
-import { utf8 } from "../../../crypto/bytes.js";
-import { secret } from "../../../crypto/secret.js";
 import type { Path } from "../../../esp/address.js";
 import type { ChildId, SaPair } from "../../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../../ike/core/endpoint.js";
@@ -17,9 +15,9 @@ import type { Established } from "../../../ike/v2/state.js";
 import { sealMessage } from "../../../ike/wire/encrypted.js";
 import type { ExchangeName } from "../../../ike/wire/exchange-types.js";
 import type { Payload } from "../../../ike/wire/message.js";
+import { answerTo } from "../../sim/answers.js";
 import { ADDRESS_A, ADDRESS_B, mirrored, onePolicy, type SideOptions } from "../../sim/policies.js";
 import { seededRandom } from "../../sim/random.js";
-import { toyPublicValue, toySharedSecret } from "../../sim/toy-group.js";
 
 export interface Side {
   readonly name: "A" | "B";
@@ -72,6 +70,7 @@ export interface PairOptions {
 const IKE = ["aes256gcm16-prfsha256-x25519"];
 const ESP = ["aes256gcm16"];
 const TRIP = 10;
+const NAMELESS = { addressesOf: () => [], local: ADDRESS_A };
 
 /** A is active, B passive, both know each other; nothing has happened yet. */
 export function createPair({
@@ -176,7 +175,7 @@ export function createPair({
         return pair.handle(side, {
           kind: "answer",
           ask: effect.ask,
-          answer: side.answer?.(effect.question) ?? answerTo(side, effect.question),
+          answer: side.answer?.(effect.question) ?? answerTo(effect.question, { psk: side.psk, ...NAMELESS }),
         });
       case "report":
         side.reports.push(effect.report);
@@ -208,23 +207,6 @@ function createSide(name: "A" | "B", policy: Policy, psk: string): Side {
     using: undefined,
     psk,
   };
-}
-
-function answerTo(side: Side, question: Question): Answer {
-  switch (question.kind) {
-    case "publicValue":
-      return { kind: "publicValue", publicValue: toyPublicValue(question.group, question.privateOctets) };
-    case "sharedSecret": {
-      const shared = toySharedSecret(question.group, question.privateOctets, question.peerPublic);
-      return shared === undefined
-        ? { kind: "refused", reason: "the peer's public value is not valid" }
-        : { kind: "sharedSecret", secret: shared };
-    }
-    case "psk":
-      return { kind: "psk", psk: secret(utf8(side.psk)) };
-    case "resolve":
-      return { kind: "refused", reason: `no such name: ${question.name}` };
-  }
 }
 
 /** A pair whose tunnel is up, with all its mappings. */
