@@ -3,7 +3,7 @@
  * changes. Nothing is pulled where the base can be made with debootstrap.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { debootstrap } from "./debian-machine.mjs";
 import { installPackages } from "./peers.mjs";
@@ -91,6 +91,7 @@ function prepareBase(argv) {
     const folder = mkdtempSync("/var/tmp/causeway-base-");
     const remove = () => ask("rm", ["-rf", "--one-file-system", folder], { seconds: 120 });
     process.on("exit", remove);
+    chmodSync(folder, 0o755); // it becomes the root folder of users that are not root
     debootstrap(folder, []);
     console.log(`causeway interop: making the image ${BASE}`);
     const engine = argv.map((word) => `'${word}'`).join(" ");

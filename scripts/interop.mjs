@@ -45,6 +45,10 @@ const suites = SUITES[values.driver][values.peer];
 if (suites === undefined)
   usage(`--peer ${values.peer} by --driver ${values.driver}: one of ${Object.keys(SUITES[values.driver]).join(", ")}`);
 
+// From here on: whatever ends this run, what it made half is removed.
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());
+
 must(process.execPath, [join(root, "scripts", "build.mjs"), "--keep"], { seconds: 300 });
 process.env.CAUSEWAY_TIER = values.full ? "full" : "ci";
 if (values.rows !== undefined) process.env.CAUSEWAY_INTEROP_ROWS = values.rows;
@@ -54,8 +58,6 @@ if (values.driver !== "netns") {
   process.env.CAUSEWAY_INTEROP_ENGINE = JSON.stringify({ driver: values.driver, argv, images });
 }
 
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());
 const files = suites
   .map((name) => join(root, "dist", "test", "interop", `${name}.test.js`))
   .filter((file) => existsSync(file));
