@@ -93,7 +93,9 @@ describe("the sockets of a gateway", { skip: whyNot() ?? false }, () => {
     while ((await gateway.counters()).children[BARRIER]!.packetsIn < barriers);
     const counters = await gateway.counters();
     const tunnel = counters.tunnels.test!;
-    return { nobody: counters.drops, tunnel: tunnel.drops, packets: tunnel.packetsIn };
+    // The kernel looks for routers behind the TUN device whenever it likes.
+    const { noPolicy: _, ...nobody } = counters.drops;
+    return { nobody, tunnel: tunnel.drops, packets: tunnel.packetsIn };
   }
 
   test("an IKE message comes up with the address and port it reached, on both ports", async () => {
