@@ -41,13 +41,14 @@ export function policyOf({ local, peer, mappings, tunnel = {} }: PolicyWords): P
           return { local: range(ours), peer: range(theirs) };
         }),
         entries: mappings.map((_, first) => ({ first, count: 1 })),
+        // One socket is enough: nothing moves to port 4500 but for a NAT, and a message is one datagram.
         ike: {
           version: 2,
           proposals: DEFAULT_IKE_PROPOSALS,
           lifetimeSeconds: 86_400,
           keepaliveSeconds: 20,
-          fragmentation: "auto",
-          mobike: true,
+          fragmentation: "off",
+          mobike: false,
         },
         esp: { proposals: DEFAULT_ESP_PROPOSALS, lifetimeSeconds: 3600, volumeOctets: 0, replayWindow: 64 },
         ...tunnel,
