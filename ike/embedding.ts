@@ -1,6 +1,6 @@
 /**
- * For programs that use the endpoint without the daemon, such as a peer in somebody's tests: a policy in a few words, and answers
- * to the endpoint's questions on the spot.
+ * For programs that use the endpoint without the daemon, such as a peer in somebody's tests: a policy in a few words, answers
+ * to the endpoint's questions on the spot, and datagrams.
  */
 import { createKeyExchange } from "../crypto/backends.js";
 import { utf8 } from "../crypto/bytes.js";
@@ -9,6 +9,7 @@ import { DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS } from "../crypto/registry
 import { secret } from "../crypto/secret.js";
 import { parseAddress, parsePrefix } from "../esp/address.js";
 import { selectorFromPrefix } from "../esp/selector.js";
+import { classifyDatagram, DATAGRAM, NON_ESP_MARKER_BYTES } from "../esp/udp-encap.js";
 import type { Policy, TunnelPolicy } from "./core/policy.js";
 import type { Answer, Question } from "./core/types.js";
 
@@ -41,7 +42,7 @@ export function policyOf({ local, peer, mappings, tunnel = {} }: PolicyWords): P
           return { local: range(ours), peer: range(theirs) };
         }),
         entries: mappings.map((_, first) => ({ first, count: 1 })),
-        // One socket is enough: nothing moves to port 4500 but for a NAT, and a message is one datagram.
+        // A message is one datagram, and nothing watches this host's addresses.
         ike: {
           version: 2,
           proposals: DEFAULT_IKE_PROPOSALS,
@@ -80,4 +81,21 @@ export function answerWith(psk: string, question: Question): Answer {
       }
     }
   }
+}
+
+const NAT_T_PORT = 4500;
+
+/** A message as the datagram of its port: behind the non-ESP marker on 4500 (RFC 3948 section 2.2). */
+export function datagramOf(bytes: Uint8Array, localPort: number): Uint8Array {
+  if (localPort !== NAT_T_PORT) return bytes;
+  const datagram = new Uint8Array(NON_ESP_MARKER_BYTES + bytes.length);
+  datagram.set(bytes, NON_ESP_MARKER_BYTES);
+  return datagram;
+}
+
+/** The message in a datagram; undefined for ESP, a keepalive, and what is too short. */
+export function messageIn(datagram: Uint8Array, localPort: number): Uint8Array | undefined {
+  if (localPort !== NAT_T_PORT) return datagram;
+  const kind = classifyDatagram(datagram, 0, datagram.length);
+  return kind === DATAGRAM.ike ? datagram.subarray(NON_ESP_MARKER_BYTES) : undefined;
 }

@@ -6,6 +6,6 @@ export type { Mapping, Policy, TunnelPolicy } from "./core/policy.js";
 export type { Report } from "./core/report.js";
 export type { Answer, Context, Effect, Event, Instant, Question, Wish } from "./core/types.js";
 export type { TunnelView } from "./core/view.js";
-export { answerWith, type PolicyWords, policyOf } from "./embedding.js";
+export { answerWith, datagramOf, messageIn, type PolicyWords, policyOf } from "./embedding.js";
 export { decodeRawHeader, type IkeHeader, ikeHeader } from "./wire/header.js";
 export { bodiesOf, decodeMessage, encodeMessage, type Message, type Payload, payload } from "./wire/message.js";
