@@ -112,13 +112,13 @@ export const outlive = (seconds: number, children: number, ikeSas: number): Step
 
 export const move = (who: Who): Step => ({ do: "move", who });
 
-/** A whole life: traffic, rekeys from both sides, a delete from each side, and traffic after each. */
+/** A whole life: traffic (`mebibytes` from us, at most 20 from the peer), rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {
   return [
     ping("ours"),
     ping("peer"),
     transfer("ours", mebibytes),
-    transfer("peer", mebibytes),
+    transfer("peer", Math.min(mebibytes, 20)),
     rekey("child", "ours"),
     rekey("child", "peer"),
     rekey("ike", "ours"),

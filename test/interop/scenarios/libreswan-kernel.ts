@@ -16,6 +16,7 @@ export const libreswanKernel: readonly Scenario[] = [
   {
     ...common,
     name: "responder, raw ESP with PFS, a whole life",
+    tier: "full",
     role: "responder",
     esp: "aes256-sha256-modp2048",
     encapsulation: "esp",

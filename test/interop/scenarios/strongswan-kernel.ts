@@ -17,6 +17,7 @@ export const strongswanKernel: readonly Scenario[] = [
   {
     ...common,
     name: "responder, raw ESP with PFS, a whole life",
+    tier: "full",
     role: "responder",
     esp: "aes256-sha256-modp2048",
     ours: { esp: { esn: "off" } },
@@ -26,6 +27,7 @@ export const strongswanKernel: readonly Scenario[] = [
   {
     ...common,
     name: "initiator, raw ESP with extended sequence numbers, a whole life",
+    tier: "full",
     role: "initiator",
     esp: "aes128gcm16-esn",
     encapsulation: "esp",
@@ -83,6 +85,7 @@ export const strongswanKernel: readonly Scenario[] = [
   {
     ...common,
     name: "initiator, IPv4 inside IPv6",
+    tier: "full",
     role: "initiator",
     outer: 6,
     esp: "aes256gcm16",
@@ -99,6 +102,7 @@ export const strongswanKernel: readonly Scenario[] = [
   {
     ...common,
     name: "responder, IPv6 inside IPv4",
+    tier: "full",
     role: "responder",
     inner: 6,
     esp: "aes256gcm16",
