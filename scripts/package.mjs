@@ -147,11 +147,14 @@ function writeDebian() {
   const debian = join(tree, "debian");
   cpSync(join(root, "packaging", "debian"), debian, { recursive: true });
   cpSync(join(root, "packaging", "causeway.service"), join(debian, "causeway.causeway.service"));
+  const isMade = (name) => values.arch === HERE || name !== "causeway-node";
+  for (const file of readdirSync(debian)) if (!isMade(file.split(".")[0])) rmSync(join(debian, file));
   const control = join(debian, "control");
-  writeFileSync(
-    control,
-    readFileSync(control, "utf8").replace(/^Maintainer: .*$/m, `Maintainer: ${name} <${address}>`),
-  );
+  const paragraphs = readFileSync(control, "utf8")
+    .replace(/^Maintainer: .*$/m, `Maintainer: ${name} <${address}>`)
+    .split("\n\n")
+    .filter((paragraph) => isMade(/^Package: (.*)$/m.exec(paragraph)?.[1]));
+  writeFileSync(control, `${paragraphs.join("\n\n").trimEnd()}\n`);
   const day = ask("date", ["-u", "-R", "-d", `@${epoch}`]).stdout.trim();
   writeFileSync(
     join(debian, "changelog"),
