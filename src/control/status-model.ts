@@ -1,96 +1,101 @@
 /**
- * What the control socket answers: the contract of `status --json` and of the three commands that act. The daemon
- * writes these values, the command line prints them; times are whole seconds, counters are octets and packets since
- * the daemon started and survive rekeying.
- *
- *     GET  /v1/status                 -> StatusReport
- *     GET  /v1/status/NAME            -> StatusReport with that tunnel alone, or 404 with ControlError
- *     POST /v1/tunnels/NAME/up        -> ActionResult once it is decided, or 404 with ControlError
- *     POST /v1/tunnels/NAME/down      -> likewise
- *     POST /v1/tunnels/NAME/rekey     -> likewise; the body may be RekeyRequest
- *
- * NAME is percent-encoded (RFC 3986 section 2.1).
+ * What the control socket answers to `status` and to the three commands that act, as schemas: the daemon writes these
+ * values, the command line prints them, the OpenAPI document describes them. Times are whole seconds, counters are
+ * octets and packets since the daemon started and survive rekeying.
  */
-import type { TunnelState } from "../../ike/core/view.js";
+import { z } from "zod";
+import type { ValueOf } from "./value-of.js";
 
-export interface StatusReport {
-  readonly gateway: {
-    readonly name: string;
-    readonly version: string;
-    readonly uptime_s: number;
-    /** Packets that belong to no tunnel, by reason. */
-    readonly drops: Readonly<Record<string, number>>;
-  };
-  /** Every configured tunnel in the order of the file, also those that are down. */
-  readonly tunnels: readonly TunnelStatus[];
-}
+const count = () => z.int().min(0);
+const counts = z.record(z.string(), count());
 
-export interface TunnelStatus {
-  readonly name: string;
-  readonly state: TunnelState;
-  /** Why it is in that state, as a sentence; empty where the state says it all. */
-  readonly reason: string;
-  /** The peer as configured, or its address once that is known. */
-  readonly peer: string;
-  readonly ike: IkeStatus | null;
-  /** The live children, and the mappings that are not up. */
-  readonly children: readonly ChildStatus[];
-  readonly counters: Counters & { readonly drops: Readonly<Record<string, number>> };
-}
+const counterShape = { bytes_in: count(), bytes_out: count(), packets_in: count(), packets_out: count() };
 
-export interface IkeStatus {
-  readonly version: 1 | 2;
-  readonly role: "initiator" | "responder";
-  /** Outer addresses with ports: "192.0.2.1:4500". */
-  readonly local: string;
-  readonly remote: string;
-  readonly local_id: string;
-  readonly peer_id: string;
-  /** 16 hex digits each. */
-  readonly spi_i: string;
-  readonly spi_r: string;
-  readonly proposal: string;
-  /** Who is behind a NAT. */
-  readonly nat: "none" | "here" | "peer" | "both";
-  readonly established_s: number;
-  readonly rekey_in_s: number;
-}
+export const ikeStatus = z
+  .strictObject({
+    version: z.literal([1, 2]),
+    role: z.enum(["initiator", "responder"]),
+    local: z.string().meta({ description: 'Outer address with port: "192.0.2.1:4500".' }),
+    remote: z.string(),
+    local_id: z.string(),
+    peer_id: z.string(),
+    spi_i: z.string().meta({ description: "16 hex digits." }),
+    spi_r: z.string(),
+    proposal: z.string(),
+    nat: z.enum(["none", "here", "peer", "both"]).meta({ description: "Who is behind a NAT." }),
+    established_s: count(),
+    rekey_in_s: count(),
+  })
+  .meta({ id: "IkeStatus" });
 
-export interface ChildStatus extends Counters {
-  readonly local: readonly string[];
-  readonly peer: readonly string[];
-  readonly state: "established" | "rekeying" | "connecting" | "waiting" | "passive" | "down";
-  readonly reason: string;
-  /** 8 hex digits; null while the mapping is not up, as are the three below. */
-  readonly spi_in: string | null;
-  readonly spi_out: string | null;
-  readonly proposal: string | null;
-  readonly encapsulation: "esp" | "udp" | null;
-  readonly rekey_in_s: number | null;
-}
+export const childStatus = z
+  .strictObject({
+    local: z.array(z.string()),
+    peer: z.array(z.string()),
+    state: z.enum(["established", "rekeying", "connecting", "waiting", "passive", "down"]),
+    reason: z.string(),
+    spi_in: z.string().nullable().meta({
+      description: "8 hex digits; null while the mapping is not up, as are the four below.",
+    }),
+    spi_out: z.string().nullable(),
+    proposal: z.string().nullable(),
+    encapsulation: z.enum(["esp", "udp"]).nullable(),
+    rekey_in_s: count().nullable(),
+    ...counterShape,
+  })
+  .meta({ id: "ChildStatus" });
 
-export interface Counters {
-  readonly bytes_in: number;
-  readonly bytes_out: number;
-  readonly packets_in: number;
-  readonly packets_out: number;
-}
+export const tunnelStatus = z
+  .strictObject({
+    name: z.string(),
+    state: z.enum(["established", "degraded", "connecting", "waiting", "passive", "down"]),
+    reason: z.string().meta({
+      description: "Why it is in that state, as a sentence; empty where the state says it all.",
+    }),
+    peer: z.string().meta({ description: "The peer as configured, or its address once that is known." }),
+    ike: ikeStatus.nullable(),
+    children: z.array(childStatus).meta({ description: "The live children, and the mappings that are not up." }),
+    counters: z.strictObject({ ...counterShape, drops: counts }),
+  })
+  .meta({ id: "TunnelStatus" });
 
-export interface RekeyRequest {
-  /** Renew the IKE SA; otherwise the children. */
-  readonly ike?: boolean;
-}
+export const statusReport = z
+  .strictObject({
+    gateway: z.strictObject({
+      name: z.string(),
+      version: z.string(),
+      uptime_s: count(),
+      drops: counts.meta({ description: "Packets that belong to no tunnel, by reason." }),
+    }),
+    tunnels: z.array(tunnelStatus).meta({
+      description: "Every configured tunnel in the order of the file, also those that are down.",
+    }),
+  })
+  .meta({ id: "StatusReport" });
 
-/** What came of `up`, `down` or `rekey`. */
-export interface ActionResult {
-  readonly ok: boolean;
-  /** One sentence: "tunnel site-a is established". */
-  readonly result: string;
-  /** Why not, in words, when `ok` is false. */
-  readonly reason?: string;
-}
+export const rekeyRequest = z
+  .strictObject({
+    ike: z.boolean().exactOptional().meta({ description: "Renew the IKE SA; otherwise the children." }),
+  })
+  .meta({ id: "RekeyRequest" });
 
-/** The body of every answer with a status of 400 and more. */
-export interface ControlError {
-  readonly error: string;
-}
+export const actionResult = z
+  .strictObject({
+    ok: z.boolean(),
+    result: z.string().meta({ description: 'One sentence: "tunnel site-a is established".' }),
+    reason: z.string().exactOptional().meta({ description: "Why not, in words, when `ok` is false." }),
+  })
+  .meta({ id: "ActionResult", description: "What came of `up`, `down` or `rekey`." });
+
+export const controlError = z
+  .strictObject({ error: z.string() })
+  .meta({ id: "ControlError", description: "The body of every answer with a status of 400 and more." });
+
+export type IkeStatus = ValueOf<typeof ikeStatus>;
+export type ChildStatus = ValueOf<typeof childStatus>;
+export type TunnelStatus = ValueOf<typeof tunnelStatus>;
+export type StatusReport = ValueOf<typeof statusReport>;
+export type RekeyRequest = ValueOf<typeof rekeyRequest>;
+export type ActionResult = ValueOf<typeof actionResult>;
+export type ControlError = ValueOf<typeof controlError>;
+export type Counters = Pick<ChildStatus, "bytes_in" | "bytes_out" | "packets_in" | "packets_out">;

@@ -1,0 +1,10 @@
+/** What the control API asks of the running gateway. */
+import type { Action } from "./actions.js";
+import type { ActionResult, StatusReport } from "./status-model.js";
+
+export interface ControlApi {
+  /** All tunnels, or one; undefined: there is no tunnel of that name. */
+  status(tunnel?: string): Promise<StatusReport | undefined>;
+  /** Resolves when it is decided; undefined: there is no tunnel of that name. */
+  act(tunnel: string, action: Action): Promise<ActionResult | undefined>;
+}

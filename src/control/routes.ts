@@ -1,0 +1,61 @@
+/** The table of everything that the control API serves: one row per operation. */
+import type { Action } from "./actions.js";
+import type { ControlApi } from "./api.js";
+import { noTunnel } from "./request-error.js";
+import { type JsonReply, jsonRoute, type Route } from "./route.js";
+import { type ActionResult, actionResult, rekeyRequest, statusReport } from "./status-model.js";
+
+async function acted(api: ControlApi, name: string, action: Action): Promise<JsonReply<ActionResult>> {
+  const result = await api.act(name, action);
+  if (result === undefined) throw noTunnel(name);
+  return { body: result };
+}
+
+export const ROUTES: readonly Route<ControlApi>[] = [
+  jsonRoute({
+    method: "GET",
+    path: "/v1/status",
+    operation: "status",
+    summary: "How every tunnel is.",
+    response: statusReport,
+    handle: async (api: ControlApi) => ({ body: await api.status() }),
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/status/{name}",
+    operation: "tunnelStatus",
+    summary: "How one tunnel is.",
+    response: statusReport,
+    async handle(api: ControlApi, { parameters: { name } }) {
+      const status = await api.status(name);
+      if (status === undefined) throw noTunnel(name);
+      return { body: status };
+    },
+  }),
+  jsonRoute({
+    method: "POST",
+    path: "/v1/tunnels/{name}/up",
+    operation: "bringUp",
+    summary: "Brings a tunnel up; answers once it is decided.",
+    response: actionResult,
+    handle: (api: ControlApi, { parameters: { name } }) => acted(api, name, "up"),
+  }),
+  jsonRoute({
+    method: "POST",
+    path: "/v1/tunnels/{name}/down",
+    operation: "takeDown",
+    summary: "Deletes a tunnel's SAs at the peer; it stays down until the next up.",
+    response: actionResult,
+    handle: (api: ControlApi, { parameters: { name } }) => acted(api, name, "down"),
+  }),
+  jsonRoute({
+    method: "POST",
+    path: "/v1/tunnels/{name}/rekey",
+    operation: "rekey",
+    summary: "Renews a tunnel's child SAs, or its IKE SA.",
+    body: rekeyRequest,
+    response: actionResult,
+    handle: (api: ControlApi, { parameters: { name }, body }) =>
+      acted(api, name, body.ike === true ? "rekeyIke" : "rekeyChildren"),
+  }),
+];
