@@ -10,13 +10,17 @@ import type { TunnelPolicy } from "../../ike/core/policy.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
 import type { Configuration, Warning } from "../config/model.js";
 import { formatDuration, formatSize } from "../config/scalars.js";
+import { thisHost } from "../config/surroundings.js";
 import { EXIT, type ExitStatus } from "./exit.js";
 import { formatCount } from "./words.js";
 
-export function runCheck(file: string, options: { readonly json?: boolean }): ExitStatus {
-  const loaded = loadConfiguration(file);
+/** `strict`: names also what is allowed and may not be meant, and any warning makes the answer no. */
+export function runCheck(file: string, options: { readonly json?: boolean; readonly strict?: boolean }): ExitStatus {
+  const { strict = false } = options;
+  const loaded = loadConfiguration(file, thisHost(), { strict });
   process.stdout.write(options.json ? `${JSON.stringify(checkReport(file, loaded), null, 2)}\n` : render(file, loaded));
-  return "errors" in loaded ? EXIT.usage : EXIT.done;
+  if ("errors" in loaded) return EXIT.usage;
+  return strict && loaded.configuration.warnings.length > 0 ? EXIT.failed : EXIT.done;
 }
 
 interface CheckedTunnel {

@@ -51,6 +51,7 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .command("check")
     .description("print every error and warning of a configuration file, and the mappings it would negotiate")
     .argument("<file>", "the configuration file")
+    .option("--strict", "also name what is allowed and may not be meant; exit 1 when there is any warning")
     .option("--json", "print JSON")
     .action(ending((file, options) => runCheck(file, options)));
   client(program, "status")

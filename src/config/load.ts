@@ -18,16 +18,21 @@ import { configurationSchema } from "./schema.js";
 import { type Surroundings, thisHost } from "./surroundings.js";
 import { type BuiltTunnel, buildTunnel } from "./tunnel.js";
 import { complainOfKeysByAddress, warnOfAggressiveMode } from "./version.js";
-import { warnOfIdentities, warnOfMissingSources } from "./warnings.js";
+import { warnOfIdentities, warnOfMissingSources, warnOfNestedLocals } from "./warnings.js";
 
 export type Loaded =
   | { readonly configuration: Configuration }
   | { readonly errors: readonly ConfigError[]; readonly warnings: readonly Warning[] };
 
+/** `strict`: what is allowed and may not be meant is among the warnings. */
+export interface Lint {
+  readonly strict?: boolean;
+}
+
 const MOST_OCTETS = 16 * 2 ** 20;
 
 /** Never throws for what the operator wrote, nor for a file that cannot be read. */
-export function loadConfiguration(file: string, host: Surroundings = thisHost()): Loaded {
+export function loadConfiguration(file: string, host: Surroundings = thisHost(), lint: Lint = {}): Loaded {
   let text: string;
   try {
     const octets = readFileSync(file);
@@ -36,11 +41,11 @@ export function loadConfiguration(file: string, host: Surroundings = thisHost())
   } catch (error) {
     return unreadable(file, readFailure(error));
   }
-  return readConfiguration(text, file, host);
+  return readConfiguration(text, file, host, lint);
 }
 
 /** The same for a text that is already here; `file` is its name in messages and where relative key files begin. */
-export function readConfiguration(text: string, file: string, host: Surroundings): Loaded {
+export function readConfiguration(text: string, file: string, host: Surroundings, lint: Lint = {}): Loaded {
   const source = readDocument(text);
   if (source.value === undefined || source.value === null) {
     const nothing: Problem = { path: [], position: { line: 1, column: 1 }, message: "the file is empty" };
@@ -50,7 +55,7 @@ export function readConfiguration(text: string, file: string, host: Surroundings
   const issues = parsed.success ? [] : toProblems(configurationSchema, source, parsed.error);
   const told = new Set(source.problems.map(({ path }) => formatPath(path)));
   const structural = [...source.problems, ...issues.filter(({ path }) => !told.has(formatPath(path)))];
-  return build(salvage(source.value, structural), structural, source, file, host);
+  return build(salvage(source.value, structural), structural, source, file, host, lint);
 }
 
 function build(
@@ -59,6 +64,7 @@ function build(
   source: SourceDocument,
   file: string,
   host: Surroundings,
+  { strict }: Lint,
 ): Loaded {
   const findings = collectFindings(source);
   const limits = limitsOf(content.gateway.limits);
@@ -89,6 +95,7 @@ function build(
   );
   warnOfIdentities(tunnels, built, findings);
   warnOfMissingSources(built, host, findings);
+  if (strict) warnOfNestedLocals(built, findings);
 
   const problems = [...structural, ...findings.problems()];
   const warnings = findings.warnings();

@@ -3,9 +3,10 @@
  * mappings of one gateway, without which a packet would have two tunnels to choose from.
  */
 import { formatPrefix, type Prefix, prefixEnd } from "../../esp/address.js";
-import { ANY_PROTOCOL, formatSelector, overlaps, type ProtocolPorts, selectorFromPrefix } from "../../esp/selector.js";
+import { ANY_PROTOCOL, formatSelector, type ProtocolPorts, selectorFromPrefix } from "../../esp/selector.js";
 import type { Mapping } from "../../ike/core/policy.js";
 import { excess, type Limits } from "./limits.js";
+import { firstOverlaps } from "./overlap.js";
 import { formatPath, type ValuePath } from "./path.js";
 import type { PolicyBlock } from "./schema.js";
 
@@ -15,7 +16,7 @@ export type Complain = (path: ValuePath, message: string) => void;
 /** A mapping and where it is written. */
 export interface PlacedMapping extends Mapping {
   readonly tunnel: string;
-  /** The entry of `policies`. */
+  /** The entry of `policies`: one and the same path for all of its mappings. */
   readonly entry: ValuePath;
   readonly peerPath: ValuePath;
 }
@@ -103,20 +104,19 @@ export function checkMappings(mappings: readonly PlacedMapping[], limits: Limits
     complain(mappings[limits.mappings]!.peerPath, `${tooMany}; ${ROUTE_MODE_HINT}`);
     return;
   }
-  for (const [i, later] of mappings.entries()) {
-    // Those inside one entry have been told by `complainOfTwins`.
-    const earlier = mappings.slice(0, i).find((each) => {
-      const apart = formatPath(each.entry) !== formatPath(later.entry) || each.tunnel !== later.tunnel;
-      return apart && overlaps(each.local, later.local) && overlaps(each.peer, later.peer);
-    });
-    if (earlier === undefined) continue;
-    const same = earlier.tunnel === later.tunnel ? "of the same tunnel" : `of tunnel ${earlier.tunnel}`;
-    complain(
-      later.peerPath,
-      `${describe(later)} of tunnel ${later.tunnel} overlaps ${describe(earlier)} ${same} (${formatPath(earlier.peerPath)}) ` +
-        "in both its local and its peer range; make one of the two ranges disjoint, or remove one mapping",
-    );
-  }
+  // Those inside one entry have been told where it was expanded.
+  const apart = (earlier: number, later: number) => mappings[earlier]!.entry !== mappings[later]!.entry;
+  const found = [...firstOverlaps(mappings, apart)].sort(([a], [b]) => a - b);
+  for (const [later, earlier] of found) complainOfOverlap(mappings[later]!, mappings[earlier]!, complain);
+}
+
+function complainOfOverlap(later: PlacedMapping, earlier: PlacedMapping, complain: Complain): void {
+  const same = earlier.tunnel === later.tunnel ? "of the same tunnel" : `of tunnel ${earlier.tunnel}`;
+  complain(
+    later.peerPath,
+    `${describe(later)} of tunnel ${later.tunnel} overlaps ${describe(earlier)} ${same} (${formatPath(earlier.peerPath)}) ` +
+      "in both its local and its peer range; make one of the two ranges disjoint, or remove one mapping",
+  );
 }
 
 function describe({ local, peer }: Mapping): string {
@@ -188,11 +188,22 @@ function portRanges(
     return [];
   }
   const written = typeof ports === "object" ? ports : [ports];
-  return written.flatMap((each) => {
+  const ranges: ProtocolPorts[] = [];
+  for (const each of written) {
     const [first = "", last = first] = String(each).split("-");
     const range = { protocol, startPort: Number(first), endPort: Number(last) };
-    if (range.startPort >= 1 && range.startPort <= range.endPort && range.endPort <= 65535) return [range];
-    complain(path, `found ${each}; allowed: a port or a range such as 8000-8080, from 1 to 65535`);
-    return [];
-  });
+    const twin = ranges.find((other) => range.startPort <= other.endPort && other.startPort <= range.endPort);
+    if (range.startPort < 1 || range.startPort > range.endPort || range.endPort > 65535) {
+      complain(path, `found ${each}; allowed: a port or a range such as 8000-8080, from 1 to 65535`);
+      continue;
+    }
+    if (twin !== undefined)
+      complain(path, `found ${each}, which overlaps ${formatPorts(twin)} in the same list; keep the one that is meant`);
+    ranges.push(range);
+  }
+  return ranges;
+}
+
+function formatPorts({ startPort, endPort }: ProtocolPorts): string {
+  return startPort === endPort ? `${startPort}` : `${startPort}-${endPort}`;
 }

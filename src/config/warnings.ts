@@ -1,11 +1,12 @@
 /** What works but should be looked at, seen over all tunnels and this host. */
 
 import { formatAddress } from "../../esp/address.js";
-import { formatSelector } from "../../esp/selector.js";
+import { ANY_PROTOCOL, formatSelector, overlaps, type TrafficSelector } from "../../esp/selector.js";
 import { formatIdentity, type Identity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
 import type { Findings } from "./findings.js";
 import type { InheritedTunnel } from "./inherit.js";
+import type { PlacedMapping } from "./mappings.js";
 import { formatPath } from "./path.js";
 import type { Surroundings } from "./surroundings.js";
 import type { BuiltTunnel } from "./tunnel.js";
@@ -43,7 +44,7 @@ export function warnOfMissingSources(built: readonly BuiltTunnel[], host: Surrou
   for (const { mappings } of built) {
     const told = new Set<string>();
     for (const { local, entry } of mappings) {
-      const range = formatSelector({ ...local, protocol: 0, startPort: 0, endPort: 65535 });
+      const range = formatSelector(withoutPorts(local));
       const key = `${formatPath(entry)} ${range}`;
       const here = host.addresses.some(
         ({ family, value }) => family === local.family && value >= local.start && value <= local.end,
@@ -57,4 +58,32 @@ export function warnOfMissingSources(built: readonly BuiltTunnel[], host: Surrou
       );
     }
   }
+}
+
+/**
+ * Local ranges that overlap with others without being the same: allowed, because the peer ranges keep the mappings apart, and often a
+ * slip of the prefix length. Each is named once, with the first one that it overlaps.
+ */
+export function warnOfNestedLocals(built: readonly BuiltTunnel[], findings: Findings): void {
+  const ranges: { readonly local: TrafficSelector; readonly mapping: PlacedMapping }[] = [];
+  const seen = new Set<string>();
+  for (const mapping of built.flatMap(({ mappings }) => mappings)) {
+    const local = withoutPorts(mapping.local);
+    const key = formatSelector(local);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const wider = ranges.find((each) => overlaps(each.local, local));
+    ranges.push({ local, mapping });
+    if (wider === undefined) continue;
+    findings.warn(
+      [...mapping.entry, "local"],
+      `${key} overlaps the local range ${formatSelector(wider.local)} of tunnel ${wider.mapping.tunnel} ` +
+        `(${formatPath([...wider.mapping.entry, "local"])}); that is allowed, since their peer ranges differ: look whether both prefix ` +
+        "lengths are meant, and whether both peers know which of the two they have to expect",
+    );
+  }
+}
+
+function withoutPorts(selector: TrafficSelector): TrafficSelector {
+  return { ...selector, ...ANY_PROTOCOL };
 }

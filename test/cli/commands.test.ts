@@ -95,6 +95,17 @@ test("check of a valid file exits 0 and prints warnings, mappings and proposals,
   assert.doesNotMatch(stdout, /hUnTeR2/);
 });
 
+test("check --strict exits 1 for any warning, and names overlapping local ranges", async () => {
+  const text = VALID.replace("policies: [", "policies: [{ local: [240.1.0.0/16], peer: [10.2.0.0/16] }, ");
+  const { status, stdout } = await causeway(["check", "--strict", write("strict.yaml", text)]);
+  assert.equal(status, 1);
+  assert.match(
+    stdout,
+    /warning: tunnels\[0\]\.policies\[1\]\.local: 240\.1\.0\.0\/25 overlaps the local range 240\.1\.0\.0\/16/,
+  );
+  assert.match(stdout, /is valid, 4 warnings$/m);
+});
+
 test("check tells the mode and the volume limits of an IKEv1 tunnel", async () => {
   const ike = "ike: { version: 1, exchange: aggressive, proposals: [aes128-sha1-modp1536], volume: 4GiB }";
   const { status, stdout } = await causeway(["check", write("v1.yaml", `${VALID}    ${ike}\n`)]);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseAddress } from "../../esp/address.js";
 import { formatSelector } from "../../esp/selector.js";
-import { accepted, inventedHost, PSK, places, refused } from "./reading.js";
+import { accepted, inventedHost, load, PSK, places, refused } from "./reading.js";
 
 type Policies = readonly (readonly [local: readonly string[], peer: readonly string[], more?: string])[];
 
@@ -142,6 +143,7 @@ test("protocols and ports narrow mappings, and keep them apart", () => {
     [", protocol: tcp, local_ports: 90-80", "local_ports"],
     [", protocol: tcp, local_ports: 0", "local_ports"],
     [", protocol: tcp, local_ports: 1-70000", "local_ports"],
+    [", protocol: tcp, peer_ports: [443, 400-450]", "peer_ports"],
   ] as const)
     assert.equal(
       refused(file([[["10.0.0.0/24"], ["192.168.0.0/24"], more]]))[0]!.path,
@@ -200,4 +202,23 @@ test("a local range without an address of this host earns a warning, once for ea
     ["5:14 tunnels[0].policies[1].local"],
   );
   assert.match(found[0]!.message, /no address in 192\.168\.9\.0\/24/);
+});
+
+test("the strict lint names local ranges that lie in others, and only it does", () => {
+  const text = file(GOLDEN, [
+    [["10.0.0.0/22"], ["172.16.0.0/24"]],
+    [["10.0.0.0/24"], ["172.16.1.0/24"]],
+  ]);
+  const host = { ...inventedHost(), addresses: ["10.0.0.1", "10.0.1.1", "10.0.2.1"].map(parseAddress) };
+  const strict = load(text, host, { strict: true });
+  assert.ok(!("errors" in strict));
+  assert.deepEqual(
+    strict.configuration.warnings.map(({ path }) => path),
+    ["tunnels[1].policies[0].local"],
+  );
+  assert.match(
+    strict.configuration.warnings[0]!.message,
+    /^10\.0\.0\.0\/22 overlaps the local range 10\.0\.0\.0\/24 of tunnel t0 \(tunnels\[0\]\.policies\[0\]\.local\)/,
+  );
+  assert.deepEqual(accepted(text, host).warnings, []);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { parseAddress } from "../../esp/address.js";
-import { type Loaded, readConfiguration } from "../../src/config/load.js";
+import { type Lint, type Loaded, readConfiguration } from "../../src/config/load.js";
 import type { Configuration, Warning } from "../../src/config/model.js";
 import type { ConfigError } from "../../src/config/problem.js";
 import type { Surroundings } from "../../src/config/surroundings.js";
@@ -29,8 +29,8 @@ export function inventedHost(
   };
 }
 
-export function load(text: string, host: Surroundings = inventedHost()): Loaded {
-  return readConfiguration(text, "/etc/causeway/gateway.yaml", host);
+export function load(text: string, host: Surroundings = inventedHost(), lint: Lint = {}): Loaded {
+  return readConfiguration(text, "/etc/causeway/gateway.yaml", host, lint);
 }
 
 export function accepted(text: string, host?: Surroundings): Configuration {
