@@ -1,5 +1,5 @@
 /** The peers that the interoperability suites and the benchmark run against, from Debian's packages. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, find, must } from "./process.mjs";
 
@@ -24,6 +24,11 @@ const PACKAGES = {
   nftables: "/usr/sbin/nft",
   conntrack: "/usr/sbin/conntrack",
   "ike-scan": "/usr/bin/ike-scan",
+  // What user-mode Linux lacks on processors with AMX is compiled (test/interop/guest-xstate.c).
+  ...(/^flags\b.* amx_tile\b/m.test(readFileSync("/proc/cpuinfo", "utf8")) && {
+    gcc: "/usr/bin/cc",
+    "libc6-dev": "/usr/include/elf.h",
+  }),
 };
 
 /** Unpacked, and what of Debian's packages it is linked with: these conflict with nothing, and bring their own dependencies. */

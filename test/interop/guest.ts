@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { start, until } from "../child.js";
+import { must, start, until } from "../child.js";
 import { type Place, sharedFiles } from "./place.js";
 import { GUEST_TAPS, NAMESPACE, type Topology } from "./topology.js";
 
@@ -15,7 +15,8 @@ export interface Guest extends Place {
 
 /** Where scripts/peers.mjs unpacks libreswan. */
 export const LIBRESWAN = "/var/cache/causeway/libreswan";
-const INIT = join(import.meta.dirname, "..", "..", "..", "test", "interop", "guest-init.sh");
+const SOURCES = join(import.meta.dirname, "..", "..", "..", "test", "interop");
+const INIT = join(SOURCES, "guest-init.sh");
 const MODULES = "/usr/lib/uml/modules";
 const SEEN_AS = "/run/share";
 
@@ -27,6 +28,7 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
   const machine = start(
     topology.namespaces.inside(
       NAMESPACE.peer,
+      ...(await wholeState(folder)),
       "linux",
       ...[
         "mem=384M",
@@ -94,4 +96,12 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
       if (halted === undefined) await machine.stop();
     },
   };
+}
+
+/** The words before the guest's kernel that let it run where processors have more state than it knows of. */
+async function wholeState(folder: string): Promise<readonly string[]> {
+  if (!/^flags\b.* amx_tile\b/m.test(await readFile("/proc/cpuinfo", "utf8"))) return [];
+  const library = join(folder, "guest-xstate.so");
+  await must(["cc", "-O2", "-shared", "-fPIC", "-o", library, join(SOURCES, "guest-xstate.c")]);
+  return ["env", `LD_PRELOAD=${library}`];
 }

@@ -4,7 +4,7 @@ import { until } from "../child.js";
 import { LIBRESWAN } from "./guest.js";
 import { libreswanProposal } from "./libreswan-words.js";
 import type { Place } from "./place.js";
-import { identity, namesGroup, PSK, type Scenario, WRONG_PSK } from "./scenario.js";
+import { identity, namesGroup, PSK, renewalAfter, type Scenario, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { xfrmStatistics } from "./strongswan.js";
 import type { Topology } from "./topology.js";
@@ -94,9 +94,21 @@ conn site
   ike=${libreswanProposal(scenario.ike)}
   esp=${libreswanProposal(scenario.esp)}
   pfs=${namesGroup(scenario.esp) ? "yes" : "no"}
+  ${lifetimes(scenario).join("\n  ")}
   ${(scenario.theirs ?? []).join("\n  ")}
   auto=add
 `;
+}
+
+/**
+ * It has one margin for both phases, so that of the child counts: it is the shorter one. Where it answered a negotiation, it renews
+ * after half of the margin.
+ */
+function lifetimes(scenario: Scenario): readonly string[] {
+  if (scenario.lifetimes === undefined) return [];
+  const { ike, esp } = scenario.lifetimes;
+  const margin = (esp - renewalAfter(scenario, "peer", esp)) * (scenario.role === "initiator" ? 2 : 1);
+  return [`salifetime=${esp}s`, `ikelifetime=${ike}s`, `rekeymargin=${margin}s`, "rekeyfuzz=0%"];
 }
 
 /** Names of states in IKEv2; in IKEv1 of main, aggressive and quick mode, by the role in the exchange. */
