@@ -6,15 +6,11 @@
  *   test.mjs --no-skips    a skipped test fails the run (.ci/run)
  *   test.mjs --no-interop  leaves test/interop out (for work on the rest)
  */
+import { fork } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { join, sep } from "node:path";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
+import { join, relative, sep } from "node:path";
 import { must, root } from "./process.mjs";
 import { writeReport } from "./test-report.mjs";
-
-/** The lines of node:test's summary, which arrive as diagnostics of the root. */
-const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
 const options = new Set(process.argv.slice(2));
 for (const option of options)
@@ -26,34 +22,46 @@ for (const option of options)
 must(process.execPath, [join(root, "scripts", "build.mjs")], { seconds: 300 });
 must(join(root, "node_modules", ".bin", "biome"), ["check", "--error-on-warnings", "."], { seconds: 120 });
 
-process.env.CAUSEWAY_TIER = options.has("--full") ? "full" : "ci";
+const full = options.has("--full");
+process.env.CAUSEWAY_TIER = full ? "full" : "ci";
 const started = new Date();
-const files = testFiles(join(root, "dist", "test"));
-const isInterop = (file) => file.includes(`${sep}interop${sep}`);
+const files = testFiles(join(root, "dist", "test")).filter(
+  (file) => !(options.has("--no-interop") && isIn(file, "interop")),
+);
+/**
+ * Suites of real devices and peers mostly wait for them, so three lanes run side by side: two of these, each with namespaces of its
+ * own and one file at a time, and the rest, which computes, in what they leave of the processors. What judges losses under load
+ * has the machine for itself afterwards.
+ */
+const LANES = ["guests", "devices", "units", "alone"];
+const byLane = new Map(LANES.map((lane) => [lane, files.filter((file) => laneOf(file) === lane)]));
 
-const reporter = new spec();
-reporter.pipe(process.stdout);
 const totals = new Map();
 const skipped = [];
-// The suites of interoperability share the machine's network devices and want its cores for themselves: one at a time.
-await runFiles(
-  files.filter((file) => !isInterop(file)),
-  { concurrency: 2, timeout: (options.has("--full") ? 30 : 5) * 60_000 },
-);
-if (!options.has("--no-interop"))
-  await runFiles(files.filter(isInterop), { concurrency: 1, timeout: (options.has("--full") ? 60 : 15) * 60_000 });
-await finished(reporter);
+const seconds = new Map();
+for (const result of await Promise.all(LANES.slice(0, 3).map(runLane))) add(result);
+add(await runLane("alone"));
 
 const failed = (totals.get("fail") ?? 0) + (totals.get("cancelled") ?? 0);
 const skipsFail = options.has("--no-skips") && skipped.length > 0;
-if (options.has("--full")) writeReport({ started, totals, skipped });
+if (full) writeReport({ started, totals, skipped });
 if (skipped.length > 0) {
   console.log(`\nskipped${skipsFail ? ", which fails this run" : ""}:`);
   for (const { name, reason } of skipped) console.log(`  ${name} # ${reason}`);
 }
-console.log();
+console.log(`\nthe slowest, in seconds: ${slowest(12)}`);
 for (const [name, value] of totals) console.log(`\u2139 ${name} ${value}`);
 process.exit(failed > 0 || skipsFail || (totals.get("tests") ?? 0) === 0 ? 1 : 0);
+
+function laneOf(file) {
+  if (file.endsWith(`${sep}under-load.test.js`)) return "alone";
+  if (isIn(file, "interop")) return /kernel|nat|path-mtu|libreswan/.test(file) ? "guests" : "devices";
+  return ["dataplane", "daemon", "demo"].some((folder) => isIn(file, folder)) ? "devices" : "units";
+}
+
+function isIn(file, folder) {
+  return file.includes(`${sep}${folder}${sep}`);
+}
 
 /** The compiled suites, sorted. An explicit list: on Node 20 a folder would run the modules that suites import as suites. */
 function testFiles(folder) {
@@ -64,29 +72,43 @@ function testFiles(folder) {
     .sort();
 }
 
-/** Runs the files, hands every event to the reporter, and adds the summary of this run to the totals. */
-async function runFiles(list, { concurrency, timeout }) {
-  if (list.length === 0) return;
-  for await (const event of run({ files: list, concurrency, timeout })) {
-    const { type, data } = event;
-    const count = type === "test:diagnostic" && data.nesting === 0 ? SUMMARY.exec(data.message) : null;
-    if (count) {
-      totals.set(count[1], round((totals.get(count[1]) ?? 0) + Number(count[2])));
-      continue;
-    }
-    if (type === "test:pass" && data.skip !== undefined)
-      skipped.push({ name: data.name, reason: data.skip === true || data.skip === "" ? "no reason given" : data.skip });
-    reporter.write(event);
-  }
+/** Runs a lane in a process of its own, with a prefix of its own for its namespaces. A lane that ends without its result failed. */
+function runLane(name) {
+  const list = byLane.get(name);
+  if (list.length === 0) return { totals: {}, skipped: [], seconds: {} };
+  return new Promise((resolve) => {
+    const child = fork(join(root, "scripts", "test-lane.mjs"));
+    let result;
+    child.on("message", (message) => {
+      result = message;
+    });
+    child.on("close", (status) => {
+      if (result === undefined) console.error(`causeway test: the lane ${name} ended early, with status ${status}`);
+      resolve(result ?? { totals: { fail: 1 }, skipped: [], seconds: {} });
+    });
+    child.send({
+      files: list,
+      computes: name === "units",
+      minutes: full ? 60 : 15,
+      env: { CAUSEWAY_NAMESPACES: `causeway-${name}` },
+    });
+  });
+}
+
+function add({ totals: counts, skipped: reasons, seconds: times }) {
+  for (const [name, value] of Object.entries(counts)) totals.set(name, round((totals.get(name) ?? 0) + value));
+  skipped.push(...reasons);
+  for (const [file, spent] of Object.entries(times)) seconds.set(file, spent);
+}
+
+function slowest(count) {
+  return [...seconds]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, count)
+    .map(([file, spent]) => `${relative(join(root, "dist", "test"), file)} ${Math.round(spent)}`)
+    .join(", ");
 }
 
 function round(value) {
   return Math.round(value * 1000) / 1000;
-}
-
-function finished(stream) {
-  return new Promise((resolve) => {
-    stream.on("end", resolve);
-    stream.end();
-  });
 }

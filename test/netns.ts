@@ -20,8 +20,8 @@ export interface Namespaces {
   close(): Promise<void>;
 }
 
-/** `prefix`: the benchmark has its own, so that it may run beside the tests. */
-export async function openNamespaces(prefix = "causeway-test"): Promise<Namespaces> {
+/** `prefix`: each lane of a test run has its own, and the benchmark, so that they may run beside each other. */
+export async function openNamespaces(prefix = process.env.CAUSEWAY_NAMESPACES ?? "causeway-test"): Promise<Namespaces> {
   const release = await lock(prefix);
   remove(prefix, (pid) => !existsSync(`/proc/${pid}`));
   const removeOwn = (): void => remove(prefix, (pid) => pid === process.pid);

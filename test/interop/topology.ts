@@ -71,7 +71,7 @@ export interface TopologyOptions {
   readonly guest: boolean;
   /** Makes the namespace of a gateway, and names a process in it; without it they are made here. */
   readonly hold?: (name: string) => Promise<number>;
-  /** Of the namespaces' names. Default: that of all suites, of which one runs at a time. */
+  /** Of the namespaces' names. Default: that of the lane, in which one suite runs at a time. */
   readonly prefix?: string;
 }
 
