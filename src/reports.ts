@@ -3,6 +3,7 @@
  * the present state of a tunnel. What strangers can
  * cause is counted, and told at a limited rate.
  */
+import { adviceFor, type Failure } from "../ike/core/causes.js";
 import type { Report } from "../ike/core/report.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
 import type { Clock } from "./scheduler.js";
@@ -138,6 +139,6 @@ export function describeReport(report: Report): { level: LogLevel; message: stri
 }
 
 /** What went wrong and what to do about it. */
-export function failureSentence({ detail, advice }: { readonly detail: string; readonly advice: string }): string {
-  return advice === "" ? detail : `${detail.replace(/[.;\s]+$/, "")}; ${advice}`;
+export function failureSentence(failure: Failure): string {
+  return `${failure.detail.replace(/[.;\s]+$/, "")}; ${adviceFor(failure)}`;
 }

@@ -1,6 +1,8 @@
 /** What a handler of one IKE SA sees of the endpoint around it, and what it gives back: the same in both versions of IKE. */
 import { type Address, formatSocketAddress, type Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
+import { causeCode, type Where } from "./causes.js";
+import type { ProtocolError } from "./errors.js";
 import type { Identity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
@@ -114,6 +116,13 @@ export function spiHex(spi: bigint): string {
 export function peerText(path: Path): string {
   return formatSocketAddress(path.remote);
 }
+
+/** A failure by what somebody did wrong. */
+export function failureOf({ notify, detail, grounds }: ProtocolError, where: Where): FailedBody {
+  return { kind: "failed", code: causeCode(notify), detail, ...where, ...grounds };
+}
+
+export type FailedBody = Extract<ReportBody, { kind: "failed" }>;
 
 /** Why a question was not answered; any other answer than the one asked for is our bug. */
 export function refusalOf(answer: Answer): string {

@@ -1,4 +1,5 @@
 /** What a peer can do wrong: the error notifications of IKEv2 and the exception that carries one. */
+import type { Blamed, Evidence } from "./evidence.js";
 
 /**
  * Error notifications, RFC 7296 section 3.10.1 and the IANA registry "IKEv2 Notify Message Error Types".
@@ -36,6 +37,14 @@ export type ErrorNotify = keyof typeof ERROR_NOTIFY;
 /** Notify types below this number are errors (RFC 7296 section 3.10.1). */
 export const FIRST_STATUS_NOTIFY = 16384;
 
+/** What an error rests on, for whoever has to explain it: of the tunnel, or of those that may have been meant. */
+export interface Grounds {
+  readonly evidence?: Evidence;
+  readonly candidates?: readonly Blamed[];
+}
+
+const NOTHING = new Uint8Array(0);
+
 /** The peer broke a rule, or asked what we refuse. `notify` and `data` are for the peer, the message for the operator. */
 export class ProtocolError extends Error {
   readonly notify: ErrorNotify;
@@ -43,12 +52,14 @@ export class ProtocolError extends Error {
   readonly detail: string;
   /** Notification Data. */
   readonly data: Uint8Array;
+  readonly grounds: Grounds;
 
-  constructor(notify: ErrorNotify, detail: string, data: Uint8Array = new Uint8Array(0)) {
+  constructor(notify: ErrorNotify, detail: string, data: Uint8Array = NOTHING, grounds: Grounds = {}) {
     super(`${notify}: ${detail}`);
     this.name = "ProtocolError";
     this.notify = notify;
     this.detail = detail;
     this.data = data;
+    this.grounds = grounds;
   }
 }

@@ -7,8 +7,10 @@ import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, EspSuite, IkeProposal, IkeSuite } from "../../crypto/registry/suite.js";
 import type { SaPayload } from "../wire/payloads/sa.js";
 import type { Protocol, ProtocolName } from "../wire/protocols.js";
-import { ProtocolError } from "./errors.js";
+import { type Grounds, ProtocolError } from "./errors.js";
+import { type ComparedOffer, closestOf, MOST_COMPARED } from "./evidence.js";
 import {
+  compareTransforms,
   espWants,
   ikeWants,
   match,
@@ -64,10 +66,45 @@ export function chooseEsp(
 const MOST_EXPLAINED = 8;
 
 /** NO_PROPOSAL_CHOSEN with both sides' algorithms in words. */
-export function noProposalChosen({ mismatches }: NotChosen): ProtocolError {
+export function noProposalChosen({ mismatches }: NotChosen, grounds?: Grounds): ProtocolError {
   const words = mismatches.slice(0, MOST_EXPLAINED).map(mismatchWords);
   const more = mismatches.length - words.length;
-  return new ProtocolError("NO_PROPOSAL_CHOSEN", [...words, ...(more > 0 ? [`${more} more`] : [])].join("; "));
+  const detail = [...words, ...(more > 0 ? [`${more} more`] : [])].join("; ");
+  return new ProtocolError("NO_PROPOSAL_CHOSEN", detail, undefined, grounds);
+}
+
+/** The peer's proposals for an IKE SA beside the closest of ours each. */
+export function compareIke(peer: SaPayload, ours: readonly IkeProposal[]): ComparedOffer {
+  return compare(peer, "IKE", 0, ours.map(ikeWants), "group");
+}
+
+/** Likewise for a child SA; `keyExchange` as in `chooseEsp`. */
+export function compareEsp(peer: SaPayload, ours: readonly EspProposal[], keyExchange: boolean): ComparedOffer {
+  return compare(peer, "ESP", 4, allEspWants(ours, keyExchange), "pfs");
+}
+
+function compare(
+  { proposals }: SaPayload,
+  protocol: ProtocolName,
+  spiBytes: number,
+  ours: readonly (readonly Want[])[],
+  keyExchange: "group" | "pfs",
+): ComparedOffer {
+  const compared = proposals.slice(0, MOST_COMPARED).map(({ number, protocol: theirs, spi, transforms }) => {
+    const wrongKind = kindProblem(theirs, spi, protocol, spiBytes);
+    if (wrongKind !== undefined) {
+      const row = {
+        attribute: "protocol",
+        verdict: "different",
+        ours: [protocol],
+        theirs: [protocolWords(theirs)],
+      } as const;
+      return { number: String(number), rows: [row] };
+    }
+    const rows = closestOf(ours.map((wants) => compareTransforms(transforms, wants, keyExchange)));
+    return { number: String(number), rows };
+  });
+  return { proposals: compared, more: proposals.length - compared.length };
 }
 
 /** What several tunnels accept together, each proposal once: strangers are compared with all of it. */
@@ -223,8 +260,11 @@ function espSuite({ encryption, integrity, keyExchange, sequence }: Picked): Esp
 
 function kindProblem(protocol: Protocol, spi: Uint8Array, wanted: ProtocolName, spiBytes: number): string | undefined {
   if (protocol === wanted && spi.length === spiBytes) return undefined;
-  const name = typeof protocol === "number" ? `protocol ${protocol}` : protocol;
-  return `is for ${name} with an SPI of ${spi.length} octets, ${wanted} with ${spiBytes} is wanted`;
+  return `is for ${protocolWords(protocol)} with an SPI of ${spi.length} octets, ${wanted} with ${spiBytes} is wanted`;
+}
+
+function protocolWords(protocol: Protocol): string {
+  return typeof protocol === "number" ? `protocol ${protocol}` : protocol;
 }
 
 function notOffered(detail: string): ProtocolError {

@@ -46,8 +46,7 @@ export function resolved(draft: Draft, name: string, ask: AskId, answer: Answer,
     const detail = answer.kind === "refused" ? answer.reason : "the name has no address";
     const attempts = state.attempts + 1;
     const retryAt = ctx.now + pause(RECONNECT, attempts, ctx.random);
-    const advice = "check the peer's name, this host's resolver and its routes";
-    draft.effects.push({ kind: "report", report: { kind: "failed", tunnel: name, code: "RESOLVE", detail, advice } });
+    draft.effects.push({ kind: "report", report: { kind: "failed", tunnel: name, code: "RESOLVE", detail } });
     draft.setTunnel(name, { ...begun, attempts, retryAt, reason: detail });
     return;
   }

@@ -1,8 +1,10 @@
 /** One proposal of the peer against one of ours, transform type by transform type (RFC 7296 sections 3.3.2 and 3.3.6). */
+import { keywordOf } from "../../crypto/registry/lookup.js";
 import { DEFAULT_NUMBERING, type Numbering, numberOf, rowOf, sendsKeyLength } from "../../crypto/registry/numbering.js";
 import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
 import type { EncryptionChoice, EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { TRANSFORM_TYPE, type Transform } from "../wire/payloads/sa.js";
+import { type Attribute, bounded, type Compared } from "./evidence.js";
 
 export type TypeName = keyof typeof TRANSFORM_TYPE;
 
@@ -112,11 +114,44 @@ export function match(
     if (theirs.length > 0) answer.push(optionTransform(want.type, option));
   }
   const others = transforms.filter(({ type }) => !wants.some((want) => TRANSFORM_TYPE[want.type] === type));
-  if (others.length > 0)
-    mismatches.push({ type: "other", theirs: others.map(({ type, id }) => `type ${type} id ${inHex(id)}`), ours: [] });
+  if (others.length > 0) mismatches.push({ type: "other", theirs: others.map(otherWords), ours: [] });
   if (mismatches.length > 0) return { kind: "mismatch", types: mismatches };
   return { kind: "picked", picked: gather(picked, wants[0]!.numbering, answer) };
 }
+
+/**
+ * Every transform type of the peer's proposal beside ours, for those who want to see what differs; `names` says what a key exchange is
+ * for. As `match` sees it.
+ */
+export function compareTransforms(
+  transforms: readonly Transform[],
+  wants: readonly Want[],
+  keyExchange: "group" | "pfs",
+): readonly Compared[] {
+  const rows: Compared[] = [];
+  for (const want of wants) {
+    if (want.ignored) continue;
+    const theirs = transforms.filter(({ type }) => type === TRANSFORM_TYPE[want.type]);
+    const fits = (theirs.length === 0 ? want.absent : pick(want, theirs, undefined)) !== undefined;
+    rows.push({
+      attribute: want.type === "keyExchange" ? keyExchange : ATTRIBUTE_OF[want.type],
+      verdict: fits ? "equal" : "different",
+      ours: bounded(want.options.map(optionWords)),
+      theirs: bounded(theirs.map((transform) => transformWords(want, transform))),
+    });
+  }
+  const others = transforms.filter(({ type }) => !wants.some((want) => TRANSFORM_TYPE[want.type] === type));
+  if (others.length > 0)
+    rows.push({ attribute: "other", verdict: "different", ours: [], theirs: bounded(others.map(otherWords)) });
+  return rows;
+}
+
+const ATTRIBUTE_OF = {
+  encryption: "encryption",
+  integrity: "integrity",
+  prf: "prf",
+  sequence: "esn",
+} as const satisfies Record<Exclude<TypeName, "keyExchange">, Attribute>;
 
 /** Our proposal as the transforms of an offer. A type whose only option is NONE is left out (RFC 7296 section 3.3.3). */
 export function offeredTransforms(wants: readonly Want[]): readonly Transform[] {
@@ -188,17 +223,32 @@ function gather(picked: ReadonlyMap<TypeName, Option>, numbering: Numbering, ans
   };
 }
 
-function optionWords({ row, keyBits }: Option): string {
-  if (row === undefined) return "NONE";
-  return keyBits !== undefined ? `${row.name}/${keyBits}` : row.name;
+/** As the configuration writes it. */
+function optionWords({ row, choice }: Option): string {
+  return row === undefined ? "none" : keywordOf(row, choice?.keyBits);
 }
 
 /** What we have no row for is told as a number, so that a numbering can be written from the log. */
 function transformWords({ type, numbering }: Want, { id, keyBits, attributes }: Transform): string {
-  const known = rowOf(numbering, type, "ikev2", id)?.name;
-  const name = known ?? (id === 0 ? "NONE" : `${type} ${inHex(id)}`);
-  const bits = keyBits === undefined ? "" : `/${keyBits}`;
-  return attributes.length === 0 ? name + bits : `${name}${bits} with attribute ${attributes[0]!.type}`;
+  const row = rowOf(numbering, type, "ikev2", id);
+  const name = row === undefined ? unknownWords(type, id, keyBits) : knownWords(numbering, row, keyBits);
+  return attributes.length === 0 ? name : `${name} with attribute ${attributes[0]!.type}`;
+}
+
+function unknownWords(type: TypeName, id: number, keyBits: number | undefined): string {
+  return (id === 0 ? "none" : `${type} ${inHex(id)}`) + (keyBits === undefined ? "" : `/${keyBits}`);
+}
+
+function knownWords(numbering: Numbering, row: TransformRow, keyBits: number | undefined): string {
+  if (row.kind !== "encryption") return keywordOf(row) + (keyBits === undefined ? "" : `/${keyBits}`);
+  if (sendsKeyLength(numbering, row))
+    return keyBits === undefined ? `${row.name} without key length` : keywordOf(row, keyBits);
+  const fixed = keywordOf(row, row.keyBits[0]);
+  return keyBits === undefined || keyBits === row.keyBits[0] ? fixed : `${fixed}/${keyBits}`;
+}
+
+function otherWords({ type, id }: Transform): string {
+  return `type ${type} id ${inHex(id)}`;
 }
 
 function inHex(id: number): string {

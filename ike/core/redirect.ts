@@ -1,6 +1,5 @@
 /** The peer sends a tunnel to another gateway (RFC 5685): followed, but not in circles. */
 import { type Address, formatAddress } from "../../esp/address.js";
-import { adviceFor } from "./advice.js";
 import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { holdersOf } from "./sas.js";
@@ -21,7 +20,7 @@ export function onRedirected(draft: Draft, tunnel: string, to: Address, from: Ad
   const connected = holdersOf(draft.sas, tunnel).length > 0;
   if (redirects.count > MOST_REDIRECTS) {
     const detail = `redirected ${redirects.count} times within five minutes, at last from ${formatAddress(from)} to ${formatAddress(to)}`;
-    const report = { kind: "failed", tunnel, code: "REDIRECT", detail, advice: adviceFor("REDIRECT") } as const;
+    const report = { kind: "failed", tunnel, code: "REDIRECT", detail } as const;
     draft.effects.push({ kind: "report", report });
     if (connected) return;
     const loss = { cause: "failed", reason: detail, lived: 0, called: 0 } as const;

@@ -1,5 +1,7 @@
-/** Typed reports: the log line, the status view, the metrics and later the explanations are all made from these. */
+/** Typed reports: the log line, the status view, the metrics and the explanations are all made from these. */
 import type { ChildId } from "../../esp/sa.js";
+import type { Failure } from "./causes.js";
+import type { Blamed, Evidence } from "./evidence.js";
 
 interface Base {
   /** Absent when the peer is not known yet. */
@@ -17,6 +19,7 @@ export type Report = Base &
         readonly proposal: string;
         readonly role: "initiator" | "responder";
         readonly nat: string;
+        readonly evidence?: Evidence;
       }
     | {
         readonly kind: "childEstablished";
@@ -26,18 +29,18 @@ export type Report = Base &
         readonly proposal: string;
         readonly local: readonly string[];
         readonly remote: readonly string[];
+        readonly evidence?: Evidence;
       }
     | { readonly kind: "childClosed"; readonly child: ChildId; readonly reason: string }
     | { readonly kind: "ikeClosed"; readonly reason: string }
-    /** A negotiation failed. `code` is stable; `detail` and `advice` are sentences for the operator. */
-    | {
+    /** A negotiation failed; `causeOf` says what follows from it. */
+    | (Failure & {
         readonly kind: "failed";
-        readonly code: string;
-        readonly detail: string;
-        readonly advice: string;
         /** Said by somebody who has proved nothing: a better answer is still waited for (RFC 7296 section 2.21.1). */
         readonly unproven?: true;
-      }
+        /** The tunnels that a peer may have meant of which nobody knows who it is. */
+        readonly candidates?: readonly Blamed[];
+      })
     /** An input that changed nothing: counted, and logged at a limited rate. */
     | { readonly kind: "ignored"; readonly code: string; readonly detail: string }
   );

@@ -15,6 +15,7 @@ import {
   sameIdentity,
   theirIdentity,
 } from "../core/identity.js";
+import { phase1Evidence } from "../core/our-values.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { vendorName } from "../core/vendor-ids.js";
@@ -23,7 +24,7 @@ import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { hashI, hashR, isHash } from "./hashes.js";
 import { preSharedSkeyid } from "./keys.js";
 import { identityPayload, told } from "./main-mode.js";
-import { candidatesOf, choose } from "./main-mode-answer.js";
+import { blamed, candidatesOf, choose } from "./main-mode-answer.js";
 import {
   answeredVendorIds,
   checkPublicValue,
@@ -35,6 +36,7 @@ import {
   natPayloads,
   natVerdict,
   onlyId,
+  proofGrounds,
   replyTo,
   send,
   through,
@@ -65,9 +67,19 @@ function onOffer(
     throw new Uninvited(
       "AUTHENTICATION_FAILED",
       `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(id.body)}: ${expected.join(", ")}`,
+      undefined,
+      {
+        candidates: blamed(candidates, (t) =>
+          phase1Evidence(t, path, {
+            version: "equal",
+            mode: "equal",
+            "peer-id": { theirs: [formatIdPayload(id.body)] },
+          }),
+        ),
+      },
     );
   }
-  const { tunnel, chosen, answer, story } = choose(SA, meant, theirs);
+  const { tunnel, chosen, answer, story } = choose(SA, meant, theirs, path);
   const group = chosen.suite.keyExchange;
   checkPublicValue(KE.data, group);
   const spi = ctx.ids.ikeSpi();
@@ -115,14 +127,14 @@ const NOTHING = new Uint8Array(0);
 export function onAggressiveAnswerKeyingAnswer(sa: AggressiveAnswerKeying, answer: Answer, ctx: SaContext): Step {
   const { tunnel } = sa;
   if (sa.publicValue === undefined) {
-    if (answer.kind !== "publicValue") return dropped(sa, "INTERNAL", refusalOf(answer));
+    if (answer.kind !== "publicValue") return dropped(sa, { code: "INTERNAL", detail: refusalOf(answer) });
     const ask = ctx.ids.ask();
     return stepTo(
       { ...sa, publicValue: answer.publicValue, ask },
       { kind: "ask", ask, question: { kind: "psk", tunnel } },
     );
   }
-  if (answer.kind !== "psk") return dropped(sa, "PSK", refusalOf(answer));
+  if (answer.kind !== "psk") return dropped(sa, { code: "PSK", detail: refusalOf(answer) });
   const { ni, publicI, publicValue, answer: choice, ask: _, ...called } = sa;
   const { chosen, path, localId } = sa;
   const nr = ctx.random(NONCE_BYTES);
@@ -169,7 +181,7 @@ export function onAggressiveAnswerDerivingAnswer(
   sa: AggressiveAnswerDeriving,
   answer: Answer,
 ): Step<AggressiveKeyed | undefined> {
-  if (answer.kind !== "sharedSecret") return dropped(sa, "INVALID_KE_PAYLOAD", refusalOf(answer));
+  if (answer.kind !== "sharedSecret") return dropped(sa, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) });
   const { parked: _, ask: __, skeyid, ...called } = sa;
   return stepTo({
     ...called,
@@ -187,6 +199,8 @@ function onProof(sa: AggressiveKeyed, message: Received<"HASH", "NAT-D" | "NAT-D
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the pre-shared keys differ: ${formatIdentity(peerId)} made its HASH_I with another one`,
+      undefined,
+      proofGrounds(ctx.sight.tunnel(tunnel), path, chosen, { "peer-id": "equal", psk: "different" }),
     );
   return through(
     sa,

@@ -13,6 +13,7 @@ import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import { refusalOf, spiHex } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
 import { formatIdPayload, identityOf, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
@@ -36,6 +37,7 @@ import {
   natVerdict,
   offeredVendorIds,
   onlyId,
+  proofGrounds,
   refused,
   replyTo,
   send,
@@ -83,7 +85,7 @@ function offerOf(policy: TunnelPolicy): PayloadV1 {
 
 /** HDR, SA, KE, Ni, IDii, VID --> */
 export function onAggressiveKeyingAnswer(sa: AggressiveKeying, answer: Answer, ctx: SaContext): Step {
-  if (answer.kind !== "publicValue") return failed(sa, "INTERNAL", refusalOf(answer));
+  if (answer.kind !== "publicValue") return failed(sa, { code: "INTERNAL", detail: refusalOf(answer) });
   const policy = ctx.sight.tunnel(sa.tunnel);
   const ni = ctx.random(NONCE_BYTES);
   const localId = ourIdentity(policy, sa.path);
@@ -123,7 +125,15 @@ function onAnswer(
   const expected = theirIdentity(policy, sa.path);
   const peerId = identityOf(id.body);
   if (peerId === undefined || !sameIdentity(peerId, expected))
-    throw new ProtocolError("AUTHENTICATION_FAILED", whoCame(tunnel, expected, formatIdPayload(id.body)));
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      whoCame(tunnel, expected, formatIdPayload(id.body)),
+      undefined,
+      proofGrounds(policy, sa.path, chosen, {
+        "local-id": "equal",
+        "peer-id": { theirs: [formatIdPayload(id.body)] },
+      }),
+    );
   const answered = { ...sa, responderSpi: header.responderCookie };
   const nat = natVerdict(answered, path, chosen, payloads);
   const ask = ctx.ids.ask();
@@ -158,13 +168,15 @@ export function onAggressiveDerivingAnswer(sa: AggressiveDeriving, answer: Answe
     const ask = ctx.ids.ask();
     return stepTo({ ...sa, sharedSecret: answer.secret, ask }, { kind: "ask", ask, question: { kind: "psk", tunnel } });
   }
-  if (answer.kind !== "psk") return failed(sa, "PSK", refusalOf(answer));
+  if (answer.kind !== "psk") return failed(sa, { code: "PSK", detail: refusalOf(answer) });
   const prf = createPrf(chosen.suite.prf);
   const skeyid = preSharedSkeyid(prf, answer.psk, exchanged);
   const inputs = hashInputs(sa, exchanged);
   if (!isHash(hashR(prf, skeyid, inputs, sa.idBody), sa.hash)) {
     const detail = `the pre-shared keys differ: the HASH_R of ${tunnel} is wrong`;
-    return refused(before, "AUTHENTICATION_FAILED", detail, ctx);
+    const said: SaidAll = { "local-id": "equal", "peer-id": "equal", psk: "different" };
+    const grounds = proofGrounds(ctx.sight.tunnel(tunnel), path, chosen, said);
+    return refused(before, { code: "AUTHENTICATION_FAILED", detail, message: "response", ...grounds }, ctx);
   }
   const { localId } = before;
   const ready = keyed(sa, chosen, exchanged, skeyid, sa.sharedSecret);

@@ -2,17 +2,12 @@
  * What we accept of one attribute of a transform, and how it is told: the parts that `proposal-match.ts` puts together. Numbers come
  * from the registry rows under a numbering.
  */
+import { keywordOf } from "../../crypto/registry/lookup.js";
 import { type Numbering, numberOf, rowOf, sendsKeyLength } from "../../crypto/registry/numbering.js";
-import type {
-  EncryptionRow,
-  IntegrityRow,
-  KeyExchangeRow,
-  PrfRow,
-  SequenceRow,
-  TransformRow,
-} from "../../crypto/registry/row.js";
-import { SEQUENCE_ESN } from "../../crypto/registry/sequence.js";
+import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
+import { SEQUENCE_32, SEQUENCE_ESN } from "../../crypto/registry/sequence.js";
 import type { EncryptionChoice } from "../../crypto/registry/suite.js";
+import { hashKeyword } from "../core/our-values.js";
 import type { Attribute } from "../wire/attributes.js";
 import type { TransformV1 } from "../wire/payloads/v1/sa.js";
 import {
@@ -87,7 +82,7 @@ export function encryptionWant(
       const sends = sendsKeyLength(numbering, row);
       return [
         {
-          words: encryptionWords(row, sends ? keyBits : undefined),
+          words: keywordOf(row, keyBits),
           part: choice,
           attributes: [...attributesOf(id), ...(sends ? [numberAttribute(keyLength, keyBits)] : [])],
           fits(view: View) {
@@ -103,9 +98,9 @@ export function encryptionWant(
       const row = id === undefined ? undefined : rowOf(numbering, "encryption", space, id);
       const bits = view.number(keyLength);
       if (row === undefined) return id === undefined ? "none" : numberWords("encryption", id) + bitsWords(bits);
-      return sendsKeyLength(numbering, row) && bits === undefined
-        ? `${row.name} without key length`
-        : encryptionWords(row, bits);
+      if (sendsKeyLength(numbering, row))
+        return bits === undefined ? `${row.name} without key length` : keywordOf(row, bits);
+      return keywordOf(row, row.keyBits[0]) + (bits === row.keyBits[0] ? "" : bitsWords(bits));
     },
   };
 }
@@ -124,7 +119,7 @@ export function rowWant<Row extends PrfRow | IntegrityRow | KeyExchangeRow>(
       const id = numberOf(numbering, row, space);
       if (id === undefined) return [];
       const fits = (view: View) => view.number(type) === id;
-      return [{ words: row.name, part: row, attributes: [numberAttribute(type, id)], fits }];
+      return [{ words: rowWords(row), part: row, attributes: [numberAttribute(type, id)], fits }];
     }),
     theirs: (view) => valueWords(numbering, space, rows[0]?.kind ?? KINDS[attribute], view.number(type)),
   };
@@ -185,15 +180,15 @@ export function sequenceWant(rows: readonly SequenceRow[]): Want<SequenceRow> {
   return {
     attribute: "sequence numbers",
     options: ordered.map((row) => ({
-      words: row.name,
+      words: keywordOf(row),
       part: row,
       attributes: row.extended ? [numberAttribute(type, extended)] : [],
       fits: (view) => view.number(type) === (row.extended ? extended : undefined),
     })),
     theirs(view) {
       const value = view.number(type);
-      if (value === undefined) return "32-bit Sequential Numbers";
-      return value === extended ? SEQUENCE_ESN.name : numberWords("sequence numbers", value);
+      if (value === undefined) return keywordOf(SEQUENCE_32);
+      return value === extended ? keywordOf(SEQUENCE_ESN) : numberWords("sequence numbers", value);
     },
   };
 }
@@ -214,11 +209,12 @@ function valueWords(
 ): string {
   if (value === undefined) return "none";
   const row = kind === undefined ? undefined : rowOf(numbering, kind, space, value);
-  return row?.name ?? numberWords(kind ?? "value", value);
+  return row === undefined ? numberWords(kind ?? "value", value) : rowWords(row);
 }
 
-function encryptionWords(row: EncryptionRow, bits: number | undefined): string {
-  return row.name + bitsWords(bits);
+/** As the configuration writes it; IKEv1 negotiates the hash that its PRF is made of. */
+function rowWords(row: TransformRow): string {
+  return row.kind === "prf" ? hashKeyword(row) : keywordOf(row);
 }
 
 function bitsWords(bits: number | undefined): string {

@@ -6,6 +6,7 @@ import type { ChildId } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
 import { type Child, volumeLimits } from "../core/child.js";
 import { espPath } from "../core/nat.js";
+import { agreedEsp, phase2Evidence, selectorWords } from "../core/our-values.js";
 import { softLife } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
@@ -97,14 +98,20 @@ export function liveOf({ children }: V1Peer, mapping: number): V1Child | undefin
   return found;
 }
 
-export function childEstablished(peer: V1Peer, { id, pair, replaces }: V1Child): SaEffect {
+export function childEstablished(peer: V1Peer, { id, pair, replaces }: V1Child, ctx: SaContext): SaEffect {
+  const { suite, local, remote } = pair;
+  const pairs = [selectorWords(local, remote)];
   return report(peer, {
     kind: "childEstablished",
     child: id,
     ...(replaces !== undefined && { replaces }),
-    proposal: espSuiteName(pair.suite),
-    local: pair.local.map(formatSelector),
-    remote: pair.remote.map(formatSelector),
+    proposal: espSuiteName(suite),
+    local: local.map(formatSelector),
+    remote: remote.map(formatSelector),
+    evidence: phase2Evidence(ctx.sight.tunnel(peer.tunnel), {
+      ...agreedEsp(suite, { pfs: true }),
+      selectors: { theirs: pairs, ours: pairs },
+    }),
   });
 }
 

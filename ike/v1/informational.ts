@@ -3,8 +3,11 @@
  * that holds. And the exchanges that are refused: mode-config and XAUTH, new group mode.
  */
 import { concat, equal } from "../../crypto/bytes.js";
+import { type CauseCode, causeCode } from "../core/causes.js";
 import { espSpiFrom } from "../core/child.js";
 import { ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
+import { phase2Evidence } from "../core/our-values.js";
 import { softLife } from "../core/timers.js";
 import { spiOctets } from "../wire/header.js";
 import type { DeletePayloadV1 } from "../wire/payloads/v1/delete.js";
@@ -59,7 +62,12 @@ function onNotify(
   const name = notifyNameV1(notify);
   const quick = meant(peer, spi);
   const words = `the peer refuses with ${name}`;
-  if (quick !== undefined) return quickFailed(peer, quick, v2Code(name), `the quick mode failed: ${words}`, ctx);
+  if (quick !== undefined) {
+    const code = causeCode(name);
+    const detail = `the quick mode failed: ${words}`;
+    const evidence = phase2Evidence(ctx.sight.tunnel(peer.tunnel), refusedQuick(code));
+    return quickFailed(peer, quick, { code, detail, message: "response", evidence }, ctx);
+  }
   return stepTo(peer, report(peer, { kind: "story", story: `${words}, and nothing of ours is under way` }));
 }
 
@@ -87,9 +95,24 @@ function onLifetime(peer: V1Peer, phase1: Phase1, data: Uint8Array, ctx: SaConte
   return stepTo(withPhase1(peer, shortened), ...(story === undefined ? [] : [report(peer, { kind: "story", story })]));
 }
 
-/** The advice for operators goes by the names of IKEv2. */
-function v2Code(name: string): string {
-  return name.replaceAll("-", "_").replace("INVALID_ID_INFORMATION", "TS_UNACCEPTABLE");
+/** What the refusal of a quick mode says, and what it leaves open. */
+function refusedQuick(code: CauseCode): SaidAll {
+  switch (code) {
+    case "TS_UNACCEPTABLE":
+      return { selectors: "different" };
+    case "NO_PROPOSAL_CHOSEN":
+      return {
+        protocol: "suspect",
+        encapsulation: "suspect",
+        encryption: "suspect",
+        integrity: "suspect",
+        pfs: "suspect",
+        esn: "suspect",
+        selectors: "suspect",
+      };
+    default:
+      return {};
+  }
 }
 
 /** Our quick mode that an error is about: the one with this SPI, else the one that is under way. */

@@ -1,7 +1,6 @@
 /** The life of a peer between exchanges: time, signs of life, limits, and where the peer is. */
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { adviceFor } from "../core/advice.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
 import { earlier } from "../core/timers.js";
@@ -145,7 +144,8 @@ function ageQuick(peer: V1Peer, given: Quick, ctx: SaContext): Step<V1Peer> {
   if (!("request" in quick)) return stepTo(peer);
   const { request } = quick;
   if (ctx.now >= request.sentAt + GIVE_UP_AFTER) {
-    if (quick.stage === "sent") return quickFailed(peer, quick, "TIMEOUT", "the peer does not answer quick mode", ctx);
+    if (quick.stage === "sent")
+      return quickFailed(peer, quick, { code: "TIMEOUT", detail: "the peer does not answer quick mode" }, ctx);
     return unconfirmed(withoutQuick(peer, quick), quick.child);
   }
   if (ctx.now < request.nextAt) return stepTo(peer);
@@ -169,7 +169,7 @@ export function onChildRefused(peer: V1Peer, id: ChildId, reason: string, ctx: S
   const child = peer.children.get(id);
   if (child === undefined) return stepTo(peer);
   const code = "DATAPLANE_REFUSED";
-  const failure = report(peer, { kind: "failed", code, detail: reason, advice: adviceFor(code) });
+  const failure = report(peer, { kind: "failed", code, detail: reason });
   const ended = endChild(peer, { ...child, state: "live" }, `the data plane refused it: ${reason}`, ctx, "failed");
   return settle(stepTo(ended.sa, ...ended.effects, failure), ctx);
 }
@@ -199,7 +199,7 @@ export function onAlive(peer: V1Peer, ctx: SaContext): Step<V1Peer> {
 export function onFirstInbound(peer: V1Peer, id: ChildId, ctx: SaContext): Step {
   const quick = peer.quicks.find((one) => one.stage === "answered" && one.child === id);
   const now = alive(peer, ctx);
-  if (quick?.stage === "answered") return confirm(now, quick);
+  if (quick?.stage === "answered") return confirm(now, quick, ctx);
   const child = now.children.get(id);
   return child?.useAt === undefined ? stepTo(now) : use(now, child);
 }

@@ -1,6 +1,5 @@
 /** Dead peer detection, RFC 3706: R-U-THERE with a number, R-U-THERE-ACK with the same. Each question has a new number (`decisions.md` 15). */
 import type { Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { earlier, PROBES, probeAt, SHORTEST_PROBE_PAUSE } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
@@ -100,7 +99,7 @@ function dead(peer: V1Peer, ctx: SaContext): Step<undefined> {
   return stepTo(
     undefined,
     ...withdraw(peer, reason),
-    report(peer, { kind: "failed", code: "TIMEOUT", detail: reason, advice: adviceFor("TIMEOUT") }),
+    report(peer, { kind: "failed", code: "PEER_GONE", detail: reason, message: "silence" }),
     report(peer, { kind: "ikeClosed", reason }),
     { kind: "lost", tunnel: peer.tunnel, cause: "dead", reason },
   );

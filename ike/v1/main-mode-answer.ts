@@ -6,9 +6,10 @@
 import { createPrf } from "../../crypto/backends.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { Secret } from "../../crypto/secret.js";
-import { formatAddress } from "../../esp/address.js";
+import { formatAddress, type Path } from "../../esp/address.js";
 import { refusalOf, spiHex } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
+import { type Blamed, type Evidence, MOST_BLAMED, type SaidAll } from "../core/evidence.js";
 import {
   formatIdentity,
   formatIdPayload,
@@ -19,6 +20,7 @@ import {
   theirIdentity,
 } from "../core/identity.js";
 import { allowsIke, distinctProposals } from "../core/negotiate.js";
+import { agreedIke, notAllowed, phase1Evidence, versionWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
@@ -48,7 +50,7 @@ import {
   through,
   Uninvited,
 } from "./phase1.js";
-import { choosePhase1, noProposalChosenV1 } from "./proposals.js";
+import { choosePhase1, comparePhase1, noProposalChosenV1 } from "./proposals.js";
 import { type Received, row } from "./row.js";
 import type { Chosen, MainAnswerDeriving, MainAnswered, MainAnswerKeying, MainKeyed } from "./state.js";
 import { lifetimeStory, limitsOf, phase1Lifetimes } from "./terms.js";
@@ -59,13 +61,35 @@ export function candidatesOf(
   exchange: "main" | "aggressive",
   ctx: SaContext,
 ): readonly TunnelPolicy[] {
-  const candidates = ctx.sight.candidates(path, 1).filter(({ ike }) => (ike.exchange ?? "main") === exchange);
-  if (candidates.length === 0)
-    throw new Uninvited(
-      "NO_PROPOSAL_CHOSEN",
-      `no tunnel is configured for IKEv1 in ${exchange} mode with a peer at ${formatAddress(path.remote.address)}`,
-    );
-  return candidates;
+  const all = ctx.sight.candidates(path, 1);
+  const candidates = all.filter(({ ike }) => (ike.exchange ?? "main") === exchange);
+  if (candidates.length > 0) return candidates;
+  const others = all.length > 0 ? all : ctx.sight.candidates(path, 2);
+  const said: SaidAll = all.length > 0 ? { version: "equal", mode: { theirs: [exchange] } } : { version: V1_OFFERED };
+  const names = others.length === 0 ? "" : `: ${listOf(others)} is for ${all.length > 0 ? "the other mode" : "IKEv2"}`;
+  throw new Uninvited(
+    "NO_PROPOSAL_CHOSEN",
+    `no tunnel is configured for IKEv1 in ${exchange} mode with a peer at ${formatAddress(path.remote.address)}${names}`,
+    undefined,
+    { candidates: blamed(others, (tunnel) => phase1Evidence(tunnel, path, said)) },
+  );
+}
+
+const V1_OFFERED = { theirs: [versionWords(1)] };
+
+function listOf(tunnels: readonly TunnelPolicy[]): string {
+  return tunnels
+    .slice(0, MOST_BLAMED)
+    .map(({ name }) => name)
+    .join(", ");
+}
+
+/** The tunnels that a stranger may have meant, with what is known of each. */
+export function blamed(
+  tunnels: readonly TunnelPolicy[],
+  evidenceOf: (tunnel: TunnelPolicy) => Evidence,
+): readonly Blamed[] {
+  return tunnels.slice(0, MOST_BLAMED).map((tunnel) => ({ tunnel: tunnel.name, evidence: evidenceOf(tunnel) }));
 }
 
 /** The first of the peer's proposals that one of these tunnels allows, with our lifetimes beside the peer's. */
@@ -73,9 +97,15 @@ export function choose(
   SA: SaPayloadV1,
   candidates: readonly TunnelPolicy[],
   vendorIds: readonly { readonly data: Uint8Array }[],
+  path: Path,
 ): { readonly tunnel: TunnelPolicy; readonly chosen: Chosen; readonly answer: SaPayloadV1; readonly story?: string } {
   const choice = choosePhase1(SA, distinctProposals(candidates.flatMap(({ ike }) => ike.proposals)));
-  if (choice.kind === "mismatch") throw noProposalChosenV1(choice);
+  if (choice.kind === "mismatch")
+    throw noProposalChosenV1(choice, {
+      candidates: blamed(candidates, (tunnel) =>
+        phase1Evidence(tunnel, path, AGREED_MODE, comparePhase1(SA, tunnel.ike.proposals)),
+      ),
+    });
   const { suite, lifetimes } = choice;
   const tunnel = candidates.find(({ ike }) => allowsIke(ike.proposals, suite)) ?? candidates[0]!;
   const ours = phase1Lifetimes(tunnel);
@@ -94,11 +124,12 @@ export function choose(
 }
 
 const NO_SPI = new Uint8Array(0);
+const AGREED_MODE: SaidAll = { version: "equal", mode: "equal" };
 
 /** --> HDR, SA, VID; <-- HDR, SA, VID */
 function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): Step<MainAnswered> {
   const { header, path, bytes, SA, saBody, vendorIds: theirs } = message;
-  const { chosen, answer, story } = choose(SA, candidatesOf(path, "main", ctx), theirs);
+  const { chosen, answer, story } = choose(SA, candidatesOf(path, "main", ctx), theirs, path);
   const spi = ctx.ids.ikeSpi();
   const base = { initiatorSpi: header.initiatorCookie, responderSpi: spi };
   const reply = encodeMessageV1(headerOf(base, "MAIN_MODE"), [
@@ -156,11 +187,12 @@ function onKeyExchange(
 
 /** <-- HDR, KE, Nr, NAT-D, NAT-D; the shared secret is made while the peer makes it too. */
 export function onMainAnswerKeyingAnswer(sa: MainAnswerKeying, answer: Answer, ctx: SaContext): Step {
-  if (answer.kind !== "publicValue") return dropped(sa, "INTERNAL", refusalOf(answer));
+  if (answer.kind !== "publicValue") return dropped(sa, { code: "INTERNAL", detail: refusalOf(answer) });
   const { privateOctets, ni, publicI, nat, message, chosen, path, ...called } = sa;
   const candidates = ctx.sight.candidates(path, 1).filter(({ ike }) => (ike.exchange ?? "main") === "main");
   const [first] = candidates;
-  if (first === undefined) return dropped(sa, "NO_PROPOSAL_CHOSEN", "the tunnel of this address has been taken down");
+  if (first === undefined)
+    return dropped(sa, { code: "NO_PROPOSAL_CHOSEN", detail: "the tunnel of this address has been taken down" });
   const nr = ctx.random(NONCE_BYTES);
   const fakesNat = candidates.some(({ encapsulation }) => encapsulation === "udp");
   const bytes = encodeMessageV1(headerOf(sa, "MAIN_MODE"), [
@@ -194,12 +226,12 @@ export function onMainAnswerDerivingAnswer(
   ctx: SaContext,
 ): Step<MainAnswerDeriving | MainKeyed | undefined> {
   if (sa.sharedSecret === undefined) {
-    if (answer.kind !== "sharedSecret") return dropped(sa, "INVALID_KE_PAYLOAD", refusalOf(answer));
+    if (answer.kind !== "sharedSecret") return dropped(sa, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) });
     const ask = ctx.ids.ask();
     const question = { kind: "psk", tunnel: sa.keyOf } as const;
     return stepTo({ ...sa, sharedSecret: answer.secret, ask }, { kind: "ask", ask, question });
   }
-  if (answer.kind !== "psk") return dropped(sa, "PSK", refusalOf(answer));
+  if (answer.kind !== "psk") return dropped(sa, { code: "PSK", detail: refusalOf(answer) });
   const { sharedSecret, parked: _, ask: __, ...called } = sa;
   const skeyid = preSharedSkeyid(createPrf(sa.chosen.suite.prf), answer.psk, sa.exchanged);
   return stepTo<MainKeyed>({
@@ -220,6 +252,8 @@ function onIdentity(sa: MainKeyed, message: Received<"ID" | "HASH", "N">, ctx: S
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the pre-shared keys differ: ${formatIdPayload(id.body)} made its HASH_I with another one`,
+      undefined,
+      { candidates: blamed(candidatesOf(sa.path, "main", ctx), (t) => proofEvidence(t, sa, { psk: "different" })) },
     );
   const { tunnel, peerId } = tunnelOf(sa, id.body, message.path, ctx);
   const localId = ourIdentity(tunnel, path);
@@ -259,6 +293,12 @@ function tunnelOf(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(id)}: ${expected.join(", ")}`,
+      undefined,
+      {
+        candidates: blamed(candidates, (t) =>
+          proofEvidence(t, { path, chosen }, { psk: "equal", "peer-id": { theirs: [formatIdPayload(id)] } }),
+        ),
+      },
     );
   }
   const tunnel = known.find(({ ike }) => allowsIke(ike.proposals, chosen.suite));
@@ -266,8 +306,18 @@ function tunnelOf(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${known[0]!.name} does not allow ${ikeSuiteName(chosen.suite)}, which another tunnel of this address does`,
+      undefined,
+      { candidates: blamed(known, (t) => proofEvidence(t, { path, chosen }, notAllowed(t, chosen.suite))) },
     );
   return { tunnel, peerId };
+}
+
+function proofEvidence(
+  tunnel: TunnelPolicy,
+  { path, chosen }: Pick<MainKeyed, "path" | "chosen">,
+  said: SaidAll,
+): Evidence {
+  return phase1Evidence(tunnel, path, { ...agreedIke(tunnel, chosen.suite), ...said });
 }
 
 export const MAIN_RESPONDER_ROWS = [

@@ -39,6 +39,7 @@ import {
   natVerdict,
   offeredVendorIds,
   onlyId,
+  proofGrounds,
   send,
   through,
   whoCame,
@@ -122,7 +123,7 @@ export function told(sa: Parameters<typeof report>[0], story: string | undefined
 
 /** HDR, KE, Ni, NAT-D, NAT-D --> */
 export function onMainKeyingAnswer(sa: MainKeying, answer: Answer, ctx: SaContext): Step {
-  if (answer.kind !== "publicValue") return failed(sa, "INTERNAL", refusalOf(answer));
+  if (answer.kind !== "publicValue") return failed(sa, { code: "INTERNAL", detail: refusalOf(answer) });
   const ni = ctx.random(NONCE_BYTES);
   const { encapsulation } = ctx.sight.tunnel(sa.tunnel);
   const bytes = encodeMessageV1(headerOf(sa, "MAIN_MODE"), [
@@ -180,7 +181,7 @@ export function onMainDerivingAnswer(sa: MainDeriving, answer: Answer, ctx: SaCo
     const question = { kind: "psk", tunnel: sa.tunnel } as const;
     return stepTo({ ...sa, sharedSecret: answer.secret, ask }, { kind: "ask", ask, question });
   }
-  if (answer.kind !== "psk") return failed(sa, "PSK", refusalOf(answer));
+  if (answer.kind !== "psk") return failed(sa, { code: "PSK", detail: refusalOf(answer) });
   const { before: _, ask: __, sharedSecret, ...begun } = sa;
   const policy = ctx.sight.tunnel(sa.tunnel);
   const prf = createPrf(sa.chosen.suite.prf);
@@ -215,14 +216,29 @@ export function identityPayload(identity: Parameters<typeof idPayload>[0]): Payl
 function onIdentity(sa: MainIdSent, message: Received<"ID" | "HASH", "N">, ctx: SaContext): Step {
   const { ids, HASH, iv } = message;
   const { chosen, exchanged, tunnel } = sa;
+  const policy = ctx.sight.tunnel(tunnel);
   const id = onlyId(ids);
   const right = hashR(createPrf(chosen.suite.prf), sa.keys.skeyid, hashInputs(sa, exchanged), id.octets);
   if (!isHash(right, HASH.hash))
-    throw new ProtocolError("AUTHENTICATION_FAILED", `the pre-shared keys differ: the HASH_R of ${tunnel} is wrong`);
-  const expected = theirIdentity(ctx.sight.tunnel(tunnel), sa.path);
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      `the pre-shared keys differ: the HASH_R of ${tunnel} is wrong`,
+      undefined,
+      proofGrounds(policy, sa.path, chosen, { psk: "different" }),
+    );
+  const expected = theirIdentity(policy, sa.path);
   const peerId = identityOf(id.body);
   if (peerId === undefined || !sameIdentity(peerId, expected))
-    throw new ProtocolError("AUTHENTICATION_FAILED", whoCame(tunnel, expected, formatIdPayload(id.body)));
+    throw new ProtocolError(
+      "AUTHENTICATION_FAILED",
+      whoCame(tunnel, expected, formatIdPayload(id.body)),
+      undefined,
+      proofGrounds(policy, sa.path, chosen, {
+        "local-id": "equal",
+        psk: "equal",
+        "peer-id": { theirs: [formatIdPayload(id.body)] },
+      }),
+    );
   const { keys, cipher } = sa;
   return through(
     sa,

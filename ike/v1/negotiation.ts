@@ -2,9 +2,11 @@
 import { createHash, createPrf } from "../../crypto/backends.js";
 import { equal } from "../../crypto/bytes.js";
 import { formatSocketAddress, type Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
-import { spiText } from "../core/context.js";
-import { ProtocolError } from "../core/errors.js";
+import { type CauseCode, causeCode, type Failure } from "../core/causes.js";
+import { failureOf, spiText } from "../core/context.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import type { Evidence, SaidAll } from "../core/evidence.js";
+import { phase1Evidence } from "../core/our-values.js";
 import { GIVE_UP_AFTER, sentAgain } from "../core/retransmit.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
@@ -28,9 +30,9 @@ import { decryptMessage } from "./encrypted.js";
 import { hash1, isHash } from "./hashes.js";
 import { exchangeIv } from "./iv.js";
 import { onMainDerivingAnswer, onMainKeyingAnswer } from "./main-mode.js";
-import { onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./main-mode-answer.js";
+import { blamed, onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./main-mode-answer.js";
 import { plainError } from "./notifications.js";
-import { EXCHANGE_NAME, failed, headerOf, refused, send, Uninvited } from "./phase1.js";
+import { dropped, EXCHANGE_NAME, failed, headerOf, proofGrounds, refused, send, Uninvited } from "./phase1.js";
 import { match, type Row } from "./row.js";
 import type { AggressiveKeyed, Answering, Calling, MainIdSent, MainKeyed, Negotiation, Parked } from "./state.js";
 import { rowsFor } from "./transition-table.js";
@@ -55,6 +57,10 @@ export function onFirstMessage(message: MessageV1, bytes: Uint8Array, path: Path
   }
 }
 
+function exchangeWords(exchange: MessageV1["header"]["exchange"]): string {
+  return typeof exchange === "number" ? `exchange ${exchange}` : exchange;
+}
+
 /**
  * One unprotected notification, shorter than what it answers, for an offer that no tunnel of this address allows. Whoever fits no tunnel
  * hears nothing at all, and what is no offer may be an answer itself.
@@ -66,7 +72,7 @@ function refuseFirst({ header, payloads }: MessageV1, path: Path, error: Protoco
     ({ kind: "report", report: { ...body, ike: spiText(named), peer: formatSocketAddress(path.remote) } }) as SaEffect;
   const offers = payloads.some(({ kind }) => kind === "SA");
   if (!offers) return stepTo(undefined, told({ kind: "ignored", code, detail }));
-  const failure = { kind: "failed", code, detail, advice: adviceFor(code) };
+  const failure = failureOf(error, { exchange: exchangeWords(header.exchange), message: "request" });
   if (error instanceof Uninvited) return stepTo(undefined, told(failure));
   const bytes = encodeMessageV1(headerOf(named, "INFORMATIONAL"), [plainError(code)]);
   return stepTo(undefined, ...send(path, bytes), told(failure));
@@ -159,17 +165,33 @@ const GARBAGE = "the pre-shared keys differ: what the peer sent decrypts to noth
 
 /** Said by nobody who has proved anything, so the negotiation stays; the operator is told once. */
 function garbage(sa: KeyedNegotiation, path: Path, ctx: SaContext): Step {
-  if (sa.phase === "mainIdSent") return refused(sa, "AUTHENTICATION_FAILED", GARBAGE, ctx);
-  return unproven(sa, new ProtocolError("AUTHENTICATION_FAILED", GARBAGE), path);
+  if (sa.phase === "mainIdSent") return refused(sa, garbageFailure(sa, ctx), ctx);
+  return unproven(sa, new ProtocolError("AUTHENTICATION_FAILED", GARBAGE, undefined, garbageGrounds(sa, ctx)), path);
 }
 
-function unproven(sa: MainKeyed | AggressiveKeyed, { notify: code, detail }: ProtocolError, path: Path): Step {
+/** Keys of phase 1 are made from the pre-shared key: what does not decrypt was made with another one. */
+function garbageGrounds(sa: KeyedNegotiation, ctx: SaContext): Grounds {
+  if (sa.phase !== "mainKeyed")
+    return proofGrounds(ctx.sight.tunnel(sa.tunnel), sa.path, sa.chosen, { psk: "different" });
+  const exchange = sa.exchange;
+  const meant = ctx.sight.candidates(sa.path, 1).filter(({ ike }) => (ike.exchange ?? "main") === exchange);
+  return {
+    candidates: blamed(meant, (tunnel) => proofGrounds(tunnel, sa.path, sa.chosen, { psk: "different" }).evidence!),
+  };
+}
+
+function garbageFailure(sa: MainIdSent, ctx: SaContext): Failure {
+  return { code: "AUTHENTICATION_FAILED", detail: GARBAGE, message: "response", ...garbageGrounds(sa, ctx) };
+}
+
+function unproven(sa: MainKeyed | AggressiveKeyed, error: ProtocolError, path: Path): Step {
+  const { notify: code, detail } = error;
   if (sa.toldGarbage) return ignore(sa, code, detail);
   const bytes = encodeMessageV1(headerOf(sa, "INFORMATIONAL"), [plainError(code)]);
   return stepTo(
     { ...sa, toldGarbage: true },
     ...send(path, bytes),
-    report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    report(sa, failureOf(error, { exchange: EXCHANGE_NAME[sa.exchange], message: "request" })),
   );
 }
 
@@ -182,7 +204,10 @@ function guarded(sa: Negotiation, ctx: SaContext, work: () => Step, path: Path =
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     if (sa.phase === "mainKeyed" || sa.phase === "aggressiveKeyed") return unproven(sa, error, path);
-    if (sa.role === "initiator" && TOLD.has(error.notify)) return refused(sa, error.notify, error.detail, ctx);
+    if (sa.role === "initiator" && TOLD.has(error.notify)) {
+      const { detail, grounds } = error;
+      return refused(sa, { code: causeCode(error.notify), detail, message: "response", ...grounds }, ctx);
+    }
     return ignore(sa, error.notify, error.detail);
   }
 }
@@ -203,16 +228,12 @@ function park(sa: Extract<Negotiation, { phase: "mainAnswerDeriving" }>, parked:
 
 /** An error of the peer: without protection it is told and not believed; under our keys it proves that the keys agree. */
 function onInformational(sa: Negotiation, { header, payloads, encrypted }: MessageV1, ctx: SaContext): Step {
-  if (sa.role === "responder") return onPeersError(sa, { payloads, encrypted });
+  if (sa.role === "responder") return onPeersError(sa, { payloads, encrypted }, ctx);
   if (encrypted === undefined) {
     const name = errorIn(payloads);
     if (name === undefined) return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
-    return refused(
-      sa,
-      codeOf(name),
-      `the peer answers ${EXCHANGE_NAME[sa.exchange]} with ${name}${hint(sa, name)}`,
-      ctx,
-    );
+    const detail = `the peer answers ${EXCHANGE_NAME[sa.exchange]} with ${name}${hint(sa, name)}`;
+    return refused(sa, { code: codeOf(name), detail, message: "response", evidence: leftOpen(sa, name, ctx) }, ctx);
   }
   if (sa.phase !== "mainIdSent") return ignore(sa, "unexpected", "an encrypted notification before there are keys");
   try {
@@ -223,11 +244,48 @@ function onInformational(sa: Negotiation, { header, payloads, encrypted }: Messa
     const right = hash1(createPrf(suite.prf), sa.keys.skeyidA, header.messageId, opened.behindFirst);
     const name = errorIn(opened.payloads);
     if (first?.kind === "HASH" && isHash(right, first.body.hash) && name !== undefined)
-      return refused(sa, codeOf(name), `the peer refuses our identity or proof with ${name}`, ctx);
+      return refused(
+        sa,
+        {
+          code: codeOf(name),
+          detail: `the peer refuses our identity or proof with ${name}`,
+          message: "response",
+          evidence: leftOpen(sa, name, ctx),
+        },
+        ctx,
+      );
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
   }
-  return refused(sa, "AUTHENTICATION_FAILED", GARBAGE, ctx);
+  return refused(sa, garbageFailure(sa, ctx), ctx);
+}
+
+/** What a refusal of the peer's leaves open: before it has chosen the algorithms, and after. */
+function leftOpen(sa: Calling, name: string, ctx: SaContext): Evidence {
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  if ("chosen" in sa) {
+    const keyOnly = codeOf(name) === "AUTHENTICATION_FAILED" && name !== "AUTHENTICATION-FAILED";
+    const said: SaidAll = keyOnly ? { psk: "suspect" } : PROOF_SUSPECTS;
+    return proofGrounds(policy, sa.path, sa.chosen, said).evidence!;
+  }
+  if (name === "AUTHENTICATION-FAILED" || name === "INVALID-ID-INFORMATION")
+    return phase1Evidence(policy, sa.path, { version: "equal", mode: "suspect", ...PROOF_SUSPECTS });
+  return phase1Evidence(policy, sa.path, firstSuspects(sa.exchange));
+}
+
+const PROOF_SUSPECTS: SaidAll = { "local-id": "suspect", "peer-id": "suspect", psk: "suspect" };
+
+/** What the first message says, and so what may be wrong with it; in aggressive mode our identity as well. */
+function firstSuspects(exchange: Calling["exchange"]): SaidAll {
+  return {
+    version: "suspect",
+    mode: "suspect",
+    authentication: "suspect",
+    encryption: "suspect",
+    hash: "suspect",
+    group: "suspect",
+    ...(exchange === "aggressive" && { "local-id": "suspect" }),
+  };
 }
 
 /** HASH_R is the first thing that the key goes into, and what the peer says of it is under keys that we do not share or under none. */
@@ -238,15 +296,24 @@ const PROOF_REFUSED =
 function onPeersError(
   sa: Answering,
   { payloads, encrypted }: { readonly payloads: readonly PayloadV1[]; readonly encrypted: unknown },
+  ctx: SaContext,
 ): Step {
   const doubts = sa.phase === "aggressiveAnswered" || sa.phase === "aggressiveKeyed";
   const isError = encrypted !== undefined || errorIn(payloads) !== undefined;
   if (!doubts || !isError || sa.toldGarbage)
     return ignore(sa, "unauthenticated", "a notification before phase 1 is through");
-  const code = "AUTHENTICATION_FAILED";
+  const said: SaidAll = { "local-id": "suspect", "peer-id": "equal", psk: "suspect" };
   return stepTo(
     { ...sa, toldGarbage: true },
-    report(sa, { kind: "failed", code, detail: PROOF_REFUSED, advice: adviceFor(code), unproven: true }),
+    report(sa, {
+      kind: "failed",
+      code: "AUTHENTICATION_FAILED",
+      detail: PROOF_REFUSED,
+      exchange: EXCHANGE_NAME[sa.exchange],
+      message: "response",
+      unproven: true,
+      ...proofGrounds(ctx.sight.tunnel(sa.tunnel), sa.path, sa.chosen, said),
+    }),
   );
 }
 
@@ -255,11 +322,9 @@ function errorIn(payloads: readonly PayloadV1[]): string | undefined {
   return error && notifyNameV1(error.notify);
 }
 
-/** The advice for operators goes by the names of IKEv2. */
-function codeOf(name: string): string {
-  return name === "PAYLOAD-MALFORMED" || name === "INVALID-HASH-INFORMATION"
-    ? "AUTHENTICATION_FAILED"
-    : name.replaceAll("-", "_");
+/** What a peer answers whose key does not open our message: it does not know better. */
+function codeOf(name: string): CauseCode {
+  return name === "PAYLOAD-MALFORMED" || name === "INVALID-ID-INFORMATION" ? "AUTHENTICATION_FAILED" : causeCode(name);
 }
 
 /** Peers that cannot decrypt message 5 say that it is malformed. */
@@ -297,9 +362,9 @@ function made(sa: Negotiation, work: () => Step): Step {
     return work();
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    const { notify: code, detail } = error;
-    if (sa.role === "initiator") return failed(sa, code, detail);
-    return stepTo(undefined, report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }));
+    const { detail, grounds } = error;
+    const failure: Failure = { code: causeCode(error.notify), detail, ...grounds };
+    return sa.role === "initiator" ? failed(sa, failure) : dropped(sa, failure);
   }
 }
 
@@ -320,8 +385,8 @@ export function negotiationDeadline(sa: Negotiation): Instant {
 export function onNegotiationTick(sa: Negotiation, ctx: SaContext): Step {
   if (ctx.now < negotiationDeadline(sa)) return stepTo(sa);
   if (sa.role === "responder") return expired(sa);
-  if (!("request" in sa)) return failed(sa, "INTERNAL", "an answer of our own never came");
-  if (ctx.now >= sa.giveUpAt) return timeout(sa);
+  if (!("request" in sa)) return failed(sa, { code: "INTERNAL", detail: "an answer of our own never came" });
+  if (ctx.now >= sa.giveUpAt) return timeout(sa, ctx);
   const { request } = sa;
   const features = "chosen" in sa ? sa.chosen.features : undefined;
   const again = stepTo({ ...sa, request: sentAgain(request, ctx.now) }, ...send(sa.path, request.bytes, features));
@@ -349,14 +414,20 @@ function expired(sa: Answering): Step<undefined> {
 }
 
 /** What was told when it came is believed now; silence is told now. */
-function timeout(sa: Calling): Step<undefined> {
+function timeout(sa: Calling, ctx: SaContext): Step<undefined> {
   const { refusal } = sa;
-  if (refusal !== undefined) return failed(sa, refusal.code, refusal.detail);
+  if (refusal !== undefined) return failed(sa, refusal);
   const words: Partial<Record<Calling["phase"], string>> = {
     mainSent: "the peer does not answer main mode",
     aggressiveSent: "the peer does not answer aggressive mode: it may know neither our identity nor our proposals",
     mainKeySent: "the peer chose a proposal, but does not answer the key exchange",
     mainIdSent: SILENT_AFTER_IDENTITY,
   };
-  return failed(sa, "TIMEOUT", words[sa.phase] ?? "the peer does not answer");
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const evidence =
+    "chosen" in sa
+      ? proofGrounds(policy, sa.path, sa.chosen, sa.phase === "mainIdSent" ? PROOF_SUSPECTS : {}).evidence!
+      : phase1Evidence(policy, sa.path, firstSuspects(sa.exchange));
+  const detail = words[sa.phase] ?? "the peer does not answer";
+  return failed(sa, { code: "TIMEOUT", detail, message: "silence", evidence });
 }

@@ -5,10 +5,13 @@ import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
-import { ProtocolError } from "../core/errors.js";
+import type { Failure } from "../core/causes.js";
+import type { FailedBody } from "../core/context.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
 import { formatIdentity, type Identity } from "../core/identity.js";
 import { type NatVerdict, NO_NAT, natWords, onNatPort } from "../core/nat.js";
+import { agreedIke, PROVEN, phase1Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { REFUSED_INIT_LIFE, softLife } from "../core/timers.js";
 import type { ExchangeNameV1 } from "../wire/exchange-types.js";
@@ -26,7 +29,7 @@ import { notification } from "./notifications.js";
 import { newPeer } from "./peer.js";
 import type { ReceivedId } from "./row.js";
 import type { Calling, Chosen, Exchange, Exchanged, Keyed, Negotiation, Phase1, Reply, V1Peer } from "./state.js";
-import { isShorter, phase1Lifetimes } from "./terms.js";
+import { isShorter, lifetimeSaid, phase1Lifetimes } from "./terms.js";
 import { initiatorVendorIds, responderVendorIds, type VendorFeatures, vendorFeatures } from "./vendor-features.js";
 
 /** RFC 2409 section 5: 8 to 256 octets. */
@@ -191,7 +194,8 @@ export function through(
   before: readonly SaEffect[],
   ctx: SaContext,
 ): Step<undefined> {
-  const { rekeyMarginSeconds } = ctx.sight.tunnel(tunnel).ike;
+  const policy = ctx.sight.tunnel(tunnel);
+  const { rekeyMarginSeconds } = policy.ike;
   const { lifetimeSeconds, volumeOctets } = chosen.limits;
   const soft = softLife(lifetimeSeconds, rekeyMarginSeconds, ctx.random);
   const hard = lifetimeSeconds * 1000;
@@ -218,7 +222,7 @@ export function through(
     ...(reply && { reply }),
     seen: [],
   };
-  const ours = phase1Lifetimes(ctx.sight.tunnel(tunnel));
+  const ours = phase1Lifetimes(policy);
   const fresh = newPeer({ tunnel, localId, peerId }, phase1, ctx);
   const telling =
     sa.role === "responder" && isShorter(ours, chosen.lifetimes)
@@ -233,6 +237,7 @@ export function through(
       proposal: ikeSuiteName(chosen.suite),
       role: sa.role,
       nat: natWords(nat),
+      ...proofGrounds(policy, path, chosen, { ...PROVEN, ...lifetimeSaid(chosen.lifetimes, ours, sa.role) }),
     }),
     ...telling.effects,
     ...(sa.exchange === "aggressive" ? [report(peer, { kind: "story", story: AGGRESSIVE_WARNING })] : []),
@@ -250,30 +255,45 @@ export const AGGRESSIVE_WARNING =
   "aggressive mode shows a hash of the pre-shared key to anybody who asks or listens: a weak key can be found offline; use main mode or IKEv2 where the peer allows it";
 
 /** The negotiation of ours ends without an IKE SA. */
-export function failed(sa: Calling, code: string, reason: string): Step<undefined> {
+export function failed(sa: Calling, failure: Failure): Step<undefined> {
   const { tunnel } = sa;
-  return stepTo(undefined, report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }), {
+  return stepTo(undefined, report(sa, bodyOf(sa, failure)), {
     kind: "lost",
     tunnel,
     cause: "failed",
-    reason,
+    reason: failure.detail,
   });
 }
 
+function bodyOf(sa: Negotiation, failure: Failure): FailedBody {
+  return { kind: "failed", exchange: EXCHANGE_NAME[sa.exchange], ...failure };
+}
+
 /** Said by somebody who has proved nothing: told at once, believed at the timeout, which now comes sooner. */
-export function refused<Sa extends Calling>(sa: Sa, code: string, detail: string, ctx: SaContext): Step<Sa> {
+export function refused<Sa extends Calling>(sa: Sa, failure: Failure, ctx: SaContext): Step<Sa> {
+  const { detail } = failure;
   if (sa.refusal !== undefined) return ignore(sa, "refused again", detail);
   const giveUpAt = Math.min(sa.giveUpAt, ctx.now + REFUSED_INIT_LIFE);
   return stepTo(
-    { ...sa, refusal: { code, detail }, giveUpAt },
-    report(sa, { kind: "failed", code, detail, advice: adviceFor(code), unproven: true }),
+    { ...sa, refusal: bodyOf(sa, failure), giveUpAt },
+    report(sa, { ...bodyOf(sa, failure), unproven: true }),
     { kind: "refused", tunnel: sa.tunnel, reason: detail },
   );
 }
 
 /** That of a stranger. */
-export function dropped(sa: Negotiation, code: string, detail: string): Step<undefined> {
-  return stepTo(undefined, report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }));
+export function dropped(sa: Negotiation, failure: Failure): Step<undefined> {
+  return stepTo(undefined, report(sa, bodyOf(sa, failure)));
+}
+
+/** An error of phase 1 in a tunnel whose algorithms are agreed on: they are no part of it. */
+export function proofGrounds(
+  policy: TunnelPolicy,
+  path: Path,
+  { suite }: Pick<Chosen, "suite">,
+  said: SaidAll,
+): Grounds {
+  return { evidence: phase1Evidence(policy, path, { ...agreedIke(policy, suite), ...said }) };
 }
 
 /** For errors: who was expected, who came. */

@@ -5,6 +5,7 @@
 import { DEFAULT_NUMBERING, numberOf } from "../../crypto/registry/numbering.js";
 import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow } from "../../crypto/registry/row.js";
 import type { EncryptionChoice, EspProposal, EspSuite, IkeProposal, IkeSuite } from "../../crypto/registry/suite.js";
+import { type Attribute, bounded, type Compared } from "../core/evidence.js";
 import type { TransformV1 } from "../wire/payloads/v1/sa.js";
 import {
   type EncapsulationMode,
@@ -181,6 +182,37 @@ export function matchV1<Suite>(
   if (disagreements.length > 0) return { kind: "mismatch", disagreements };
   return { kind: "picked", suite: suite(picked), rank };
 }
+
+/** Every attribute of the peer's transform beside ours, for those who want to see what differs; as `matchV1` sees it. */
+export function compareTransform<Suite>({ view, strange }: Candidate, { wants }: Wants<Suite>): readonly Compared[] {
+  const rows: Compared[] = wants.map(({ attribute, options, theirs }) => {
+    const said = theirs(view);
+    return {
+      attribute: ATTRIBUTE_OF[attribute],
+      verdict: options.some((option) => option.fits(view)) ? "equal" : "different",
+      ours: bounded(options.map(({ words }) => words).filter(isSomething)),
+      theirs: isSomething(said) ? [said] : [],
+    };
+  });
+  if (strange.length > 0) rows.push({ attribute: "other", verdict: "different", ours: [], theirs: bounded(strange) });
+  return rows;
+}
+
+function isSomething(words: string): boolean {
+  return words !== "none";
+}
+
+const ATTRIBUTE_OF = {
+  encryption: "encryption",
+  hash: "hash",
+  "authentication method": "authentication",
+  group: "group",
+  "authentication algorithm": "integrity",
+  "PFS group": "pfs",
+  "encapsulation mode": "encapsulation",
+  "sequence numbers": "esn",
+  other: "other",
+} as const satisfies Record<AttributeName, Attribute>;
 
 /** A proposal of ours multiplied out, in our order, without lifetimes: identifier and attributes of each transform. */
 export function transformsOf<Suite>({ wants, transformId }: Wants<Suite>): readonly Omit<TransformV1, "number">[] {

@@ -4,13 +4,15 @@
  */
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import type { EspProposal, IkeProposal, IkeSuite } from "../../crypto/registry/suite.js";
-import { ProtocolError } from "../core/errors.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import { type ComparedOffer, closestOf, MOST_COMPARED } from "../core/evidence.js";
 import type { ProposalV1, SaPayloadV1, TransformV1 } from "../wire/payloads/v1/sa.js";
 import type { ProtocolNameV1 } from "../wire/protocols.js";
 import { DEFAULT_SA_LIFE_SECONDS, type EncapsulationMode, KEY_IKE } from "../wire/v1-attributes.js";
 import { type Lifetimes, lifetimeAttributes, lifetimesOf, type Phase } from "./lifetimes.js";
 import {
   candidate,
+  compareTransform,
   type Disagreement,
   matchV1,
   phase1Wants,
@@ -141,10 +143,48 @@ export function chosenPhase2(
   );
 }
 
+/** The peer's transforms of phase 1 beside the closest of our proposals each. */
+export function comparePhase1(peer: SaPayloadV1, ours: readonly IkeProposal[]): ComparedOffer {
+  return compare(
+    peer,
+    1,
+    ours.map((proposal) => phase1Wants(proposal)),
+  );
+}
+
+/** Likewise of phase 2. */
+export function comparePhase2(
+  peer: SaPayloadV1,
+  ours: readonly EspProposal[],
+  encapsulation: readonly EncapsulationMode[],
+): ComparedOffer {
+  return compare(
+    peer,
+    2,
+    ours.map((proposal) => phase2Wants(proposal, { group: "any", encapsulation })),
+  );
+}
+
+function compare<Suite>(peer: SaPayloadV1, phase: Phase, ours: readonly Wants<Suite>[]): ComparedOffer {
+  const protocol = PROTOCOLS[phase];
+  const all = peer.proposals.flatMap((proposal) => proposal.transforms.map((transform) => ({ proposal, transform })));
+  const proposals = all.slice(0, MOST_COMPARED).map(({ proposal, transform }) => {
+    const number = `${proposal.number}.${transform.number}`;
+    if (proposal.protocol !== protocol) {
+      const theirs = [String(proposal.protocol)];
+      return { number, rows: [{ attribute: "protocol", verdict: "different", ours: [protocol], theirs }] } as const;
+    }
+    const theirs = candidate(transform, phase);
+    return { number, rows: closestOf(ours.map((wants) => compareTransform(theirs, wants))) };
+  });
+  return { proposals, more: all.length - proposals.length };
+}
+
 /** NO_PROPOSAL_CHOSEN with both sides' values in words. */
-export function noProposalChosenV1({ mismatches, more }: NotChosenV1): ProtocolError {
+export function noProposalChosenV1({ mismatches, more }: NotChosenV1, grounds?: Grounds): ProtocolError {
   const words = mismatches.map(mismatchWords);
-  return new ProtocolError("NO_PROPOSAL_CHOSEN", [...words, ...(more > 0 ? [`${more} more`] : [])].join("; "));
+  const detail = [...words, ...(more > 0 ? [`${more} more`] : [])].join("; ");
+  return new ProtocolError("NO_PROPOSAL_CHOSEN", detail, undefined, grounds);
 }
 
 /** Transforms whose mismatch is explained. */

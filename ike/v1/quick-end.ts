@@ -1,6 +1,6 @@
 /** Quick modes that come to nothing: their SPIs are free again, their mappings are wished for again or given up. */
 import type { ChildId } from "../../esp/sa.js";
-import { adviceFor } from "../core/advice.js";
+import type { Failure } from "../core/causes.js";
 import { pause, RETRY_REKEY } from "../core/timers.js";
 import { withChild } from "./child.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
@@ -24,16 +24,19 @@ export function withoutQuick(peer: V1Peer, { messageId, phase1 }: Pick<Quick, "m
 }
 
 /** Ours failed: a child that was to be replaced still serves, and is tried again after a pause; a mapping is the supervisor's. */
-export function quickFailed(peer: V1Peer, quick: OurQuick, code: string, reason: string, ctx: SaContext): Step<V1Peer> {
+export function quickFailed(peer: V1Peer, quick: OurQuick, failure: Failure, ctx: SaContext): Step<V1Peer> {
   const { mapping, replaces } = quick.offer;
   const next = withoutQuick(peer, quick);
-  const told = [
-    ...releasedSpis([quick]),
-    report(peer, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
-  ];
+  const told = [...releasedSpis([quick]), report(peer, { kind: "failed", exchange: "QUICK_MODE", ...failure })];
   const again = replaces === undefined ? undefined : rekeyAgain(next, replaces, mapping, ctx);
   if (again !== undefined) return stepTo(again, ...told);
-  return stepTo(next, ...told, { kind: "mappingLost", tunnel: peer.tunnel, mapping, cause: "failed", reason });
+  return stepTo(next, ...told, {
+    kind: "mappingLost",
+    tunnel: peer.tunnel,
+    mapping,
+    cause: "failed",
+    reason: failure.detail,
+  });
 }
 
 function rekeyAgain(peer: V1Peer, replaces: ChildId, mapping: number, ctx: SaContext): V1Peer | undefined {

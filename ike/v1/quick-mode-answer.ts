@@ -3,6 +3,7 @@
  * that the peer is there now and no recording of it (`decisions.md` 10).
  */
 import { createPrf } from "../../crypto/backends.js";
+import { keywordOf } from "../../crypto/registry/lookup.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
@@ -10,6 +11,8 @@ import { formatSelector, isSubset, sameSelector, type TrafficSelector } from "..
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
+import { agreedEsp, phase2Evidence, selectorWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { outstanding } from "../core/retransmit.js";
 import type { Answer } from "../core/types.js";
@@ -22,7 +25,7 @@ import { responderLifetime } from "./lifetimes.js";
 import { isUdpEncapsulation } from "./nat-d.js";
 import { espNotification } from "./notifications.js";
 import { checkPublicValue, NONCE_BYTES, replyTo } from "./phase1.js";
-import { choosePhase2, groupsOf, noProposalChosenV1 } from "./proposals.js";
+import { choosePhase2, comparePhase2, groupsOf, noProposalChosenV1 } from "./proposals.js";
 import type { QuickAnswer, QuickAnswered, QuickAnswerKeying } from "./quick.js";
 import { withoutQuick, withQuick } from "./quick-end.js";
 import { modesOf } from "./quick-mode.js";
@@ -47,10 +50,13 @@ function onOffer(
   const policy = ctx.sight.tunnel(tunnel);
   refuseTooMany(peer, policy.mappings.length);
   const choice = choosePhase2(SA, policy.esp.proposals, modesOf(phase1, policy));
-  if (choice.kind === "mismatch") throw noProposalChosenV1(choice);
+  if (choice.kind === "mismatch") {
+    const offer = comparePhase2(SA, policy.esp.proposals, modesOf(phase1, policy));
+    throw noProposalChosenV1(choice, { evidence: phase2Evidence(policy, { protocol: "equal" }, offer) });
+  }
   const { encapsulation, ...suite } = choice.suite;
   checkPfs(policy, suite.keyExchange, KE?.data);
-  const selectors = selectorsOf(policy, peer.path, ids);
+  const selectors = selectorsOf(policy, peer.path, ids, agreedEsp(suite, { pfs: true }));
   const ours = phase2Lifetimes(policy);
   const { lifetimes } = choice;
   const spiIn = ctx.ids.espSpi();
@@ -110,12 +116,14 @@ function refuseTooMany({ children, quicks }: V1Peer, mappings: number): void {
 }
 
 /** Group and KE come together or not at all (RFC 2409 section 5.5), and as configured. */
-function checkPfs({ esp }: TunnelPolicy, group: KeyExchangeRow | undefined, KE: Uint8Array | undefined): void {
-  const wanted = groupsOf(esp.proposals);
+function checkPfs(policy: TunnelPolicy, group: KeyExchangeRow | undefined, KE: Uint8Array | undefined): void {
+  const wanted = groupsOf(policy.esp.proposals);
   if (!wanted.includes(group))
     throw new ProtocolError(
       "NO_PROPOSAL_CHOSEN",
-      `PFS: theirs ${group?.name ?? "none"}, ours ${wanted.map((one) => one?.name ?? "none").join(" ")}`,
+      `PFS: theirs ${pfsWords(group)}, ours ${wanted.map(pfsWords).join(" ")}`,
+      undefined,
+      { evidence: phase2Evidence(policy, { pfs: { theirs: [pfsWords(group)] } }) },
     );
   if ((group === undefined) !== (KE === undefined))
     throw new ProtocolError(
@@ -125,6 +133,10 @@ function checkPfs({ esp }: TunnelPolicy, group: KeyExchangeRow | undefined, KE: 
   if (group !== undefined) checkPublicValue(KE!, group);
 }
 
+function pfsWords(group: KeyExchangeRow | undefined): string {
+  return group === undefined ? "none" : keywordOf(group);
+}
+
 interface Selectors {
   readonly local: TrafficSelector;
   readonly remote: TrafficSelector;
@@ -132,7 +144,8 @@ interface Selectors {
 }
 
 /** The mapping of the peer's client identities: the very same, else one that holds them. IKEv1 has no way to narrow. */
-function selectorsOf({ mappings }: TunnelPolicy, path: Path, ids: readonly ReceivedId[]): Selectors {
+function selectorsOf(policy: TunnelPolicy, path: Path, ids: readonly ReceivedId[], agreed: SaidAll): Selectors {
+  const { mappings } = policy;
   if (ids.length !== 0 && ids.length !== 2)
     throw new ProtocolError("INVALID_SYNTAX", `${ids.length} client identities, two or none are allowed`);
   const [remote, local] =
@@ -148,6 +161,10 @@ function selectorsOf({ mappings }: TunnelPolicy, path: Path, ids: readonly Recei
     throw new ProtocolError(
       "TS_UNACCEPTABLE",
       `the peer asks for ${formatSelector(remote)} <-> ${formatSelector(local)} (its side first), configured are ${configured(mappings)}`,
+      undefined,
+      {
+        evidence: phase2Evidence(policy, { ...agreed, selectors: { theirs: [selectorWords([local], [remote])] } }),
+      },
     );
   return { local: local, remote: remote, mappings: [mapping] };
 }
@@ -239,12 +256,12 @@ function finish(
 }
 
 /** --> HDR*, HASH(3) */
-function onProof({ peer, quick }: Place<QuickAnswered>): Step<V1Peer> {
-  return confirm(peer, quick);
+function onProof({ peer, quick }: Place<QuickAnswered>, _: unknown, ctx: SaContext): Step<V1Peer> {
+  return confirm(peer, quick, ctx);
 }
 
 /** The peer has the child: we send on it from now on, and it is renewed in its time. */
-export function confirm(peer: V1Peer, quick: QuickAnswered): Step<V1Peer> {
+export function confirm(peer: V1Peer, quick: QuickAnswered, ctx: SaContext): Step<V1Peer> {
   const child = peer.children.get(quick.child);
   const through = withoutQuick(peer, quick);
   if (child === undefined) return stepTo(through);
@@ -256,7 +273,7 @@ export function confirm(peer: V1Peer, quick: QuickAnswered): Step<V1Peer> {
     ...(old !== undefined && { replaces: old.id }),
   };
   const next = retireOthers(withChild(through, live), live);
-  return stepTo(next, { kind: "useChild", id: live.id }, childEstablished(next, live));
+  return stepTo(next, { kind: "useChild", id: live.id }, childEstablished(next, live, ctx));
 }
 
 export const QUICK_RESPONDER_ROWS = [

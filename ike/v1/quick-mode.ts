@@ -123,7 +123,8 @@ function clientIds({ mappings }: TunnelPolicy, mapping: number): readonly Payloa
 export function onQuickKeyingAnswer(peer: V1Peer, quick: QuickKeying, answer: Answer, ctx: SaContext): Step<V1Peer> {
   const phase1 = phase1Of(peer, quick.phase1);
   if (phase1 === undefined) throw new Error("a quick mode without its phase 1");
-  if (answer.kind !== "publicValue") return quickFailed(peer, quick, "INTERNAL", refusalOf(answer), ctx);
+  if (answer.kind !== "publicValue")
+    return quickFailed(peer, quick, { code: "INTERNAL", detail: refusalOf(answer) }, ctx);
   const { stage: _, ask: __, ...base } = quick;
   return sendOffer(peer, phase1, base, answer.publicValue, ctx);
 }
@@ -202,7 +203,8 @@ export function onQuickDerivingAnswer(
 ): Step<V1Peer> {
   const phase1 = phase1Of(peer, quick.phase1);
   if (phase1 === undefined) throw new Error("a quick mode without its phase 1");
-  if (answer.kind !== "sharedSecret") return quickFailed(peer, quick, "INVALID_KE_PAYLOAD", refusalOf(answer), ctx);
+  if (answer.kind !== "sharedSecret")
+    return quickFailed(peer, quick, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) }, ctx);
   return finish(peer, phase1, quick, quick.terms, quick.message, quick.commit, answer.secret, ctx);
 }
 
@@ -251,7 +253,7 @@ function finish(
     { kind: "installChild", child: child.pair },
     ...sent.effects,
     ...(waits ? [] : [{ kind: "useChild", id: child.id } as const]),
-    childEstablished(next, child),
+    childEstablished(next, child, ctx),
   );
 }
 

@@ -14,7 +14,7 @@ import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { IkeKey, Role } from "../core/context.js";
+import type { FailedBody, IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
@@ -60,7 +60,7 @@ interface Begun extends Base {
   readonly exchange: Exchange;
   readonly giveUpAt: Instant;
   /** An unauthenticated refusal: told to the operator, not believed until the timeout. */
-  readonly refusal?: { readonly code: string; readonly detail: string };
+  readonly refusal?: FailedBody;
   /** SAi_b. */
   readonly saBody: Uint8Array;
 }

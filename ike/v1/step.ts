@@ -2,7 +2,8 @@
 import { createPrf } from "../../crypto/backends.js";
 import { equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
+import { causeCode } from "../core/causes.js";
+import { failureOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Answer, AskId, Instant } from "../core/types.js";
@@ -225,8 +226,8 @@ function refuseQuick(
   const telling = inform(peer, phase1, [about], ctx);
   return andThen(telling, (now): Step => {
     if (quick !== undefined && (quick.stage === "sent" || quick.stage === "deriving" || quick.stage === "keying"))
-      return quickFailed(now, quick, code, detail, ctx);
-    const failure = report(now, { kind: "failed", code, detail, advice: adviceFor(code) });
+      return quickFailed(now, quick, { code: causeCode(code), detail, message: "response", ...error.grounds }, ctx);
+    const failure = report(now, failureOf(error, { exchange: "QUICK_MODE", message: "request" }));
     if (quick?.stage !== "answerKeying") return stepTo(now, failure);
     return stepTo(withoutQuick(now, quick), ...releasedSpis([quick]), failure);
   });

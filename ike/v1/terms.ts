@@ -1,4 +1,7 @@
 /** Lifetimes between our configuration, which counts octets, and IKEv1, which counts units of 1024. */
+import type { Role } from "../core/context.js";
+import type { SaidAll } from "../core/evidence.js";
+import { lifetimeWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { type Lifetimes, shorter } from "./lifetimes.js";
 
@@ -37,6 +40,18 @@ export function isShorter(ours: Lifetimes, theirs: Lifetimes): boolean {
 export function lifetimeStory(theirs: Lifetimes, ours: Lifetimes): string | undefined {
   if (theirs.seconds === ours.seconds && theirs.kilobytes === ours.kilobytes) return undefined;
   return `the lifetimes differ, the shorter counts: theirs ${words(theirs)}, ours ${words(ours)}`;
+}
+
+/** For the evidence: a responder repeats what we offered, so that as initiator a lifetime that is equal says nothing. */
+export function lifetimeSaid(theirs: Lifetimes, ours: Lifetimes, role: Role): SaidAll {
+  const told = listWords(theirs);
+  const verdict = theirs.seconds === ours.seconds && theirs.kilobytes === ours.kilobytes ? "equal" : "different";
+  if (role === "initiator" && verdict === "equal") return {};
+  return { lifetime: { theirs: told, ours: listWords(ours), verdict } };
+}
+
+function listWords({ seconds, kilobytes }: Lifetimes): readonly string[] {
+  return lifetimeWords(seconds, (kilobytes ?? 0) * 1024);
 }
 
 function words({ seconds, kilobytes }: Lifetimes): string {

@@ -6,7 +6,9 @@ import type { Secret } from "../../crypto/secret.js";
 import type { ChildId, Encapsulation } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
 import { volumeLimits } from "../core/child.js";
+import type { SaidAll } from "../core/evidence.js";
 import { espPath } from "../core/nat.js";
+import { agreedEsp, phase2Evidence, selectorWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { softLife } from "../core/timers.js";
 import type { NotifyPayload } from "../wire/payloads/notify.js";
@@ -86,14 +88,29 @@ export function withoutChild<Sa extends Established>(sa: Sa, id: ChildId): Sa {
   return { ...sa, children, wishes: sa.wishes.filter((w) => !("child" in w) || w.child !== id) };
 }
 
-export function childEstablished(sa: Established, { id, pair, replaces }: Child): SaEffect {
+/** `said`: what else is known of the child's negotiation. */
+export function childEstablished(
+  sa: Established,
+  { id, pair, replaces }: Child,
+  exchange: "IKE_AUTH" | "CREATE_CHILD_SA",
+  ctx: SaContext,
+  said: SaidAll = {},
+): SaEffect {
+  const { suite, local, remote } = pair;
+  const agreed = agreedEsp(suite, { pfs: exchange === "CREATE_CHILD_SA" });
+  const pairs = [selectorWords(local, remote)];
   return report(sa, {
     kind: "childEstablished",
     child: id,
     ...(replaces !== undefined && { replaces }),
-    proposal: espSuiteName(pair.suite),
-    local: pair.local.map(formatSelector),
-    remote: pair.remote.map(formatSelector),
+    proposal: espSuiteName(suite),
+    local: local.map(formatSelector),
+    remote: remote.map(formatSelector),
+    evidence: phase2Evidence(ctx.sight.tunnel(sa.tunnel), {
+      ...agreed,
+      selectors: { theirs: pairs, ours: pairs },
+      ...said,
+    }),
   });
 }
 

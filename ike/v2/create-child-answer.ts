@@ -7,7 +7,9 @@ import { Secret } from "../../crypto/secret.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
-import { chooseEsp, noProposalChosen } from "../core/negotiate.js";
+import type { SaidAll } from "../core/evidence.js";
+import { chooseEsp, compareEsp, noProposalChosen } from "../core/negotiate.js";
+import { phase2Evidence } from "../core/our-values.js";
 import { SWITCH_AFTER } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
@@ -56,10 +58,16 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   const { selectors, more } = narrowAsResponder(policy, TSi, TSr, {
     live: carriedBy(sa.tunnel, ctx),
     ...(rekeyed !== undefined && { rekeyed }),
+    grounds: (theirs) => ({ evidence: phase2Evidence(policy, { selectors: { theirs: [theirs] } }) }),
   });
   if (old === undefined) refuseSameMapping(sa, selectors.mappings);
   const choice = chooseEsp(SA, policy.esp.proposals, { keyExchange: true, ...(KE && { keGroup: KE.group }) });
-  if (choice.kind === "mismatch") throw noProposalChosen(choice);
+  if (choice.kind === "mismatch") {
+    const said: SaidAll = { protocol: "equal", encapsulation: "equal" };
+    throw noProposalChosen(choice, {
+      evidence: phase2Evidence(policy, said, compareEsp(SA, policy.esp.proposals, true)),
+    });
+  }
   const { suite, peerSpi } = choice;
   const peerPublic = suite.keyExchange && publicValueOf(suite.keyExchange, KE);
   const { sa: free, effects: given } = rekeysToo(sa, old) ? giveWay(sa, ctx) : stepTo(sa);
@@ -199,7 +207,7 @@ function finish(
     { kind: "installChild", child: child.pair },
     send,
     ...(child.useAt === undefined ? [{ kind: "useChild", id: child.id } as const] : []),
-    childEstablished(next, child),
+    childEstablished(next, child, "CREATE_CHILD_SA", ctx),
     ...settled.effects,
   );
 }

@@ -8,11 +8,13 @@
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { ChildId } from "../../esp/sa.js";
-import { adviceFor, oursInWords } from "../core/advice.js";
+import { causeCode, type Failure } from "../core/causes.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
+import { oursInWords } from "../core/offer-words.js";
+import { phase2Evidence } from "../core/our-values.js";
 import { DELETE_OLD_CHILD_AFTER, pause, RETRY_REKEY } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
@@ -25,6 +27,7 @@ import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
+import { refusedChild } from "./refused-child.js";
 import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";
@@ -154,11 +157,11 @@ export function onChildAnswer(sa: Established, task: ChildTask, answer: Answer, 
     case "keying":
       return answer.kind === "publicValue"
         ? send(sa, task.offer, answer.publicValue, ctx)
-        : childFailed(sa, task.offer, "INTERNAL", refusalOf(answer), ctx);
+        : childFailed(sa, task.offer, { code: "INTERNAL", detail: refusalOf(answer) }, ctx);
     case "deriving":
       return answer.kind === "sharedSecret"
         ? finish(sa, task.offer, task.answer, answer.secret, ctx)
-        : abandonAnswered(sa, task.offer, "INVALID_KE_PAYLOAD", refusalOf(answer), ctx);
+        : abandonAnswered(sa, task.offer, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) }, ctx);
     case "sent":
       throw new Error("an answer to a task that asked nothing");
   }
@@ -174,7 +177,12 @@ function finish(
 ): Step<Established> {
   const { purpose, spiIn, ni, deletedMeanwhile } = offer;
   if (deletedMeanwhile?.includes(spiOut))
-    return childFailed(sa, offer, "TEMPORARY_FAILURE", "the peer has deleted the child before its answer came", ctx);
+    return childFailed(
+      sa,
+      offer,
+      { code: "TEMPORARY_FAILURE", detail: "the peer has deleted the child before its answer came" },
+      ctx,
+    );
   const negotiated = { suite, spiIn, spiOut, ni, nr, selectors, refusesTfc };
   const facts = { ...negotiated, asked: true, ...(sharedSecret && { sharedSecret }) };
   const made = makeChild(sa, facts, ctx);
@@ -188,7 +196,7 @@ function finish(
     settled.sa,
     { kind: "installChild", child: child.pair },
     ...(stays ? [{ kind: "useChild", id: child.id } as const] : []),
-    childEstablished(settled.sa, child),
+    childEstablished(settled.sa, child, "CREATE_CHILD_SA", ctx),
     ...settled.effects,
   );
 }
@@ -222,11 +230,14 @@ export function onChildRefused(
     return stepTo<Established>(
       withoutTask(sa),
       { kind: "releaseSpi", spi: offer.spiIn },
-      ...childRefused(sa, notify, purpose.mapping, ctx),
+      ...childRefused(sa, notify, purpose.mapping, "CREATE_CHILD_SA", ctx, data),
     );
-  const code = notifyName(notify);
-  const ours = oursInWords(ctx.sight.tunnel(sa.tunnel).esp.proposals);
-  return childFailed(sa, offer, code, `the peer refuses the child with ${code}; ${ours}`, ctx);
+  const name = notifyName(notify);
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const detail = `the peer refuses the child with ${name}; ${oursInWords(policy.esp.proposals)}`;
+  // What is to be rekeyed was agreed on once, in IKE_AUTH without PFS.
+  const evidence = phase2Evidence(policy, refusedChild(name, "CREATE_CHILD_SA", data, purpose.do === "rekey"));
+  return childFailed(sa, offer, { code: causeCode(name), detail, message: "response", evidence }, ctx);
 }
 
 /**
@@ -262,15 +273,15 @@ export function mappingsLost(
 function childFailed(
   sa: Established,
   { purpose, spiIn }: ChildOffer,
-  code: string,
-  reason: string,
+  failure: Omit<Failure, "exchange">,
   ctx: SaContext,
 ): Step<Established> {
   const { tunnel } = sa;
+  const { code, detail: reason } = failure;
   const told =
     code === "TEMPORARY_FAILURE"
       ? report(sa, { kind: "story", story: "the peer is busy with an exchange of its own; ours is tried again later" })
-      : report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) });
+      : report(sa, { kind: "failed", exchange: "CREATE_CHILD_SA", ...failure });
   const released = { kind: "releaseSpi", spi: spiIn } as const;
   const next = withoutTask(sa);
   if (purpose.do === "create") {
@@ -281,7 +292,7 @@ function childFailed(
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);
   if (purpose.rehearsal) {
-    const left = rehearsalFailed(next, child.id, code, reason, ctx);
+    const left = rehearsalFailed(next, child.id, failure, ctx);
     return stepTo(left.sa, released, ...left.effects);
   }
   const attempts = child.attempts + 1;
@@ -304,11 +315,10 @@ export function hopeless(code: string, attempts: number): boolean {
 export function abandonAnswered(
   sa: Established,
   offer: ChildOffer,
-  code: string,
-  reason: string,
+  failure: Omit<Failure, "exchange">,
   ctx: SaContext,
 ): Step<Established> {
-  const failed = childFailed(sa, offer, code, reason, ctx);
+  const failed = childFailed(sa, offer, failure, ctx);
   const orphan = { do: "delete", spi: offer.spiIn, at: ctx.now } as const;
   return { ...failed, sa: { ...failed.sa, wishes: wish(failed.sa.wishes, orphan) } };
 }

@@ -1,6 +1,7 @@
 /** The step from a handshake, or from a rekey, to an established IKE SA. */
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { natWords } from "../core/nat.js";
+import { agreedIke, PROVEN, phase1Evidence } from "../core/our-values.js";
 import { softLife } from "../core/timers.js";
 import { report, type SaContext, type SaEffect } from "./context.js";
 import type { Child, Established } from "./state.js";
@@ -42,7 +43,10 @@ export function establish(given: Given, ctx: SaContext, children: ReadonlyMap<nu
   };
 }
 
-export function ikeEstablished(sa: Established): SaEffect {
+export function ikeEstablished(sa: Established, ctx: SaContext): SaEffect {
   const { suite, nat } = sa.negotiated;
-  return report(sa, { kind: "ikeEstablished", proposal: ikeSuiteName(suite), role: sa.role, nat: natWords(nat) });
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  const evidence = phase1Evidence(policy, sa.path, { ...agreedIke(policy, suite), ...PROVEN });
+  const proposal = ikeSuiteName(suite);
+  return report(sa, { kind: "ikeEstablished", proposal, role: sa.role, nat: natWords(nat), evidence });
 }

@@ -11,11 +11,12 @@ import { createPrf } from "../../crypto/backends.js";
 import { PRF_HMAC_SHA2_256 } from "../../crypto/registry/prf.js";
 import { Secret } from "../../crypto/secret.js";
 import { formatAddress, formatSocketAddress, type Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
-import { refusalOf } from "../core/context.js";
+import { failureOf, refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
+import { MOST_BLAMED } from "../core/evidence.js";
 import { natDetection, natVerdict } from "../core/nat.js";
-import { chooseIke, distinctProposals, noProposalChosen } from "../core/negotiate.js";
+import { chooseIke, compareIke, distinctProposals, noProposalChosen } from "../core/negotiate.js";
+import { phase1Evidence, versionWords } from "../core/our-values.js";
 import { reactTo } from "../core/react.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
@@ -79,15 +80,17 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
     }
   }
   const candidates = ctx.sight.candidates(path, 2);
-  if (candidates.length === 0)
-    throw new ProtocolError(
-      "NO_PROPOSAL_CHOSEN",
-      `no tunnel is configured for a peer at ${formatAddress(path.remote.address)}`,
-    );
+  if (candidates.length === 0) throw uninvited(path, ctx);
   const choice = chooseIke(SA, distinctProposals(candidates.flatMap((tunnel) => tunnel.ike.proposals)), {
     keGroup: KE.group,
   });
-  if (choice.kind === "mismatch") throw noProposalChosen(choice);
+  if (choice.kind === "mismatch")
+    throw noProposalChosen(choice, {
+      candidates: candidates.slice(0, MOST_BLAMED).map((tunnel) => ({
+        tunnel: tunnel.name,
+        evidence: phase1Evidence(tunnel, path, { version: "equal" }, compareIke(SA, tunnel.ike.proposals)),
+      })),
+    });
   const { suite } = choice;
   const group = suite.keyExchange;
   const number = group.ids.ikev2!;
@@ -135,13 +138,23 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
   );
 }
 
+/** The tunnels of this address may be of the other version. */
+function uninvited(path: Path, ctx: SaContext): ProtocolError {
+  const detail = `no tunnel is configured for a peer at ${formatAddress(path.remote.address)} that speaks IKEv2`;
+  const others = ctx.sight.candidates(path, 1).slice(0, MOST_BLAMED);
+  if (others.length === 0) return new ProtocolError("NO_PROPOSAL_CHOSEN", detail);
+  const candidates = others.map((tunnel) => ({
+    tunnel: tunnel.name,
+    evidence: phase1Evidence(tunnel, path, { version: { theirs: [versionWords(2)] } }),
+  }));
+  const words = `${detail}: ${others.map(({ name }) => name).join(", ")} speaks IKEv1`;
+  return new ProtocolError("NO_PROPOSAL_CHOSEN", words, undefined, { candidates });
+}
+
 /** <-- HDR, SAr1, KEr, Nr, N(NAT_DETECTION_*_IP) */
 export function onReplyKeyingAnswer(sa: ReplyKeying, answer: Answer, ctx: SaContext): Step {
   if (answer.kind !== "publicValue")
-    return stepTo(
-      undefined,
-      report(sa, { kind: "failed", code: "INTERNAL", detail: refusalOf(answer), advice: adviceFor("INTERNAL") }),
-    );
+    return stepTo(undefined, report(sa, { kind: "failed", code: "INTERNAL", detail: refusalOf(answer) }));
   const { initiatorSpi, responderSpi, path, negotiated, peerPublic, privateOctets, expiresAt, key, role, createdAt } =
     sa;
   const { suite, nr, nat, fragmentation } = negotiated;
@@ -189,7 +202,10 @@ function plainReply(header: Message["header"], payloads: readonly Payload[]): Ui
 function stranger(header: Message["header"], path: Path, kind: "ignored" | "failed", error: ProtocolError): SaEffect {
   const names = { ike: spiText(header), peer: formatSocketAddress(path.remote) };
   const { notify: code, detail } = error;
-  const body = kind === "failed" ? { kind, code, detail, advice: adviceFor(code) } : ({ kind, code, detail } as const);
+  const body =
+    kind === "failed"
+      ? failureOf(error, { exchange: "IKE_SA_INIT", message: "request" })
+      : ({ kind, code, detail } as const);
   return { kind: "report", report: { ...names, ...body } };
 }
 

@@ -50,7 +50,7 @@ export function bequeath(old: Established, heir: Heir, ctx: SaContext): Step<Lin
     lingering(old, ctx.now + REPLACED_IKE_LIFE),
     { kind: "adopt", sa: next },
     rekeyed(old, next),
-    ikeEstablished(next),
+    ikeEstablished(next, ctx),
   );
 }
 
@@ -66,7 +66,7 @@ export function claim(sa: KeyedSa, header: IkeHeader, payloads: readonly Payload
     next,
     { kind: "adopt", sa: lingering(old, ctx.now + REPLACED_IKE_LIFE) },
     rekeyed(old, next),
-    ikeEstablished(next),
+    ikeEstablished(next, ctx),
   );
 }
 

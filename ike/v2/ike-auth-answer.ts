@@ -5,10 +5,10 @@
 import { createPrf } from "../../crypto/backends.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
-import { refusalOf } from "../core/context.js";
-import { ProtocolError } from "../core/errors.js";
+import { failureOf, refusalOf } from "../core/context.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import { MOST_BLAMED, type SaidAll } from "../core/evidence.js";
 import {
   formatIdentity,
   formatIdPayload,
@@ -19,7 +19,16 @@ import {
   sameIdentity,
   theirIdentity,
 } from "../core/identity.js";
-import { allowsIke, chooseEsp, noProposalChosen } from "../core/negotiate.js";
+import { allowsIke, chooseEsp, compareEsp, noProposalChosen } from "../core/negotiate.js";
+import {
+  agreedEsp,
+  agreedIke,
+  methodWords,
+  notAllowed,
+  phase1Evidence,
+  phase2Evidence,
+  TRANSPORT_MODE,
+} from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { reactTo } from "../core/react.js";
 import type { Answer } from "../core/types.js";
@@ -61,6 +70,8 @@ function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${formatIdPayload(IDi)} authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
+      undefined,
+      grounds(tunnel, sa, { authentication: { theirs: [methodWords(AUTH.method)] }, "peer-id": "equal" }),
     );
   refuseNat(notifies, path);
   const ask = ctx.ids.ask();
@@ -76,6 +87,7 @@ function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"
     refusesTfc: refusesTfc(notifies),
     ...agreedMobike(tunnel, notifies, false),
     ...tokenIn(notifies),
+    ...(notifies.some((n) => n.notify === "USE_TRANSPORT_MODE") && { wantsTransport: true as const }),
     request: { messageId: header.messageId, bytes, path },
     ask,
   };
@@ -83,8 +95,27 @@ function check(sa: Keyed, message: ChildlessRequest, child: AuthChecking["child"
 }
 
 /** --> HDR, SK {IDi, SAi2, TSi, TSr} without AUTH: the peer wants EAP (section 2.16). */
-function onEapRequest(_: Keyed, { IDi }: Received<"IDi" | "SA">): Step {
-  throw new ProtocolError("AUTHENTICATION_FAILED", `${formatIdPayload(IDi)} wants EAP, which is not supported`);
+function onEapRequest(sa: Keyed, { IDi, path }: Received<"IDi" | "SA">, ctx: SaContext): Step {
+  const said: SaidAll = { authentication: { theirs: ["EAP"] } };
+  const candidates = blamed(ctx.sight.candidates(path, 2), sa, () => said);
+  const detail = `${formatIdPayload(IDi)} wants EAP, which is not supported`;
+  throw new ProtocolError("AUTHENTICATION_FAILED", detail, undefined, { candidates });
+}
+
+/** An error of IKE_AUTH in a tunnel: what IKE_SA_INIT has agreed on is no part of it. */
+function grounds(tunnel: TunnelPolicy, sa: Keyed | AuthChecking, said: SaidAll): Grounds {
+  return { evidence: phase1Evidence(tunnel, sa.path, { ...agreedIke(tunnel, sa.negotiated.suite), ...said }) };
+}
+
+function blamed(
+  tunnels: readonly TunnelPolicy[],
+  sa: Keyed,
+  said: (tunnel: TunnelPolicy) => SaidAll,
+): NonNullable<Grounds["candidates"]> {
+  return tunnels.slice(0, MOST_BLAMED).map((tunnel) => ({
+    tunnel: tunnel.name,
+    evidence: phase1Evidence(tunnel, sa.path, { ...agreedIke(tunnel, sa.negotiated.suite), ...said(tunnel) }),
+  }));
 }
 
 /**
@@ -105,6 +136,8 @@ function tunnelOf(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `no tunnel for a peer at ${formatAddress(path.remote.address)} that says it is ${formatIdPayload(IDi)}: ${expected.join(", ") || "none fits the address"}`,
+      undefined,
+      { candidates: blamed(candidates, sa, () => ({ "peer-id": { theirs: [formatIdPayload(IDi)] } })) },
     );
   }
   const meant = known.filter((t) => {
@@ -116,6 +149,13 @@ function tunnelOf(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the peer expects us to be ${formatIdPayload(IDr!)}: ${ours.join(", ")}`,
+      undefined,
+      {
+        candidates: blamed(known, sa, () => ({
+          "peer-id": "equal",
+          "local-id": { theirs: [formatIdPayload(IDr!)] },
+        })),
+      },
     );
   }
   const allowing = meant.filter((t) => allowsIke(t.ike.proposals, sa.negotiated.suite));
@@ -124,6 +164,8 @@ function tunnelOf(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `${meant[0]!.name} does not allow ${ikeSuiteName(sa.negotiated.suite)}, which another tunnel of this address does`,
+      undefined,
+      { candidates: blamed(meant, sa, (t) => ({ ...notAllowed(t, sa.negotiated.suite), "peer-id": "equal" })) },
     );
   return { tunnel, peerId };
 }
@@ -140,12 +182,15 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
       `the pre-shared key of ${sa.tunnel} cannot be had: ${refusalOf(answer)}`,
     );
   const { first, negotiated, keys, localId, peerId } = sa;
+  const policy = ctx.sight.tunnel(sa.tunnel);
   const prf = createPrf(negotiated.suite.prf);
   const theirs = { message: first.initRequest, nonce: negotiated.nr, id: idPayload(peerId), skP: keys.skPi };
   if (!isPskAuth(prf, answer.psk, theirs, sa.auth.data))
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the pre-shared keys of ${sa.tunnel} differ: ${formatIdentity(peerId)} made its AUTH with another one`,
+      undefined,
+      grounds(policy, sa, { "local-id": "equal", "peer-id": "equal", psk: "different" }),
     );
   if (!sa.initialContact && ctx.sight.hasToKeep(sa.tunnel, peerId, sa))
     throw new ProtocolError(
@@ -181,7 +226,7 @@ export function onAuthCheckingAnswer(sa: AuthChecking, answer: Answer, ctx: SaCo
   );
   const made = firstChild(established, sa, ctx);
   const { sa: next, send } = sendReply(made.sa, request, "IKE_AUTH", [...identity, ...made.payloads], ctx);
-  return stepTo(next, ...made.before, send, ikeEstablished(next), ...made.after, {
+  return stepTo(next, ...made.before, send, ikeEstablished(next, ctx), ...made.after, {
     kind: "established",
     initialContact: sa.initialContact,
   });
@@ -196,13 +241,31 @@ interface FirstChild {
 }
 
 /** The child inside IKE_AUTH, or the notification that refuses it: the IKE SA stands either way. */
-function firstChild(sa: Established, { child: asked, refusesTfc }: AuthChecking, ctx: SaContext): FirstChild {
+function firstChild(
+  sa: Established,
+  { child: asked, refusesTfc, wantsTransport }: AuthChecking,
+  ctx: SaContext,
+): FirstChild {
   if (asked === undefined) return { sa, payloads: [], before: [], after: [] };
   const policy = ctx.sight.tunnel(sa.tunnel);
+  const mode: SaidAll = { encapsulation: wantsTransport ? { theirs: [TRANSPORT_MODE] } : "equal" };
   try {
     const choice = chooseEsp(asked.sa, policy.esp.proposals, { keyExchange: false });
-    if (choice.kind === "mismatch") throw noProposalChosen(choice);
-    const { selectors, more } = narrowAsResponder(policy, asked.tsi, asked.tsr, { live: carriedBy(sa.tunnel, ctx) });
+    if (choice.kind === "mismatch") {
+      const said: SaidAll = { protocol: "equal", ...mode };
+      const evidence = phase2Evidence(policy, said, compareEsp(asked.sa, policy.esp.proposals, false));
+      throw noProposalChosen(choice, { evidence });
+    }
+    const { selectors, more } = narrowAsResponder(policy, asked.tsi, asked.tsr, {
+      live: carriedBy(sa.tunnel, ctx),
+      grounds: (theirs) => ({
+        evidence: phase2Evidence(policy, {
+          ...agreedEsp(choice.suite, { pfs: false }),
+          ...mode,
+          selectors: { theirs: [theirs] },
+        }),
+      }),
+    });
     const spiIn = ctx.ids.espSpi();
     const { suite, peerSpi } = choice;
     const { ni, nr } = sa.negotiated;
@@ -221,18 +284,17 @@ function firstChild(sa: Established, { child: asked, refusesTfc }: AuthChecking,
         { kind: "reserveSpi", spi: spiIn },
         { kind: "installChild", child: child.pair },
       ],
-      after: [{ kind: "useChild", id: child.id }, childEstablished(next, child)],
+      after: [{ kind: "useChild", id: child.id }, childEstablished(next, child, "IKE_AUTH", ctx, mode)],
     };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     const reaction = reactTo(error, { exchange: "IKE_AUTH", response: false, authenticated: true });
     if (reaction.do !== "notify") throw error;
-    const { notify: code, detail } = error;
     return {
       sa,
       payloads: [payload("N", notification(reaction.notify, reaction.data))],
       before: [],
-      after: [report(sa, { kind: "failed", code, detail, advice: adviceFor(code) })],
+      after: [report(sa, failureOf(error, { exchange: "IKE_AUTH", message: "request" }))],
     };
   }
 }

@@ -8,10 +8,11 @@
  */
 import { createPrf } from "../../crypto/backends.js";
 import { formatAddress } from "../../esp/address.js";
-import { adviceFor, oursInWords } from "../core/advice.js";
+import { causeCode } from "../core/causes.js";
 import { espSpiFrom, espSpiOctets } from "../core/child.js";
 import { refusalOf } from "../core/context.js";
-import { ProtocolError } from "../core/errors.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
 import {
   formatIdentity,
   formatIdPayload,
@@ -22,6 +23,8 @@ import {
   theirIdentity,
 } from "../core/identity.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
+import { oursInWords } from "../core/offer-words.js";
+import { agreedIke, methodWords, phase1Evidence, phase2Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
@@ -38,6 +41,7 @@ import { redirectIn, redirectOf } from "./features/redirect.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
+import { refusedChild } from "./refused-child.js";
 import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthSent, Established, PskAwaited } from "./state.js";
@@ -48,7 +52,7 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   const { tunnel } = sa;
   if (answer.kind !== "psk") {
     const reason = `the pre-shared key cannot be had: ${refusalOf(answer)}`;
-    return stepTo(undefined, report(sa, { kind: "failed", code: "PSK", detail: reason, advice: adviceFor("PSK") }), {
+    return stepTo(undefined, report(sa, { kind: "failed", code: "PSK", detail: reason }), {
       kind: "lost",
       tunnel,
       cause: "failed",
@@ -127,10 +131,10 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   const next = withRehearsal(withChild(established, child), child, ctx);
   return stepTo<Established>(
     next,
-    ikeEstablished(next),
+    ikeEstablished(next, ctx),
     { kind: "installChild", child: child.pair },
     { kind: "useChild", id: child.id },
-    childEstablished(next, child),
+    childEstablished(next, child, "IKE_AUTH", ctx),
     ...lost.map((words) => report(next, { kind: "story", story: `the peer narrowed ${words}` })),
     establishedNotice(notifies),
   );
@@ -154,14 +158,14 @@ function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH", "N">, ctx: 
   const refusal = notifies.find((n) => isErrorNotify(n.notify));
   const { child } = sa;
   if (child === undefined)
-    return stepTo<Established>(established, ikeEstablished(established), establishedNotice(notifies));
+    return stepTo<Established>(established, ikeEstablished(established, ctx), establishedNotice(notifies));
   if (refusal === undefined)
     throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH with neither a child nor an error");
   return stepTo<Established>(
     established,
-    ikeEstablished(established),
+    ikeEstablished(established, ctx),
     { kind: "releaseSpi", spi: child.spiIn },
-    ...childRefused(established, refusal.notify, child.mapping, ctx),
+    ...childRefused(established, refusal.notify, child.mapping, "IKE_AUTH", ctx),
     establishedNotice(notifies),
   );
 }
@@ -171,18 +175,43 @@ function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): S
   const refusal = notifies.find((n) => isErrorNotify(n.notify));
   if (refusal === undefined) throw new ProtocolError("INVALID_SYNTAX", "an answer to IKE_AUTH without IDr and AUTH");
   const { tunnel } = sa;
-  const code = notifyName(refusal.notify);
+  const name = notifyName(refusal.notify);
+  const code = causeCode(name);
   const ids = `we are ${formatIdentity(sa.localId)}, the peer should be ${formatIdentity(theirIdentity(ctx.sight.tunnel(tunnel), sa.path))}`;
   const reason =
     code === "AUTHENTICATION_FAILED"
       ? `the peer answers IKE_AUTH with AUTHENTICATION_FAILED: it knows no such identity, or the pre-shared keys differ; ${ids}`
-      : `the peer answers IKE_AUTH with ${code}; ${ids}`;
+      : `the peer answers IKE_AUTH with ${name}; ${ids}`;
   return stepTo(
     undefined,
     ...withdraw(sa, reason),
-    report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
+    report(sa, {
+      kind: "failed",
+      code,
+      detail: reason,
+      exchange: "IKE_AUTH",
+      message: "response",
+      ...(code === "AUTHENTICATION_FAILED" && refusedProof(sa, ctx)),
+    }),
     { kind: "lost", tunnel, cause: "failed", reason },
   );
+}
+
+/** The peer looks for us by IDi, and for itself by IDr where we send it; then it checks the proof. */
+function refusedProof(sa: AuthSent, ctx: SaContext): Grounds {
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  return grounds(sa, ctx, {
+    authentication: "suspect",
+    "local-id": "suspect",
+    ...(policy.peerId !== undefined && { "peer-id": "suspect" }),
+    psk: "suspect",
+  });
+}
+
+/** What IKE_SA_INIT has agreed on is no part of what fails in IKE_AUTH. */
+function grounds(sa: AuthSent, ctx: SaContext, said: SaidAll): Grounds {
+  const policy = ctx.sight.tunnel(sa.tunnel);
+  return { evidence: phase1Evidence(policy, sa.path, { ...agreedIke(policy, sa.negotiated.suite), ...said }) };
 }
 
 /** Checks IDr and AUTH; throws `ProtocolError` AUTHENTICATION_FAILED. */
@@ -198,11 +227,19 @@ function authenticated(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the peer says that it is ${formatIdPayload(IDr)}, peer_id expects ${formatIdentity(expected)}`,
+      undefined,
+      grounds(sa, ctx, { "local-id": "equal", "peer-id": { theirs: [formatIdPayload(IDr)] } }),
     );
   if (AUTH.method !== AUTH_METHOD.sharedKey)
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       `the peer authenticates with method ${AUTH.method}, a pre-shared key (2) is wanted`,
+      undefined,
+      grounds(sa, ctx, {
+        authentication: { theirs: [methodWords(AUTH.method)] },
+        "local-id": "equal",
+        "peer-id": "equal",
+      }),
     );
   const { first, negotiated, keys } = sa;
   const inputs = { message: first.initResponse, nonce: negotiated.ni, id: IDr, skP: keys.skPr };
@@ -210,6 +247,8 @@ function authenticated(
     throw new ProtocolError(
       "AUTHENTICATION_FAILED",
       "the pre-shared keys differ: the peer's AUTH was made with another one",
+      undefined,
+      grounds(sa, ctx, { "local-id": "equal", "peer-id": "equal", psk: "different" }),
     );
   const { key, role, initiatorSpi, responderSpi, path, createdAt, tunnel, window, localId } = sa;
   const agreed = agreedMobike(policy, notifies, true);
@@ -235,22 +274,25 @@ function authenticated(
   );
 }
 
-/** The peer refused a child that we asked for. */
+/** The peer refused a child that we asked for, in IKE_AUTH or in CREATE_CHILD_SA. */
 export function childRefused(
   sa: Established,
   notify: NotifyType,
   mapping: number,
+  exchange: "IKE_AUTH" | "CREATE_CHILD_SA",
   ctx: SaContext,
+  data?: Uint8Array,
 ): readonly SaEffect[] {
   const { tunnel } = sa;
-  const code = notifyName(notify);
-  const { esp, mappings } = ctx.sight.tunnel(tunnel);
+  const name = notifyName(notify);
+  const policy = ctx.sight.tunnel(tunnel);
   const detail =
-    code === "TS_UNACCEPTABLE" || code === "SINGLE_PAIR_REQUIRED"
-      ? `the peer refuses mapping ${mapping + 1} of ${mappings.length} with ${code}`
-      : `the peer refuses the child with ${code}; ${oursInWords(esp.proposals)}`;
+    name === "TS_UNACCEPTABLE" || name === "SINGLE_PAIR_REQUIRED"
+      ? `the peer refuses mapping ${mapping + 1} of ${policy.mappings.length} with ${name}`
+      : `the peer refuses the child with ${name}; ${oursInWords(policy.esp.proposals)}`;
+  const evidence = phase2Evidence(policy, refusedChild(name, exchange, data));
   return [
-    report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+    report(sa, { kind: "failed", code: causeCode(name), detail, exchange, message: "response", evidence }),
     { kind: "mappingLost", tunnel, mapping, cause: "failed", reason: detail },
   ];
 }

@@ -8,14 +8,18 @@
  * is told, and a better answer is waited for until the timeout.
  */
 import { createPrf } from "../../crypto/backends.js";
+import { keywordOf, rowById } from "../../crypto/registry/lookup.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
 import type { Address, Path } from "../../esp/address.js";
-import { adviceFor, oursInWords } from "../core/advice.js";
-import { refusalOf } from "../core/context.js";
+import { causeCode } from "../core/causes.js";
+import { type FailedBody, refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
+import type { SaidAll } from "../core/evidence.js";
 import { type NatVerdict, natDetection, natVerdict, onNatPort } from "../core/nat.js";
 import { chosenIke, offerIke } from "../core/negotiate.js";
+import { oursInWords } from "../core/offer-words.js";
+import { phase1Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
 import { REFUSED_INIT_LIFE } from "../core/timers.js";
@@ -61,7 +65,7 @@ export function initiate(tunnel: TunnelPolicy, path: Path, ctx: SaContext, redir
 }
 
 export function onInitKeyingAnswer(sa: InitKeying, answer: Answer, ctx: SaContext): Step {
-  if (answer.kind !== "publicValue") return failed(sa, "INTERNAL", refusalOf(answer));
+  if (answer.kind !== "publicValue") return failed(sa, { kind: "failed", code: "INTERNAL", detail: refusalOf(answer) });
   return sendInit(sa, sa.offer, answer.publicValue, ctx);
 }
 
@@ -155,34 +159,68 @@ function onInvalidGroup(sa: InitSent, data: Uint8Array, ctx: SaContext): Step {
   const groups = ctx.sight.tunnel(sa.offer.tunnel).ike.proposals.flatMap((proposal) => proposal.keyExchange);
   const group = groups.find((candidate) => candidate.ids.ikev2 === wanted);
   if (group === undefined || group === sa.offer.group || sa.offer.restarts >= MOST_RESTARTS)
-    return onRefusal(sa, "INVALID_KE_PAYLOAD", ctx, `the peer wants group ${wanted}`);
+    return onRefusal(sa, "INVALID_KE_PAYLOAD", ctx, wanted);
   const offer = { ...sa.offer, ...freshGroup(group, ctx), restarts: sa.offer.restarts + 1 };
   return askPublicValue(baseOf(sa), offer, ctx);
 }
 
 /** Told at once, believed at the timeout, which now comes sooner (RFC 7296 section 2.21.1). */
-function onRefusal(sa: InitSent, notify: NotifyType, ctx: SaContext, more?: string): Step {
-  const code = notifyName(notify);
+function onRefusal(sa: InitSent, notify: NotifyType, ctx: SaContext, wantedGroup?: number): Step {
+  const name = notifyName(notify);
   const { tunnel } = sa.offer;
-  const detail = `the peer answers IKE_SA_INIT with ${code}${more ? `: ${more}` : ""}; ${oursInWords(ctx.sight.tunnel(tunnel).ike.proposals)}`;
+  const policy = ctx.sight.tunnel(tunnel);
+  const more = wantedGroup === undefined ? "" : `: the peer wants group ${wantedGroup}`;
+  const detail = `the peer answers IKE_SA_INIT with ${name}${more}; ${oursInWords(policy.ike.proposals)}`;
   if (sa.offer.refusal !== undefined) return ignore(sa, "refused again", detail);
   const giveUpAt = Math.min(sa.offer.giveUpAt, ctx.now + REFUSED_INIT_LIFE);
+  const failure: FailedBody = {
+    kind: "failed",
+    code: causeCode(name),
+    detail,
+    exchange: "IKE_SA_INIT",
+    message: "response",
+    evidence: phase1Evidence(policy, sa.path, refusedFirst(name, wantedGroup)),
+  };
   return stepTo(
-    { ...sa, offer: { ...sa.offer, refusal: { code, detail }, giveUpAt } },
-    report(sa, { kind: "failed", code, detail, advice: adviceFor(code), unproven: true }),
+    { ...sa, offer: { ...sa.offer, refusal: failure, giveUpAt } },
+    report(sa, { ...failure, unproven: true }),
     { kind: "refused", tunnel, reason: detail },
   );
 }
 
-/** The negotiation ends without an IKE SA. */
-export function failed(sa: InitKeying | InitSent | InitAnswered, code: string, reason: string): Step<undefined> {
-  const { tunnel } = "before" in sa ? sa.before.offer : sa.offer;
-  return stepTo(undefined, report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }), {
-    kind: "lost",
-    tunnel,
-    cause: "failed",
-    reason,
+/** What a refusal of the first message leaves open. */
+function refusedFirst(name: string, wantedGroup: number | undefined): SaidAll {
+  if (name === "INVALID_MAJOR_VERSION") return { version: "different" };
+  if (wantedGroup !== undefined) return { version: "equal", group: { theirs: [groupWords(wantedGroup)] } };
+  return FIRST_SUSPECTS;
+}
+
+/** What the first message says, and so what may be wrong with it. */
+const FIRST_SUSPECTS: SaidAll = {
+  version: "suspect",
+  encryption: "suspect",
+  prf: "suspect",
+  integrity: "suspect",
+  group: "suspect",
+};
+
+/** Nobody has answered the first message. */
+export function silentFirst(sa: InitSent, ctx: SaContext): Step<undefined> {
+  const evidence = phase1Evidence(ctx.sight.tunnel(sa.offer.tunnel), sa.path, FIRST_SUSPECTS);
+  const where = { exchange: "IKE_SA_INIT", message: "silence" } as const;
+  return failed(sa, {
+    kind: "failed",
+    code: "TIMEOUT",
+    detail: "the peer does not answer IKE_SA_INIT",
+    ...where,
+    evidence,
   });
+}
+
+/** The negotiation ends without an IKE SA. */
+export function failed(sa: InitKeying | InitSent | InitAnswered, failure: FailedBody): Step<undefined> {
+  const { tunnel } = "before" in sa ? sa.before.offer : sa.offer;
+  return stepTo(undefined, report(sa, failure), { kind: "lost", tunnel, cause: "failed", reason: failure.detail });
 }
 
 function askPublicValue(base: BaseOf<InitKeying>, offer: InitOffer, ctx: SaContext): Step<InitKeying> {
@@ -235,6 +273,12 @@ function baseOf({ key, role, initiatorSpi, responderSpi, path, createdAt }: Base
 
 function freshGroup(group: KeyExchangeRow, ctx: SaContext): Pick<InitOffer, "group" | "privateOctets"> {
   return { group, privateOctets: new Secret(ctx.random(group.privateBytes)) };
+}
+
+/** A group by its keyword, where it has one. */
+export function groupWords(number: number): string {
+  const row = rowById("keyExchange", "ikev2", number);
+  return row === undefined ? `group ${number}` : keywordOf(row);
 }
 
 /** The group number in an INVALID_KE_PAYLOAD notification. */

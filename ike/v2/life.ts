@@ -1,7 +1,6 @@
 /** The life of an established IKE SA between exchanges: time, signs of life, limits, and where the peer is. */
 import { type Path, samePath } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { adviceFor } from "../core/advice.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import { transmit } from "../core/retransmit.js";
 import { earlier, probeAt, verdictAt } from "../core/timers.js";
@@ -103,7 +102,7 @@ function gone(sa: Established, reason: string): Step<undefined> {
   return stepTo(
     undefined,
     ...withdraw(sa, reason),
-    report(sa, { kind: "failed", code: "TIMEOUT", detail: reason, advice: adviceFor("TIMEOUT") }),
+    report(sa, { kind: "failed", code: "PEER_GONE", detail: reason, message: "silence" }),
     report(sa, { kind: "ikeClosed", reason }),
     { kind: "lost", tunnel: sa.tunnel, cause: "dead", reason },
   );
@@ -142,7 +141,6 @@ export function onChildRefused(sa: Established, id: ChildId, reason: string, ctx
     kind: "failed",
     code: "DATAPLANE_REFUSED",
     detail: reason,
-    advice: adviceFor("DATAPLANE_REFUSED"),
   } as const;
   return andThen(endChild(sa, child, `the data plane refused it: ${reason}`, ctx, "failed"), (ended) =>
     andThen(stepTo(ended, report(sa, failure)), (told) => advance(told, ctx)),

@@ -1,6 +1,7 @@
 /** Narrowing of traffic selectors, RFC 7296 section 2.9, between the configured mappings and the peer's TSi and TSr. */
 import { formatSelector, intersect, isSubset, sameSelector, type TrafficSelector } from "../../esp/selector.js";
-import { ProtocolError } from "../core/errors.js";
+import { type Grounds, ProtocolError } from "../core/errors.js";
+import { selectorWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { TsPayload } from "../wire/payloads/ts.js";
 
@@ -43,6 +44,8 @@ export interface ResponderOptions {
   readonly live?: ReadonlySet<number>;
   /** The child that is being rekeyed carries this mapping: only its entry counts (section 2.9.2). */
   readonly rekeyed?: number;
+  /** What a refusal rests on; `theirs`: what the peer asks for, our side first. */
+  readonly grounds?: (theirs: string) => Grounds;
 }
 
 export interface ResponderChoice {
@@ -60,14 +63,17 @@ export function narrowAsResponder(
   policy: Mappings,
   tsi: TsPayload,
   tsr: TsPayload,
-  { live = new Set(), rekeyed }: ResponderOptions = {},
+  { live = new Set(), rekeyed, grounds }: ResponderOptions = {},
 ): ResponderChoice {
   const fits = policy.entries
     .filter(({ first, count }) => rekeyed === undefined || (rekeyed >= first && rekeyed < first + count))
     .map((entry) => fit(policy, entry, tsi.selectors, tsr.selectors, live))
     .filter((candidate) => candidate !== undefined);
   const [start, ...others] = fits;
-  if (start === undefined) throw new ProtocolError("TS_UNACCEPTABLE", nothingInCommon(policy, tsi, tsr));
+  if (start === undefined) {
+    const because = grounds?.(selectorWords(tsr.selectors, tsi.selectors));
+    throw new ProtocolError("TS_UNACCEPTABLE", nothingInCommon(policy, tsi, tsr), undefined, because);
+  }
   const best = others.reduce((a, b) => (better(b.score, a.score) ? b : a), start);
   return { selectors: best.selectors, more: fits.length > 1 };
 }

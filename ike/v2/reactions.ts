@@ -1,6 +1,7 @@
 /** What becomes of a `ProtocolError` in an IKE SA: `core/react.ts` decides, this file does it (RFC 7296 section 2.21). */
 
-import { adviceFor } from "../core/advice.js";
+import { causeCode } from "../core/causes.js";
+import { failureOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { reactTo, type Situation } from "../core/react.js";
 import { LINGER_LIFE } from "../core/timers.js";
@@ -44,7 +45,10 @@ function react(
   if (reaction.do === "drop" || !hasKeys(sa)) return ignore(sa, code, detail);
   const failure = QUIET.has(code)
     ? report(sa, { kind: "story", story: `refused for now with ${code}: ${detail}` })
-    : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) });
+    : report(
+        sa,
+        failureOf(error, { exchange: situation.exchange, message: situation.response ? "response" : "request" }),
+      );
   const reason = `${code}: ${detail}`;
   switch (reaction.do) {
     case "notify":
@@ -94,8 +98,9 @@ function tellAndClose(sa: KeyedSa, { notify, data, detail }: ProtocolError, fail
 
 function abandonExchange(sa: KeyedSa, error: ProtocolError, failure: SaEffect, ctx: SaContext): Step {
   if (sa.phase !== "established") return tellAndClose(sa, error, failure, ctx);
-  const { notify, detail } = error;
-  if (sa.task?.do === "child") return abandonAnswered(sa, sa.task.offer, notify, detail, ctx);
-  if (sa.task?.do === "rekeyIke") return ikeRekeyBroken(sa, notify, detail, ctx);
+  const { notify, detail, grounds } = error;
+  const told = { code: causeCode(notify), detail, message: "response", ...grounds } as const;
+  if (sa.task?.do === "child") return abandonAnswered(sa, sa.task.offer, told, ctx);
+  if (sa.task?.do === "rekeyIke") return ikeRekeyBroken(sa, told, ctx);
   return stepTo(withoutTask(sa), failure);
 }

@@ -4,7 +4,7 @@
  * child is left alone (`decisions.md` 12).
  */
 
-import { adviceFor } from "../core/advice.js";
+import type { CauseCode, Failure } from "../core/causes.js";
 import { pause, RETRY_REHEARSAL } from "../core/timers.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { Child, Established } from "./state.js";
@@ -29,22 +29,22 @@ export function isProven({ children }: Established): boolean {
 export function rehearsalFailed(
   sa: Established,
   child: Child["id"],
-  code: string,
-  reason: string,
+  failure: Failure,
   ctx: SaContext,
 ): Step<Established> {
-  if (code === "TEMPORARY_FAILURE") return stepTo(rehearseLater(sa, child, ctx));
-  return stepTo(sa, told(sa, code, reason));
+  if (failure.code === "TEMPORARY_FAILURE") return stepTo(rehearseLater(sa, child, ctx));
+  return stepTo(sa, told(sa, failure));
 }
 
 /** What a peer says whose groups are others than ours. */
-const MISMATCHES: ReadonlySet<string> = new Set(["NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"]);
+const MISMATCHES: ReadonlySet<CauseCode> = new Set(["NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"]);
 
-function told(sa: Established, refusal: string, reason: string): SaEffect {
-  const code = MISMATCHES.has(refusal) ? "PFS_MISMATCH" : refusal;
+function told(sa: Established, failure: Failure): SaEffect {
+  const { detail: reason } = failure;
+  const code = MISMATCHES.has(failure.code) ? "PFS_MISMATCH" : failure.code;
   const detail =
     code === "PFS_MISMATCH"
       ? `the tunnel is up, but its children cannot be rekeyed as both sides are configured: ${reason}`
       : `the rehearsal of a rekey failed, the child serves on: ${reason}`;
-  return report(sa, { kind: "failed", code, detail, advice: adviceFor(code) });
+  return report(sa, { ...failure, kind: "failed", exchange: "CREATE_CHILD_SA", code, detail });
 }

@@ -9,10 +9,11 @@
 import { createPrf } from "../../crypto/backends.js";
 import type { KeyExchangeRow } from "../../crypto/registry/row.js";
 import { Secret } from "../../crypto/secret.js";
-import { adviceFor, oursInWords } from "../core/advice.js";
+import { causeCode, type Failure } from "../core/causes.js";
 import { refusalOf } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { chooseIke, chosenIke, noProposalChosen, offerIke } from "../core/negotiate.js";
+import { oursInWords } from "../core/offer-words.js";
 import { pause, REPLACED_IKE_LIFE, RETRY_REKEY } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
 import { spiOctets } from "../wire/header.js";
@@ -69,11 +70,11 @@ export function onIkeAnswer(sa: Established, task: IkeTask, answer: Answer, ctx:
     case "keying":
       return answer.kind === "publicValue"
         ? send(sa, task.offer, answer.publicValue, ctx)
-        : ikeRekeyFailed(sa, "INTERNAL", refusalOf(answer), ctx);
+        : ikeRekeyFailed(sa, { code: "INTERNAL", detail: refusalOf(answer) }, ctx);
     case "deriving":
       return answer.kind === "sharedSecret"
         ? finishOurs(sa, task.offer, task.answer, answer.secret, ctx)
-        : ikeRekeyBroken(sa, "INVALID_KE_PAYLOAD", refusalOf(answer), ctx);
+        : ikeRekeyBroken(sa, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) }, ctx);
     case "sent":
       throw new Error("an answer to a task that asked nothing");
   }
@@ -131,11 +132,13 @@ export function onIkeRefused(
     if (group !== undefined && group !== offer.group)
       return askPublicValue(sa, { spi: offer.spi, ni: offer.ni, restarts: offer.restarts + 1 }, group, ctx);
   }
-  const code = notifyName(notify);
-  return ikeRekeyFailed(sa, code, `the peer refuses to rekey the IKE SA with ${code}; ${oursInWords(proposals)}`, ctx);
+  const name = notifyName(notify);
+  const detail = `the peer refuses to rekey the IKE SA with ${name}; ${oursInWords(proposals)}`;
+  return ikeRekeyFailed(sa, { code: causeCode(name), detail, message: "response" }, ctx);
 }
 
-function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaContext): Step<Established> {
+function ikeRekeyFailed(sa: Established, failure: Failure, ctx: SaContext): Step<Established> {
+  const { code, detail } = failure;
   const rekeyAttempts = sa.rekeyAttempts + 1;
   const at = ctx.now + pause(RETRY_REKEY, rekeyAttempts, ctx.random);
   const renew: readonly SaEffect[] = hopeless(code, rekeyAttempts)
@@ -148,18 +151,18 @@ function ikeRekeyFailed(sa: Established, code: string, detail: string, ctx: SaCo
           kind: "story",
           story: "the peer is busy with an exchange of its own; the rekey is tried again later",
         })
-      : report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }),
+      : report(sa, { kind: "failed", exchange: "CREATE_CHILD_SA", ...failure }),
     ...renew,
   );
 }
 
 /** The peer has moved to an IKE SA that we cannot take over: everything begins anew. */
-export function ikeRekeyBroken(sa: Established, code: string, detail: string, ctx: SaContext): Step {
-  const reason = `the rekey of the IKE SA failed half way: ${detail}`;
+export function ikeRekeyBroken(sa: Established, failure: Failure, ctx: SaContext): Step {
+  const reason = `the rekey of the IKE SA failed half way: ${failure.detail}`;
   const closing = close(withoutTask(sa), reason, ctx);
   return stepTo(
     closing.sa,
-    report(sa, { kind: "failed", code, detail: reason, advice: adviceFor(code) }),
+    report(sa, { kind: "failed", exchange: "CREATE_CHILD_SA", ...failure, detail: reason }),
     ...closing.effects,
     { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
   );
@@ -184,7 +187,7 @@ function finishOurs(sa: Established, offer: IkeOffer, answer: IkeAnswer, sharedS
     ...(heir === undefined ? [] : [yielded(heir, ctx)]),
     { kind: "adopt", sa: next },
     rekeyed(sa, next),
-    ikeEstablished(next),
+    ikeEstablished(next, ctx),
     ...closing.effects,
   );
 }
@@ -263,7 +266,7 @@ export function onAnsweringIke(
     { kind: "adopt", sa: next },
     send,
     rekeyed(sa, next),
-    ikeEstablished(next),
+    ikeEstablished(next, ctx),
   );
 }
 

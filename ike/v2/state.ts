@@ -12,7 +12,7 @@ import type { Secret } from "../../crypto/secret.js";
 import type { Address, Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { Child } from "../core/child.js";
-import type { IkeKey, Role } from "../core/context.js";
+import type { FailedBody, IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding, Transmission } from "../core/retransmit.js";
@@ -55,7 +55,7 @@ export interface InitOffer {
   readonly restarts: number;
   readonly giveUpAt: Instant;
   /** An unauthenticated refusal: told to the operator, not believed until the timeout. */
-  readonly refusal?: { readonly code: string; readonly detail: string };
+  readonly refusal?: FailedBody;
 }
 
 export interface InitKeying extends Base {
@@ -180,6 +180,8 @@ export interface AuthChecking extends Omit<Keyed, "phase"> {
   readonly child?: { readonly sa: SaPayload; readonly tsi: TsPayload; readonly tsr: TsPayload };
   readonly initialContact: boolean;
   readonly refusesTfc: boolean;
+  /** The peer would like transport mode, which it does not get (RFC 7296 section 1.3.1). */
+  readonly wantsTransport?: true;
   readonly mobike?: Mobike;
   readonly peerToken?: Uint8Array;
   readonly request: PeerRequest;

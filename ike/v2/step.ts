@@ -5,8 +5,8 @@
 import { createPrf } from "../../crypto/backends.js";
 import { compare, equal } from "../../crypto/bytes.js";
 import type { Path } from "../../esp/address.js";
-import { adviceFor } from "../core/advice.js";
 import { ProtocolError } from "../core/errors.js";
+import { agreedIke, phase1Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Situation } from "../core/react.js";
 import { GIVE_UP_AFTER, sentAgain, transmit } from "../core/retransmit.js";
@@ -26,7 +26,7 @@ import { onReplyKeyingAnswer } from "./first-request.js";
 import { claim, overdueHeir } from "./heir.js";
 import { onPskAwaitedAnswer } from "./ike-auth.js";
 import { onAuthCheckingAnswer } from "./ike-auth-answer.js";
-import { failed, onInitAnsweredAnswer, onInitKeyingAnswer } from "./ike-sa-init.js";
+import { failed, onInitAnsweredAnswer, onInitKeyingAnswer, silentFirst } from "./ike-sa-init.js";
 import { ikeKeys, inboundKeys, lowestNonce, skeyseed } from "./keys.js";
 import { establishedDeadline, follow, forgotten, onEstablishedTick, rekeySoon } from "./life.js";
 import { guarded } from "./reactions.js";
@@ -80,11 +80,11 @@ export function onTick(sa: IkeSa, ctx: SaContext): Step {
     case "established":
       return onEstablishedTick(sa, ctx);
     case "initSent":
-      if (now >= sa.offer.giveUpAt) return initTimeout(sa);
+      if (now >= sa.offer.giveUpAt) return initTimeout(sa, ctx);
       if (now < sa.request.nextAt) return stepTo(sa);
       return stepTo({ ...sa, request: sentAgain(sa.request, now) }, transmit(sa.path, sa.request));
     case "authSent":
-      if (now >= sa.request.sentAt + GIVE_UP_AFTER) return authTimeout(sa);
+      if (now >= sa.request.sentAt + GIVE_UP_AFTER) return authTimeout(sa, ctx);
       return now < sa.request.nextAt ? stepTo(sa) : again(sa, sa.request, ctx);
     case "closing":
       if (now >= sa.until) return stepTo(undefined);
@@ -360,7 +360,7 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
     const detail = answer.kind === "refused" ? answer.reason : `an answer about ${answer.kind}`;
     return stepTo(
       undefined,
-      report(sa, { kind: "failed", code: "INVALID_SYNTAX", detail, advice: adviceFor("INVALID_SYNTAX") }),
+      report(sa, { kind: "failed", code: "INVALID_SYNTAX", detail, exchange: "IKE_SA_INIT", message: "request" }),
     );
   }
   const { key, role, initiatorSpi, responderSpi, path, createdAt, negotiated, first, expiresAt, parked } = sa;
@@ -392,19 +392,31 @@ function unpark(sa: SecretAwaited, answer: Answer, ctx: SaContext): Step {
 }
 
 /** What was told when it came is believed now; silence is told now. */
-function initTimeout(sa: In<"initSent">): Step<undefined> {
+function initTimeout(sa: In<"initSent">, ctx: SaContext): Step<undefined> {
   const { refusal } = sa.offer;
-  if (refusal !== undefined) return failed(sa, refusal.code, refusal.detail);
-  return failed(sa, "TIMEOUT", "the peer does not answer IKE_SA_INIT");
+  return refusal !== undefined ? failed(sa, refusal) : silentFirst(sa, ctx);
 }
 
-function authTimeout(sa: AuthSent): Step<undefined> {
+function authTimeout(sa: AuthSent, ctx: SaContext): Step<undefined> {
   const reason =
     "the peer answered IKE_SA_INIT, but not IKE_AUTH: a firewall may drop UDP 4500, or the peer drops our identity";
+  const policy = ctx.sight.tunnel(sa.tunnel);
   return stepTo(
     undefined,
     ...withdraw(sa, reason),
-    report(sa, { kind: "failed", code: "TIMEOUT", detail: reason, advice: adviceFor("TIMEOUT") }),
+    report(sa, {
+      kind: "failed",
+      code: "TIMEOUT",
+      detail: reason,
+      exchange: "IKE_AUTH",
+      message: "silence",
+      evidence: phase1Evidence(policy, sa.path, {
+        ...agreedIke(policy, sa.negotiated.suite),
+        "local-id": "suspect",
+        "peer-id": "suspect",
+        psk: "suspect",
+      }),
+    }),
     { kind: "lost", tunnel: sa.tunnel, cause: "failed", reason },
   );
 }

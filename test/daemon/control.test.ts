@@ -253,13 +253,14 @@ test("up waits until the tunnel is established", async () => {
 test("up ends with the reason and the advice when the negotiation fails, but not for what nobody has proved", async () => {
   const { ports, report, listening } = scene(DOWN);
   const result = act(ports, "a", "up");
-  report({ kind: "failed", tunnel: "b", code: "x", detail: "another tunnel", advice: "" });
-  report({ kind: "failed", tunnel: "a", code: "x", detail: "anybody may say so", advice: "", unproven: true });
-  report({ kind: "failed", tunnel: "a", code: "AUTHENTICATION_FAILED", detail: "wrong key.", advice: "compare them" });
+  report({ kind: "failed", tunnel: "b", code: "TIMEOUT", detail: "another tunnel" });
+  report({ kind: "failed", tunnel: "a", code: "TIMEOUT", detail: "anybody may say so", unproven: true });
+  report({ kind: "failed", tunnel: "a", code: "AUTHENTICATION_FAILED", detail: "wrong key." });
   assert.deepEqual(await result, {
     ok: false,
     result: "a: the tunnel did not come up",
-    reason: "wrong key; compare them",
+    reason:
+      "wrong key; compare the pre-shared key and both identities (local_id, peer_id) with the peer's, character by character",
   } satisfies ActionResult);
   assert.equal(listening(), 0);
 });

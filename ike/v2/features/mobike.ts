@@ -23,7 +23,7 @@ import {
   samePath,
 } from "../../../esp/address.js";
 import type { ChildId } from "../../../esp/sa.js";
-import { adviceFor } from "../../core/advice.js";
+import { causeCode } from "../../core/causes.js";
 import type { Child } from "../../core/child.js";
 import { ProtocolError } from "../../core/errors.js";
 import { espPath, natDetection, natVerdict } from "../../core/nat.js";
@@ -258,9 +258,10 @@ export function onMobikeAnswer(
       const refusal = notifies.find(({ notify }) => isErrorNotify(notify));
       if (stale) return stepTo(sa);
       if (refusal !== undefined) {
-        const code = notifyName(refusal.notify);
-        const detail = `the peer refuses our address ${formatSocketAddress(path.local)} with ${code}`;
-        return stepTo<Established>(sa, report(sa, { kind: "failed", code, detail, advice: adviceFor(code) }), {
+        const name = notifyName(refusal.notify);
+        const detail = `the peer refuses our address ${formatSocketAddress(path.local)} with ${name}`;
+        const where = { exchange: "INFORMATIONAL", message: "response" } as const;
+        return stepTo<Established>(sa, report(sa, { kind: "failed", code: causeCode(name), detail, ...where }), {
           kind: "renew",
           tunnel: sa.tunnel,
           reason: detail,

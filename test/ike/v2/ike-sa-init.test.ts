@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { adviceFor } from "../../../ike/core/causes.js";
 import { bodiesOf, decodeMessage, encodeMessage, payload } from "../../../ike/wire/message.js";
 import { notification } from "../../../ike/wire/payloads/notify.js";
 import { createPair, ikeSa, type Pair, reportsOf, view } from "./pair.js";
@@ -82,7 +83,7 @@ test("NO_PROPOSAL_CHOSEN is told at once at both ends, with both sides' algorith
   assert.match(here!.detail, /ours: aes256gcm16-x25519/);
   assert.equal(there!.code, "NO_PROPOSAL_CHOSEN");
   assert.match(there!.detail, /theirs .*ours /);
-  assert(here!.advice !== "" && there!.advice !== "");
+  assert(adviceFor(here!) !== "" && adviceFor(there!) !== "");
   assert.equal(view(pair.a).state, "connecting");
   assert.match(view(pair.a).reason, /NO_PROPOSAL_CHOSEN/);
   const tries = pair.sent.length;
