@@ -32,6 +32,8 @@ export function addTraffic(a: Traffic, b: Traffic): Traffic {
 export interface Ledger {
   /** A tunnel that shall be shown, with zeros at first. */
   open(tunnel: string): void;
+  /** Forgets the tunnels that are not among these. */
+  keep(tunnels: ReadonlySet<string>): void;
   /** Without a tunnel, or with one that is not known: nobody's drop. */
   drop(code: number, tunnel?: string): void;
   /** Adds what an SA carried that is no more. */
@@ -51,6 +53,9 @@ export function createLedger(): Ledger {
 
   return {
     open,
+    keep(names) {
+      for (const name of tunnels.keys()) if (!names.has(name)) tunnels.delete(name);
+    },
     drop(code, tunnel) {
       const drops = (tunnel === undefined ? undefined : tunnels.get(tunnel)?.drops) ?? nobody;
       drops[code] = drops[code]! + 1;

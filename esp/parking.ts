@@ -18,6 +18,8 @@ export interface Parking<Packet extends { readonly bytes: Uint8Array }> {
   take(key: number, now: number): { readonly packets: readonly Packet[]; readonly expired: number };
   /** Lets go of what waited too long under any key. */
   sweep(now: number, gone: (key: number, expired: number) => void): void;
+  /** Other keys for the queues; without one, what waits is let go. */
+  rename(next: (key: number) => number | undefined, gone: (key: number, packets: number) => void): void;
   /** Packets of all queues. */
   waiting(): number;
 }
@@ -64,6 +66,15 @@ export function createParking<Packet extends { readonly bytes: Uint8Array }>(lim
         const expired = expire(queue, now);
         if (queue.length === 0) queues.delete(key);
         if (expired > 0) gone(key, expired);
+      }
+    },
+    rename(next, gone) {
+      const before = [...queues];
+      queues.clear();
+      for (const [key, queue] of before) {
+        const to = next(key);
+        if (to !== undefined) queues.set(to, queue);
+        else gone(key, release(queue, queue.length).length);
       }
     },
     waiting: () => waiting,

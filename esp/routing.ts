@@ -11,8 +11,15 @@ import { createSpd, type MappingRef, type TunnelMappings } from "./spd.js";
 export type Routable = Pick<SaPair, "id" | "tunnel" | "mappings" | "local" | "remote">;
 
 export interface Routing<Child extends Routable> {
-  /** Children in use keep the mappings that are still there at the same place of the tunnel's list. Gives every mapping, in order. */
-  setTunnels(tunnels: readonly TunnelMappings[]): readonly MappingRef[];
+  /**
+   * Children stay on those of their mappings that are still there, wherever these stand now: `renumber` is called for each child
+   * of which that is true. Gives every mapping, in order, and where a mapping of the list before (by its index) stands now.
+   */
+  setTunnels(
+    tunnels: readonly TunnelMappings[],
+    children: Iterable<Child>,
+    renumber: (child: Child, mappings: readonly number[]) => void,
+  ): { readonly mappings: readonly MappingRef[]; readonly moved: (index: number) => number | undefined };
   /**
    * The pairs that a child carries: negotiated local x remote, restricted to its mappings, because the cross product
    * may be wider than what was configured.
@@ -66,11 +73,21 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
   }
 
   return {
-    setTunnels(tunnels) {
-      spd = createSpd(arena, tunnels);
+    setTunnels(tunnels, children, renumber) {
+      const before = spd;
+      const next = createSpd(arena, tunnels);
+      const moved = (index: number) => next.placeOf(before.mappings[index]!);
+      for (const child of children) {
+        const places = mappingsOf(child).flatMap((index) => moved(index) ?? []);
+        renumber(
+          child,
+          places.map((place) => next.mappings[place]!.index),
+        );
+      }
+      spd = next;
       carriers = spd.mappings.map(() => []);
       for (const child of used) attach(child);
-      return spd.mappings;
+      return { mappings: spd.mappings, moved };
     },
     selectorsOf(child) {
       const mappings = mappingsOf(child);

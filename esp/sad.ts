@@ -56,7 +56,10 @@ export interface SadEvents {
 }
 
 export interface Sad<Outer, Origin> {
-  /** Replaces the policy database. SAs of mappings that are gone stop sending, and stay until `remove`; held packets are lost. */
+  /**
+   * Replaces the policy database. SAs go on for those of their mappings that are still there; where none is, they stop sending,
+   * and stay until `remove`. Packets that are held for a mapping that is gone are lost.
+   */
   setTunnels(tunnels: readonly TunnelMappings[]): void;
   /** Packets for this SPI are to be parked from now on. */
   reserveSpi(spi: number): void;
@@ -114,7 +117,7 @@ export interface Sad<Outer, Origin> {
 interface Entry<Outer> extends ChildSa<Outer> {
   readonly inbound: InboundSa;
   readonly outbound: OutboundSa;
-  readonly mappings: readonly number[];
+  mappings: readonly number[];
   readonly local: readonly TrafficSelector[];
   readonly remote: readonly TrafficSelector[];
   path: Path;
@@ -212,7 +215,11 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
   return {
     setTunnels(tunnels) {
       for (const { name } of tunnels) ledger.open(name);
-      traps.setMappings(routing.setTunnels(tunnels));
+      const { mappings, moved } = routing.setTunnels(tunnels, byId.values(), (entry, places) => {
+        entry.mappings = places;
+      });
+      traps.setMappings(mappings, moved);
+      ledger.keep(new Set([...tunnels.map(({ name }) => name), ...[...byId.values()].map(({ tunnel }) => tunnel)]));
     },
     reserveSpi(spi) {
       if (!bySpi.has(spi | 0)) larval.reserve(spi | 0);

@@ -2,7 +2,7 @@
 import type { Arena } from "../crypto/interfaces.js";
 import { readIcmpQuote } from "./icmp-error.js";
 import { createIpHeader, type IpHeader } from "./ip-header.js";
-import type { TrafficSelector } from "./selector.js";
+import { formatSelector, type TrafficSelector } from "./selector.js";
 import { createSelectorIndex, type SelectorIndex } from "./selector-index.js";
 
 export interface TunnelMappings {
@@ -24,6 +24,8 @@ export interface MappingRef {
 export interface Spd {
   /** Every mapping of every tunnel, in order: what `find` gives an index of. */
   readonly mappings: readonly MappingRef[];
+  /** Where a mapping of another list stands in this one, by its tunnel and its ranges; undefined: it is not there. */
+  placeOf(mapping: MappingRef): number | undefined;
   /** Which of them a tunnel's mapping is; undefined: there is none of that number. */
   indexOf(tunnel: string, index: number): number | undefined;
   /** The mapping for an outgoing packet, whose header has been read; -1: none. */
@@ -40,6 +42,7 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
   const index = createSelectorIndex(mappings.map(({ local, peer }) => ({ local, remote: peer })));
   const quoted = createIpHeader();
   const positions = new Map<string, number>();
+  let places: Map<string, number> | undefined;
   for (const [i, { tunnel, index }] of mappings.entries()) if (index === 0) positions.set(tunnel, i);
 
   function findIn(part: SelectorIndex, header: IpHeader): number {
@@ -49,6 +52,10 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
 
   return {
     mappings,
+    placeOf(mapping) {
+      places ??= new Map(mappings.map((each, i) => [placeWords(each), i]));
+      return places.get(placeWords(mapping));
+    },
     indexOf(tunnel, index) {
       const i = (positions.get(tunnel) ?? Number.NaN) + index;
       return mappings[i]?.tunnel === tunnel ? i : undefined;
@@ -56,4 +63,8 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
     find: (header) => findIn(index, header),
     findIn,
   };
+}
+
+function placeWords({ tunnel, local, peer }: MappingRef): string {
+  return `${tunnel} ${formatSelector(local)} ${formatSelector(peer)}`;
 }

@@ -23,8 +23,8 @@ const HELD_OCTETS = 4 << 20;
 const NEWS_MILLISECONDS = 1000;
 
 export interface Traps {
-  /** Other mappings: what waited is lost and counted. */
-  setMappings(mappings: readonly MappingRef[]): void;
+  /** Other mappings; `moved`: where one of those before stands now. What waited for one that is gone is lost and counted. */
+  setMappings(mappings: readonly MappingRef[], moved: (mapping: number) => number | undefined): void;
   /** Whether a packet for the mapping (an index of the list) is held when there is no SA for it. */
   catches(mapping: number): boolean;
   hold(mapping: number, packet: HeldPacket, now: number): void;
@@ -51,11 +51,20 @@ export function createTraps(countDrop: (code: number, packets: number, tunnel: s
   };
 
   return {
-    setMappings(next) {
-      parking.sweep(Number.POSITIVE_INFINITY, expired);
+    setMappings(next, moved) {
+      const place = (mapping: number) => {
+        const to = moved(mapping);
+        return to !== undefined && next[to]!.onTraffic ? to : undefined;
+      };
+      parking.rename(place, expired);
+      const told = new Float64Array(next.length).fill(Number.NEGATIVE_INFINITY);
+      for (let i = 0; i < mappings.length; i++) {
+        const to = place(i);
+        if (to !== undefined) told[to] = toldAt[i]!;
+      }
+      news = news.flatMap((mapping) => place(mapping) ?? []);
       mappings = next;
-      toldAt = new Float64Array(next.length).fill(Number.NEGATIVE_INFINITY);
-      news = [];
+      toldAt = told;
     },
     catches: (mapping) => mappings[mapping]?.onTraffic ?? false,
     hold(mapping, packet, now) {

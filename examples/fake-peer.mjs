@@ -19,7 +19,7 @@ const effects = {
   report: ({ report }) => console.log(JSON.stringify(report)),
 };
 function handle(event) {
-  const next = step(endpoint, event, { now: performance.now(), random: systemRandom, policy });
+  const next = step(endpoint, event, { now: performance.now(), random: systemRandom });
   endpoint = next.endpoint;
   for (const effect of next.effects) effects[effect.kind]?.(effect);
   clearTimeout(timer);

@@ -9,7 +9,7 @@ import type { Random } from "../crypto/interfaces.js";
 import type { Secret } from "../crypto/secret.js";
 import type { Address } from "../esp/address.js";
 import { createEndpoint, deadline, type Endpoint, isEmpty, step, tunnelViews } from "../ike/core/endpoint.js";
-import type { Policy } from "../ike/core/policy.js";
+import type { Policy, TunnelPolicy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
 import type { Answer, AskId, Context, Effect, Event, Question, Wish } from "../ike/core/types.js";
 import type { TunnelView } from "../ike/core/view.js";
@@ -27,8 +27,10 @@ export interface DriverPorts {
   readonly post: (message: ToWorker) => void;
   readonly keyExchange: KeyExchangeService;
   readonly resolve: Resolve;
-  /** By tunnel name. */
+  /** By tunnel name, until `reconfigure` brings others. */
   readonly psk: ReadonlyMap<string, Secret>;
+  /** The mappings of the data plane are these now; in one order with what is posted. */
+  readonly setTunnels: (tunnels: readonly TunnelPolicy[]) => void;
   readonly report: (report: Report) => void;
   /** A bug of ours: `doing` names the event that was dropped. */
   readonly bug: (error: unknown, doing: string) => void;
@@ -40,6 +42,8 @@ export interface Driver {
   /** What the data plane tells about packets; other messages are not for the driver. */
   received(message: FromWorker): void;
   wish(wish: Wish): void;
+  /** Another configuration; `newKeys`: tunnels whose pre-shared key is another one. What is kept does not notice. */
+  reconfigure(policy: Policy, psk: ReadonlyMap<string, Secret>, newKeys: ReadonlySet<string>): void;
   /** This host has other addresses or routes; these are its addresses now. */
   addressesChanged(addresses: readonly Address[]): void;
   views(): readonly TunnelView[];
@@ -61,6 +65,7 @@ const PAUSE_AFTER_BUG = 1_000;
 
 export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   const { clock } = ports;
+  let { psk: keys } = ports;
   let endpoint: Endpoint = createEndpoint(policy, clock.now());
   /** Answers that belong to an earlier endpoint are dropped. */
   let generation = 0;
@@ -72,7 +77,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   const kept = new Map<string, "up" | "down">();
   const scheduler = createScheduler(clock, () => dispatch({ kind: "tick" }));
 
-  const context = (): Context => ({ now: clock.now(), random: ports.random, policy });
+  const context = (): Context => ({ now: clock.now(), random: ports.random });
 
   /** Events that arise while one is handled wait for its effects. */
   function dispatch(event: Event): void {
@@ -135,6 +140,9 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       case "removeChild":
         ports.post(effect);
         return;
+      case "tunnels":
+        ports.setTunnels(effect.tunnels);
+        return;
       case "report":
         ports.report(effect.report);
         return;
@@ -157,7 +165,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   }
 
   function pskAnswer(tunnel: string): Answer {
-    const psk = ports.psk.get(tunnel);
+    const psk = keys.get(tunnel);
     return psk ? { kind: "psk", psk } : { kind: "refused", reason: `tunnel ${tunnel} has no pre-shared key` };
   }
 
@@ -205,6 +213,12 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       if (wish.do === "up" || wish.do === "down") kept.set(wish.tunnel, wish.do);
       dispatch({ kind: "wish", wish });
     },
+    reconfigure(next, psk, newKeys) {
+      keys = psk;
+      const names = new Set(next.tunnels.map(({ name }) => name));
+      for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
+      dispatch({ kind: "policy", policy: next, newKeys });
+    },
     addressesChanged: (addresses) => dispatch({ kind: "addresses", addresses }),
     views: () => tunnelViews(endpoint, { now: clock.now() }),
     isEmpty: () => isEmpty(endpoint),
@@ -215,7 +229,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
     dataplaneReplaced() {
       dispatch({ kind: "wish", wish: { do: "shutdown" } });
       generation++;
-      endpoint = createEndpoint(policy, clock.now());
+      endpoint = createEndpoint(endpoint.policy, clock.now());
       for (const [tunnel, wanted] of kept) dispatch({ kind: "wish", wish: { do: wanted, tunnel } });
       arm(undefined);
     },
@@ -240,6 +254,8 @@ function describe(event: Event): string {
   switch (event.kind) {
     case "datagram":
       return `a datagram of ${event.bytes.length} octets`;
+    case "policy":
+      return `a configuration of ${event.policy.tunnels.length} tunnels`;
     case "wish":
       return `the wish "${event.wish.do}"`;
     case "answer":

@@ -8,7 +8,7 @@ import { systemRandom } from "../crypto/random.js";
 import { unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
-import { type Policy, waitsForTraffic } from "../ike/core/policy.js";
+import { type Policy, type TunnelPolicy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
 import { act } from "./control/actions.js";
 import { startControlServer } from "./control/server.js";
@@ -63,7 +63,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       },
       replaced() {
         routes.reset();
-        life.post(tunnelsMessage(configuration));
+        life.post(tunnelsMessage(policy.tunnels, configuration));
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
         // The device is another one: its routes went with the old one, only the unreachable ones are left.
@@ -76,7 +76,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   );
   undo.push({ what: "the data plane", how: () => life.stop() });
   log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
-  life.post(tunnelsMessage(configuration));
+  life.post(tunnelsMessage(policy.tunnels, configuration));
 
   const host = await setUpHost(plan);
   undo.push({ what: "the routes", how: () => host.tearDown() });
@@ -99,6 +99,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       keyExchange,
       resolve: createResolver(plan.mark, gateway.address),
       psk: configuration.psk,
+      setTunnels: (tunnels) => life.post(tunnelsMessage(tunnels, configuration)),
       report: reports.take,
       bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
     },
@@ -176,8 +177,8 @@ async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Pr
   };
 }
 
-function tunnelsMessage({ policy, wrappings }: Configuration): ToWorker {
-  const tunnels = policy.tunnels.map((tunnel) => {
+function tunnelsMessage(configured: readonly TunnelPolicy[], { wrappings }: Configuration): ToWorker {
+  const tunnels = configured.map((tunnel) => {
     const { name, mappings } = tunnel;
     const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
     return { name, mappings, onTraffic: waitsForTraffic(tunnel), wrapping };

@@ -1,5 +1,6 @@
 /** A child SA pair in the life of the IKE SA or the peer that it belongs to: the same in both versions of IKE. */
 import type { ChildId, SaPair, VolumeLimits } from "../../esp/sa.js";
+import type { Moved } from "./policy-change.js";
 import type { Instant } from "./types.js";
 
 export interface Child {
@@ -18,6 +19,12 @@ export interface Child {
   readonly replaces?: ChildId;
   /** IKEv2: who asked for it, and the lower of both nonces, which decides between rivals (RFC 7296 section 2.8.1). */
   readonly origin?: { readonly asked: boolean; readonly lowestNonce: Uint8Array };
+}
+
+/** The same child after its mappings got other numbers. */
+export function renumberedPair<One extends { readonly pair: SaPair }>(child: One, moved: Moved): One {
+  const mappings = child.pair.mappings.flatMap((mapping) => moved(mapping) ?? []).sort((a, b) => a - b);
+  return { ...child, pair: { ...child.pair, mappings } };
 }
 
 /** The soft limit stands a tenth before the hard one; packets are the data plane's own affair. */

@@ -4,7 +4,7 @@ import type { ChildId } from "../../esp/sa.js";
 import { causeCode, type Where } from "./causes.js";
 import type { ProtocolError } from "./errors.js";
 import type { Identity } from "./identity.js";
-import type { TunnelPolicy } from "./policy.js";
+import type { Policy, TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
 import type { AnySa } from "./sas.js";
 import type { Answer, AskId, Context, Effect, Instant } from "./types.js";
@@ -16,6 +16,7 @@ export type IkeKey = string;
 export type Role = "initiator" | "responder";
 
 export interface SaContext extends Context {
+  readonly policy: Policy;
   readonly ids: Ids;
   readonly sight: Sight;
 }

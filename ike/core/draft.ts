@@ -4,7 +4,8 @@ import type { CookieSecrets } from "../v2/cookie.js";
 import type { Child } from "./child.js";
 import { type Ids, type IkeKey, spiHex } from "./context.js";
 import type { AskOwner, Endpoint } from "./endpoint.js";
-import { type AnySa, type Holder, isHolder, usesEspSpi } from "./sas.js";
+import type { Policy, TunnelPolicy } from "./policy.js";
+import { type AnySa, type Holder, isHolder, tunnelOf, usesEspSpi } from "./sas.js";
 import type { TunnelState } from "./supervisor.js";
 import type { AskId, Context, Effect, Instant } from "./types.js";
 
@@ -15,6 +16,8 @@ export class Draft {
   readonly touched = new Set<string>();
   cookies: CookieSecrets | undefined;
   shutdownAt: Instant | undefined;
+  #policy: Policy;
+  #byName: ReadonlyMap<string, TunnelPolicy>;
   #sas: Map<IkeKey, AnySa> | undefined;
   #tunnels: Map<string, TunnelState> | undefined;
   #asks: Map<AskId, AskOwner> | undefined;
@@ -25,8 +28,19 @@ export class Draft {
     this.base = base;
     this.cookies = base.cookies;
     this.shutdownAt = base.shutdownAt;
+    this.#policy = base.policy;
+    this.#byName = base.byName;
     this.#nextAsk = base.nextAsk;
     this.#nextChild = base.nextChild;
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  /** Also those that are gone from the policy, as long as an IKE SA is left of them. */
+  get byName(): ReadonlyMap<string, TunnelPolicy> {
+    return this.#byName;
   }
 
   get sas(): ReadonlyMap<IkeKey, AnySa> {
@@ -49,6 +63,12 @@ export class Draft {
     this.#tunnels ??= new Map(this.base.tunnels);
     this.#tunnels.set(name, state);
     this.touched.add(name);
+  }
+
+  /** Another configuration. Tunnels that it lacks keep the policy that they had, and their state: they are on their way out. */
+  setPolicy(policy: Policy): void {
+    this.#policy = policy;
+    this.#byName = new Map([...this.#byName, ...policy.tunnels.map((tunnel) => [tunnel.name, tunnel] as const)]);
   }
 
   noteAsk(ask: AskId, owner: AskOwner): void {
@@ -119,11 +139,11 @@ export class Draft {
 
   /** The next endpoint; the very same one where nothing changed. */
   done(): Endpoint {
+    this.#forgetTunnels();
     if (this.#isUnchanged()) return this.base;
-    const { policy, byName } = this.base;
     return {
-      policy,
-      byName,
+      policy: this.#policy,
+      byName: this.#byName,
       sas: this.sas,
       tunnels: this.tunnels,
       asks: this.#asks ?? this.base.asks,
@@ -134,11 +154,32 @@ export class Draft {
     };
   }
 
+  /** Tunnels that are gone from the policy, and of which no IKE SA is left either. */
+  #forgetTunnels(): void {
+    if (this.#byName.size === this.#policy.tunnels.length) return;
+    const kept = new Set(this.#policy.tunnels.map(({ name }) => name));
+    for (const sa of this.sas.values()) {
+      const tunnel = tunnelOf(sa);
+      if (tunnel !== undefined) kept.add(tunnel);
+    }
+    const gone = [...this.#byName.keys()].filter((name) => !kept.has(name));
+    if (gone.length === 0) return;
+    const byName = new Map(this.#byName);
+    const tunnels = new Map(this.tunnels);
+    for (const name of gone) {
+      byName.delete(name);
+      tunnels.delete(name);
+    }
+    this.#byName = byName;
+    this.#tunnels = tunnels;
+  }
+
   #isUnchanged(): boolean {
     const { base } = this;
     const sameMaps = this.#sas === undefined && this.#tunnels === undefined && this.#asks === undefined;
     const sameNumbers = this.#nextAsk === base.nextAsk && this.#nextChild === base.nextChild;
     const sameRest = this.cookies === base.cookies && this.shutdownAt === base.shutdownAt;
-    return sameMaps && sameNumbers && sameRest && base.bornAt === undefined;
+    const samePolicy = this.#policy === base.policy && this.#byName === base.byName;
+    return sameMaps && sameNumbers && sameRest && samePolicy && base.bornAt === undefined;
   }
 }

@@ -18,6 +18,7 @@ export { tunnelViews } from "./tunnel-views.js";
 /** Opaque to its users. Never changed in place: each step makes the next one. */
 export interface Endpoint {
   readonly policy: Policy;
+  /** Its tunnels, and those that another policy has taken away and of which an IKE SA is left. */
   readonly byName: ReadonlyMap<string, TunnelPolicy>;
   readonly sas: ReadonlyMap<IkeKey, AnySa>;
   readonly tunnels: ReadonlyMap<string, TunnelState>;

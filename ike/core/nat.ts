@@ -5,7 +5,7 @@ import { addressOctets, type Path, type SocketAddress, unspecified } from "../..
 import type { Encapsulation } from "../../esp/sa.js";
 import { spiOctets } from "../wire/header.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
-import type { Context } from "./types.js";
+import type { SaContext } from "./context.js";
 
 export interface NatVerdict {
   /** The peer does NAT traversal: it sent both hashes. */
@@ -69,7 +69,7 @@ const PEER_IKE_PORT = 500;
 const PEER_NAT_PORT = 4500;
 
 /** Port 4500 on both sides (RFC 7296 section 2.23, RFC 3947 section 4); a peer that is met on a port of its own stays there. */
-export function onNatPort({ local, remote }: Path, { policy }: Pick<Context, "policy">): Path {
+export function onNatPort({ local, remote }: Path, { policy }: Pick<SaContext, "policy">): Path {
   return {
     local: { ...local, port: policy.ports.natT },
     remote: { ...remote, port: remote.port === PEER_IKE_PORT ? PEER_NAT_PORT : remote.port },
@@ -77,6 +77,6 @@ export function onNatPort({ local, remote }: Path, { policy }: Pick<Context, "po
 }
 
 /** Encapsulated ESP always leaves from the NAT-T port, wherever IKE is spoken. */
-export function espPath(path: Path, encapsulation: Encapsulation, ctx: Pick<Context, "policy">): Path {
+export function espPath(path: Path, encapsulation: Encapsulation, ctx: Pick<SaContext, "policy">): Path {
   return encapsulation === "udp" && path.local.port !== ctx.policy.ports.natT ? onNatPort(path, ctx) : path;
 }

@@ -10,12 +10,14 @@ import { current } from "../v1/exchange.js";
 import * as v1Life from "../v1/life.js";
 import { join as joinPeer } from "../v1/peer.js";
 import { isOurs } from "../v1/quick.js";
+import { renumbered as renumberedV1 } from "../v1/renumbering.js";
 import { isCalling, isHalfOpen as isHalfOpenV1, type V1Peer, type V1Sa } from "../v1/state.js";
 import * as v1 from "../v1/step.js";
 import * as v2Context from "../v2/context.js";
 import { onAddressesLate, onAddresses as onAddressesV2 } from "../v2/features/mobike.js";
 import { initiate as initiateV2 } from "../v2/ike-sa-init.js";
 import * as v2Life from "../v2/life.js";
+import { renumbered as renumberedV2 } from "../v2/renumbering.js";
 import { type Established, type IkeSa, isHalfOpen as isHalfOpenV2, isHandshake as isHandshakeV2 } from "../v2/state.js";
 import * as v2 from "../v2/step.js";
 import type { Child } from "./child.js";
@@ -23,6 +25,7 @@ import { type IkeKey, type SaContext, type Stepped, spiHex } from "./context.js"
 import { formatIdentity } from "./identity.js";
 import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
+import type { Moved } from "./policy-change.js";
 import type { Answer, AskId, Instant } from "./types.js";
 import type { IkeView } from "./view.js";
 
@@ -164,6 +167,18 @@ export function isAskedFor(sa: Holder, mapping: number): boolean {
   const { task, wishes } = sa;
   if (task?.do === "child" && task.offer.selectors.mappings.includes(mapping)) return true;
   return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
+}
+
+// --- another configuration ---------------------------------------------------------------------------------------
+
+/** The child ends here and at the peer, before its time. */
+export function dropChild(sa: Holder, id: ChildId, reason: string, ctx: SaContext): AnyStep {
+  return isV1(sa) ? v1Life.dropChild(sa, id, reason, ctx) : v2Life.dropChild(sa, id, reason, ctx);
+}
+
+/** The same with other numbers for its mappings; undefined while an exchange about one is under way. */
+export function renumbered(sa: AnySa, moved: Moved): AnySa | undefined {
+  return isV1(sa) ? renumberedV1(sa, moved) : renumberedV2(sa, moved);
 }
 
 // --- children ----------------------------------------------------------------------------------------------------

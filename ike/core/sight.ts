@@ -9,7 +9,7 @@ import { isWanted } from "./supervisor.js";
 import type { Context } from "./types.js";
 
 export function contextOf(draft: Draft, given: Context): SaContext {
-  const { policy, byName } = draft.base;
+  const { policy, byName } = draft;
   const sight: Sight = {
     tunnel(name) {
       const found = byName.get(name);
@@ -50,7 +50,7 @@ function candidates(draft: Draft, { local, remote }: Path, version: 1 | 2): read
     for (const sa of draft.sas.values())
       if (isHolder(sa) && sameAddress(sa.path.remote.address, remote.address)) connected.add(sa.tunnel);
   const closeness = ({ name, peer }: TunnelPolicy) => (connected.has(name) ? 0 : CLOSENESS[peer.kind]);
-  return draft.base.policy.tunnels
+  return draft.policy.tunnels
     .filter(
       (tunnel) =>
         tunnel.ike.version === version &&

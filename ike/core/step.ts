@@ -17,6 +17,7 @@ import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
 import { halfOpenLoad } from "./half-open.js";
+import { changePolicy } from "./new-policy.js";
 import { lookedUp, resolved } from "./peer-address.js";
 import {
   type AnyStep,
@@ -55,12 +56,13 @@ export function step(
   const draft = new Draft(endpoint);
   const ctx = contextOf(draft, given);
   if (endpoint.bornAt !== undefined) for (const name of draft.tunnels.keys()) draft.touched.add(name);
-  dispatch(draft, event, ctx);
-  for (const name of draft.touched) supervise(draft, name, ctx);
+  dispatch(draft, event, ctx, given);
+  const after = draft.policy === endpoint.policy ? ctx : contextOf(draft, given);
+  for (const name of draft.touched) supervise(draft, name, after);
   return { endpoint: draft.done(), effects: draft.effects };
 }
 
-function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
+function dispatch(draft: Draft, event: Event, ctx: SaContext, given: Context): void {
   switch (event.kind) {
     case "datagram":
       datagram(draft, event.path, event.bytes, ctx);
@@ -70,6 +72,9 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext): void {
       return;
     case "wish":
       wish(draft, event.wish, ctx);
+      return;
+    case "policy":
+      changePolicy(draft, event.policy, event.newKeys, ctx, given);
       return;
     case "answer": {
       const owner = draft.takeAsk(event.ask);
@@ -133,7 +138,7 @@ function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): 
   const destination = demux(bytes, path, draft.sas);
   switch (destination.to) {
     case "forgotten": {
-      const answer = forgottenReply(draft.base.policy, destination.header);
+      const answer = forgottenReply(draft.policy, destination.header);
       if (answer !== undefined && draft.shutdownAt === undefined)
         draft.effects.push({ kind: "send", path, bytes: answer });
       ignored(draft, path, UNKNOWN, destination.detail);
@@ -176,7 +181,7 @@ function datagram(draft: Draft, path: Path, bytes: Uint8Array, ctx: SaContext): 
         born(draft, refuse(header, path, message), ctx);
         return;
       }
-      const load = halfOpenLoad(draft.sas, draft.base.policy, path);
+      const load = halfOpenLoad(draft.sas, draft.policy, path);
       if (load === "full") {
         ignored(draft, path, "half-open", "too many unfinished handshakes");
         return;
@@ -219,7 +224,7 @@ function datagramV1(
   }
   // Aggressive mode makes us compute for whoever says that he is there: it has half of the room.
   const share = raw.exchangeCode === EXCHANGE_TYPE_V1.AGGRESSIVE_MODE ? 2 : 1;
-  if (halfOpenLoad(draft.sas, draft.base.policy, path, share) === "full") {
+  if (halfOpenLoad(draft.sas, draft.policy, path, share) === "full") {
     ignored(draft, path, "half-open", "too many unfinished handshakes");
     return;
   }

@@ -7,6 +7,7 @@ import type { Address } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import type { IkeKey, LossCause, MappingLossCause } from "./context.js";
 import type { TunnelPolicy } from "./policy.js";
+import type { Moved } from "./policy-change.js";
 import { earlier, pause, RECONNECT, RETRY_BUSY, RETRY_MAPPING } from "./timers.js";
 import type { AskId, Instant } from "./types.js";
 
@@ -216,6 +217,18 @@ export function withUse(state: TunnelState, mappings: readonly number[], child: 
   }
   const awake = state.want === "traffic" ? new Set([...state.awake, ...mappings]) : state.awake;
   return { ...state, using, troubles, awake };
+}
+
+/** The mappings have other numbers; what is known about one that is gone is forgotten. */
+export function withMappings(state: TunnelState, moved: Moved): TunnelState {
+  const renumber = <Value>(values: ReadonlyMap<number, Value>) =>
+    new Map([...values].flatMap(([mapping, value]) => pairOf(moved(mapping), value)));
+  const awake = new Set([...state.awake].flatMap((mapping) => moved(mapping) ?? []));
+  return { ...state, awake, troubles: renumber(state.troubles), using: renumber(state.using) };
+}
+
+function pairOf<Value>(mapping: number | undefined, value: Value): readonly (readonly [number, Value])[] {
+  return mapping === undefined ? [] : [[mapping, value]];
 }
 
 /** The operator's or the configuration's wish for it to be up, at once. */

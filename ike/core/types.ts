@@ -6,7 +6,7 @@ import type { Random } from "../../crypto/interfaces.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Address, Path } from "../../esp/address.js";
 import type { ChildId, Encapsulation, SaPair } from "../../esp/sa.js";
-import type { Policy } from "./policy.js";
+import type { Policy, TunnelPolicy } from "./policy.js";
 import type { Report } from "./report.js";
 
 /** Milliseconds of a monotonic clock with an arbitrary start. */
@@ -15,7 +15,6 @@ export type Instant = number;
 export interface Context {
   readonly now: Instant;
   readonly random: Random;
-  readonly policy: Policy;
 }
 
 export type AskId = number;
@@ -57,6 +56,11 @@ export type Event =
   /** A deadline has come. */
   | { readonly kind: "tick" }
   | { readonly kind: "wish"; readonly wish: Wish }
+  /**
+   * Another configuration: what `comparePolicies` says of each tunnel happens, and nothing else. `newKeys`: tunnels whose
+   * pre-shared key is another one.
+   */
+  | { readonly kind: "policy"; readonly policy: Policy; readonly newKeys: ReadonlySet<string> }
   | { readonly kind: "answer"; readonly ask: AskId; readonly answer: Answer }
   /** The data plane: authenticated inbound packets on these children since the last such event (RFC 7296 section 2.4: a sign of life). */
   | { readonly kind: "alive"; readonly children: readonly ChildId[] }
@@ -88,6 +92,8 @@ export type Effect =
   | { readonly kind: "updateChild"; readonly id: ChildId; readonly path: Path; readonly encapsulation: Encapsulation }
   /** `receives`: a little longer, what the peer had sent before it deleted the child, and the network has overtaken. */
   | { readonly kind: "removeChild"; readonly id: ChildId; readonly receives?: true }
+  /** The mappings are these now; children stay on those of theirs that are still there, wherever they stand in the list. */
+  | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelPolicy[] }
   /** NAT keepalive: one octet 0xff (RFC 3948 section 2.3). */
   | { readonly kind: "keepalive"; readonly path: Path }
   | { readonly kind: "ask"; readonly ask: AskId; readonly question: Question }

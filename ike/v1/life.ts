@@ -164,6 +164,13 @@ function unconfirmed(peer: V1Peer, id: ChildId): Step<V1Peer> {
 
 // --- the data plane ----------------------------------------------------------------------------------------------
 
+/** Nobody wants it any more; what else it carried is asked for again. */
+export function dropChild(peer: V1Peer, id: ChildId, reason: string, ctx: SaContext): Step {
+  const child = peer.children.get(id);
+  if (child === undefined) return stepTo(peer);
+  return settle(endChild(peer, child, reason, ctx), ctx);
+}
+
 /** The data plane cannot carry the child: it ends at both sides, and its mappings are asked for again after a pause. */
 export function onChildRefused(peer: V1Peer, id: ChildId, reason: string, ctx: SaContext): Step {
   const child = peer.children.get(id);

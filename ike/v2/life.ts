@@ -133,6 +133,13 @@ function endChild(
   );
 }
 
+/** Nobody wants it any more; what else it carried is asked for again. */
+export function dropChild(sa: Established, id: ChildId, reason: string, ctx: SaContext): Step {
+  const child = sa.children.get(id);
+  if (child === undefined) return stepTo(sa);
+  return andThen(endChild(sa, child, reason, ctx), (ended) => advance(ended, ctx));
+}
+
 /** The data plane cannot carry the child: it ends at both sides, and its mappings are asked for again after a pause. */
 export function onChildRefused(sa: Established, id: ChildId, reason: string, ctx: SaContext): Step {
   const child = sa.children.get(id);

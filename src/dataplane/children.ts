@@ -33,7 +33,7 @@ export interface ChildrenParts {
 }
 
 export interface Children {
-  /** How the packets of children that are installed from now on are wrapped. */
+  /** How packets are wrapped from now on, also those of children that are there. */
   setTunnels(tunnels: readonly TunnelMessage[]): void;
   /** Throws `RangeError` for a child that cannot be: its algorithms, its sockets, or its numbers are not there. */
   install(child: ChildMessage): void;
@@ -50,6 +50,7 @@ export interface Children {
 
 interface Kept {
   readonly id: ChildId;
+  readonly tunnel: string;
   readonly spiOut: number;
   readonly lengths: EspLengths;
   readonly refusesTfc: boolean;
@@ -76,6 +77,14 @@ export function createChildren(parts: ChildrenParts): Children {
     post({ kind: "innerMtu", child: id, mtu: limits.mtu4 });
   }
 
+  function replaceOuter(one: Kept, outer: Outer): void {
+    const before = one.outer;
+    one.outer = outer;
+    sad.move(one.id, outer.path, outer);
+    retire(before);
+    measure(one);
+  }
+
   /** Whether a router's message quotes a packet that this child can have sent. */
   function isFrom({ outer, spiOut }: Kept, message: OuterTooBig): boolean {
     const { local, remote } = outer.path;
@@ -93,6 +102,11 @@ export function createChildren(parts: ChildrenParts): Children {
   return {
     setTunnels(tunnels) {
       wrappings = new Map(tunnels.map(({ name, wrapping }) => [name, wrapping ?? USUAL_WRAPPING]));
+      for (const one of kept.values()) {
+        const wrapping = wrappings.get(one.tunnel);
+        if (wrapping === undefined || sameWrapping(wrapping, one.outer.wrapping)) continue;
+        replaceOuter(one, outers.make(one.outer.path, one.outer.encapsulation, { ...one.outer, wrapping }));
+      }
     },
     install(child) {
       const spec = sealerSpecByName(child.suite);
@@ -116,8 +130,8 @@ export function createChildren(parts: ChildrenParts): Children {
         outers.release(outer);
         throw error;
       }
-      const { id, spiOut, refusesTfc = false } = child;
-      const one = { id, spiOut, lengths: made[1]!, refusesTfc, outer };
+      const { id, tunnel, spiOut, refusesTfc = false } = child;
+      const one = { id, tunnel, spiOut, lengths: made[1]!, refusesTfc, outer };
       kept.set(id, one);
       measure(one);
       for (const { bytes, outerTos, origin } of parked) receiver.replay(bytes, outerTos, origin);
@@ -125,12 +139,7 @@ export function createChildren(parts: ChildrenParts): Children {
     update(id, path, encapsulation) {
       const one = kept.get(id);
       if (one === undefined) return;
-      const outer = outers.make(path, encapsulation, one.outer);
-      const before = one.outer;
-      one.outer = outer;
-      sad.move(id, path, outer);
-      retire(before);
-      measure(one);
+      replaceOuter(one, outers.make(path, encapsulation, one.outer));
     },
     remove(id) {
       sad.remove(id);
@@ -161,6 +170,12 @@ export function createChildren(parts: ChildrenParts): Children {
 /** Whether packets take the same way: ports do not choose it. */
 function sameWay(a: Path, b: Path): boolean {
   return sameAddress(a.local.address, b.local.address) && sameAddress(a.remote.address, b.remote.address);
+}
+
+function sameWrapping(a: Wrapping, b: Wrapping): boolean {
+  return (
+    a.mtu === b.mtu && a.df === b.df && a.dscp === b.dscp && a.clampMss === b.clampMss && a.tfcPadding === b.tfcPadding
+  );
 }
 
 function anyPort({ startPort, endPort }: TrafficSelector): boolean {

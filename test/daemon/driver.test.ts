@@ -80,6 +80,7 @@ function pair(
       keyExchange,
       resolve: async (name) => [{ remote: parseAddress(name), local: configuration.gateway.address! }],
       psk: configuration.psk,
+      setTunnels: (tunnels) => void posted.push({ kind: "tunnels", tunnels }),
       report: (report) => void reports.push(report),
       bug: (error, doing) => void bugs.push(`${doing}: ${(error as Error).stack}`),
     });

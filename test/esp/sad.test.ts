@@ -258,6 +258,32 @@ test("the outer ECN field is carried inside, and a mark on a packet that cannot 
   assert.equal(near.open(far.seal(1, udpPacket({ ...IN, tos: 0xa0 })), 0x03), "ecnCorrupt");
 });
 
+test("an SA goes on for its mapping wherever that stands in another list, with its counters, and ends with it", () => {
+  const other = { local: LOCAL, peer: selector("10.3.0.0/16") };
+  const { near, far } = pair();
+  const packet = udpPacket(OUT);
+  near.seal(1, packet);
+  near.sad.setTunnels([
+    { name: "first", mappings: [{ local: selector("10.7.0.0/16"), peer: selector("10.8.0.0/16") }] },
+    { name: "office", mappings: [other, { local: LOCAL, peer: PEER }] },
+  ]);
+  assert.equal(near.route(packet), 1);
+  assert.equal(near.route(udpPacket({ ...OUT, destination: "10.3.0.1" })), "noSa");
+  assert.ok(near.open(far.seal(1, udpPacket(IN))) instanceof Uint8Array);
+  assert.equal(near.sad.counters().tunnels.office!.packetsOut, 1);
+  near.sad.setTunnels([{ name: "office", mappings: [other] }]);
+  assert.equal(near.route(packet), "noPolicy");
+  near.sad.setTunnels([{ name: "office", mappings: [other, { local: LOCAL, peer: PEER }] }]);
+  assert.equal(near.route(packet), "noSa", "an SA that lost its mapping does not come back");
+});
+
+test("the counters of a tunnel are forgotten with it", () => {
+  const { near } = pair();
+  near.sad.remove(1);
+  near.sad.setTunnels([{ name: "other", mappings: [{ local: LOCAL, peer: PEER }] }]);
+  assert.deepEqual(Object.keys(near.sad.counters().tunnels), ["other"]);
+});
+
 test("packets for an SPI under negotiation wait for their SA, in order, and are counted when they cannot", () => {
   const { far } = pair();
   const near = createBench();

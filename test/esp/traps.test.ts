@@ -97,10 +97,28 @@ test("a mapping of another tunnel, and one that the peer narrowed, hold nothing"
   assert.equal(bench.route(to("10.2.7.1")), "narrowed");
 });
 
-test("other tunnels leave nothing of what waited", () => {
+test("what waits for a mapping goes where it stands in another list, and is lost with it", () => {
+  const bench = waiting();
+  const packet = to("10.3.0.9");
+  hold(bench, to("10.2.0.9"), 0);
+  hold(bench, packet, 0);
+  bench.sad.takeTrapped();
+  bench.sad.setTunnels([{ name: "office", mappings: [MAPPINGS[1]!], onTraffic: true }]);
+  assert.deepEqual(drops(bench.sad), { heldExpired: 1 });
+  hold(bench, packet, 500);
+  assert.deepEqual(bench.sad.takeTrapped(), [], "told a second ago at the earliest");
+  bench.sad.install(childParameters({ remote: [MAPPINGS[1]!.peer] }), sealers(bench.arena), "path", 0);
+  assert.deepEqual(
+    bench.sad.use(1, 600).map(({ bytes }) => hex(bytes)),
+    [packet, packet].map(hex),
+  );
+});
+
+test("what waits for a tunnel that is gone is lost", () => {
   const bench = waiting();
   hold(bench, to("10.2.0.9"), 0);
-  bench.sad.setTunnels([{ name: "office", mappings: MAPPINGS, onTraffic: true }]);
-  assert.deepEqual(drops(bench.sad), { heldExpired: 1 });
+  bench.sad.setTunnels([{ name: "other", mappings: MAPPINGS, onTraffic: true }]);
   assert.deepEqual(bench.sad.takeTrapped(), []);
+  bench.sad.install(childParameters({ tunnel: "other" }), sealers(bench.arena), "path", 0);
+  assert.deepEqual(bench.sad.use(1, 600), []);
 });

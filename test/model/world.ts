@@ -172,11 +172,10 @@ function handle(
   const { now } = world;
   let { flights, questions } = world;
   const sent: Uint8Array[] = [];
-  const policy = rules.policies[who];
   const random = (length: number) => draw(who, drawn++, length, rules.nonces);
   const queue: Event[] = [event];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const stepped = step(endpoint, next, { now, random, policy });
+    const stepped = step(endpoint, next, { now, random });
     endpoint = stepped.endpoint;
     for (const effect of stepped.effects) {
       switch (effect.kind) {

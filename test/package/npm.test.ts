@@ -41,7 +41,7 @@ const policy = policyOf({ local: "192.0.2.2", mappings: ["10.2.0.0/16 10.1.0.0/1
 const address = parseAddress("192.0.2.1");
 const path: Path = { local: { address, port: 500 }, remote: { address, port: 500 } };
 const event = { kind: "datagram", path, bytes: new Uint8Array(28) } as const;
-const { effects } = step(createEndpoint(policy, 0), event, { now: 0, random: (n) => new Uint8Array(n), policy });
+const { effects } = step(createEndpoint(policy, 0), event, { now: 0, random: (n) => new Uint8Array(n) });
 const kinds: Effect["kind"][] = effects.map(({ kind }) => kind);
 console.log(JSON.stringify([kinds, parseIkeProposal("aes256-sha256-x25519").encryption.length, rowByKeyword("sm4")?.row.kind, \`\${secret(new Uint8Array(1))}\`]));
 `,

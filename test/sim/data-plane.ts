@@ -7,6 +7,8 @@ import { hex } from "../../crypto/bytes.js";
 import { type Path, samePath } from "../../esp/address.js";
 import type { ChildId, SaPair } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
+import { renumberedPair } from "../../ike/core/child.js";
+import type { Moved } from "../../ike/core/policy-change.js";
 import type { Effect, Event } from "../../ike/core/types.js";
 
 export interface Child {
@@ -29,6 +31,8 @@ export interface DataPlane {
   /** SPIs that were reserved and neither installed nor released. */
   readonly reserved: ReadonlySet<number>;
   perform(effect: Effect): void;
+  /** The mappings have other numbers. */
+  renumber(moved: Moved): void;
   /** The child on which this mapping sends: the last one that was told to. */
   sender(mapping: number): Child | undefined;
   /** Every SPI to which a packet may ever have been expected. */
@@ -115,6 +119,9 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
         default:
           return;
       }
+    },
+    renumber(moved) {
+      for (const child of children.values()) child.pair = renumberedPair(child, moved).pair;
     },
     sender(mapping) {
       for (let i = order.length - 1; i >= 0; i--) {

@@ -12,6 +12,7 @@ import {
 import type { Encapsulation, SaPair } from "../../esp/sa.js";
 import { createEndpoint, deadline, type Endpoint, step, tunnelViews } from "../../ike/core/endpoint.js";
 import { type Policy, waitsForTraffic } from "../../ike/core/policy.js";
+import { movedMappings } from "../../ike/core/policy-change.js";
 import type { Report } from "../../ike/core/report.js";
 import type { Effect, Event, Wish } from "../../ike/core/types.js";
 import type { TunnelView } from "../../ike/core/view.js";
@@ -36,6 +37,8 @@ export interface Gateway {
   /** Lets go of what was reported, for long runs. */
   forgetReports(): void;
   wish(wish: Wish): void;
+  /** Its tunnel is described otherwise from now on. */
+  reconfigure(policy: Policy, newKey?: string): void;
   /** One packet of the mapping; false when nothing carries it. Where traffic brings the mapping up, the packet waits and is told. */
   sendTraffic(mapping: number): boolean;
   /** Its outer address is another one from now on. */
@@ -68,23 +71,35 @@ export interface GatewayOptions {
 const TOLD: ReadonlySet<string> = new Set(["installChild", "useChild", "removeChild"] satisfies Effect["kind"][]);
 
 export function createGateway(
-  { name, address, policy, psk, names = new Map(), slowestAnswer, careful = false, trace, watch }: GatewayOptions,
+  {
+    name,
+    address,
+    policy: first,
+    psk: firstKey,
+    names = new Map(),
+    slowestAnswer,
+    careful = false,
+    trace,
+    watch,
+  }: GatewayOptions,
   clock: Clock,
   network: Network,
   random: SeededRandom,
 ): Gateway {
   const coreRandom = random.fork();
+  let policy = first;
+  let psk = firstKey;
   let endpoint: Endpoint = createEndpoint(policy, clock.now);
   let dataPlane = createDataPlane(name, () => clock.now);
   let life = 0;
   let here = address;
   /** Packets that wait for the SA of a mapping, and when the first of them was told. */
   const held = new Map<number, { packets: number; toldAt: number }>();
-  const traps = policy.tunnels.some(waitsForTraffic);
+  const traps = () => policy.tunnels.some(waitsForTraffic);
   let alarm = Number.POSITIVE_INFINITY;
   const reports: Report[] = [];
 
-  const context = () => ({ now: clock.now, random: coreRandom.octets, policy });
+  const context = () => ({ now: clock.now, random: coreRandom.octets });
 
   const stepTwice: typeof step = (before, event, ctx) => {
     const first = step(before, event, { ...ctx, random: coreRandom.copy().octets });
@@ -141,6 +156,13 @@ export function createGateway(
       case "report":
         reports.push(effect.report);
         return;
+      case "tunnels": {
+        const [before] = policy.tunnels;
+        const [after] = effect.tunnels;
+        const moved = before && after && movedMappings(before.mappings, after.mappings);
+        if (moved !== undefined) dataPlane.renumber(moved);
+        return;
+      }
       default:
         dataPlane.perform(effect);
         if (effect.kind === "useChild") release(dataPlane.children.get(effect.id)!);
@@ -195,7 +217,9 @@ export function createGateway(
     get address() {
       return here;
     },
-    mappings: policy.tunnels[0]!.mappings.length,
+    get mappings() {
+      return policy.tunnels[0]?.mappings.length ?? 0;
+    },
     get dataPlane() {
       return dataPlane;
     },
@@ -205,13 +229,18 @@ export function createGateway(
     },
     forgetReports: () => void reports.splice(0),
     wish: (wish) => handle({ kind: "wish", wish }),
+    reconfigure(next, newKey) {
+      psk = newKey ?? psk;
+      handle({ kind: "policy", policy: next, newKeys: new Set(newKey === undefined ? [] : ["t"]) });
+      policy = next;
+    },
     sendTraffic(mapping) {
       const child = dataPlane.sender(mapping);
       if (child !== undefined) {
         transmitOn(child.pair);
         return true;
       }
-      if (!traps) return false;
+      if (!traps()) return false;
       const { packets, toldAt } = held.get(mapping) ?? { packets: 0, toldAt: Number.NEGATIVE_INFINITY };
       const tell = clock.now - toldAt >= 1000;
       held.set(mapping, { packets: packets + 1, toldAt: tell ? clock.now : toldAt });

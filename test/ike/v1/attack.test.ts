@@ -37,7 +37,7 @@ const LIFE = { main: recordedLife("main"), aggressive: recordedLife("aggressive"
 /** Feeds a side; the time stands still, so that nothing but the datagrams can change anything. */
 function attack(pair: Pair, side: Side, count: number, sources: readonly Uint8Array[], random: SeededRandom) {
   const effects = new Map<Effect["kind"], number>();
-  const ctx = { now: pair.now, random: random.octets, policy: side.policy };
+  const ctx = { now: pair.now, random: random.octets };
   let endpoint: Endpoint = side.endpoint;
   const feed = (event: Event): void => {
     const next = step(endpoint, event, ctx);
@@ -206,7 +206,7 @@ test("a flood of first messages is held to the limits, and the peer that is expe
       changeB: (tunnel) => ({ ...tunnel, start: "passive" }),
     });
     const [first] = LIFE[mode];
-    const ctx = { now: pair.now, random: seededRandom(2).octets, policy: pair.b.policy };
+    const ctx = { now: pair.now, random: seededRandom(2).octets };
     const random = seededRandom(3);
     let answered = 0;
     for (let i = 0; i < 5_000; i++) {
@@ -234,7 +234,7 @@ test("behind `peer: any` a flood fills the half-open limit and no more; aggressi
     const pair = createPairV1(mode, { seed: 7, changeB: (tunnel) => ({ ...tunnel, peer: { kind: "any" } }) });
     const [first] = LIFE[mode];
     const random = seededRandom(4);
-    const ctx = { now: pair.now, random: seededRandom(5).octets, policy: pair.b.policy };
+    const ctx = { now: pair.now, random: seededRandom(5).octets };
     for (let i = 0; i < 5_000; i++) {
       const bytes = first!.slice();
       bytes.set(random.octets(8), 0);

@@ -45,7 +45,7 @@ function recordedLife(): readonly Uint8Array[] {
 /** Feeds a side; the time stands still, so that nothing but the datagrams can change anything. */
 function attack(pair: Pair, side: Side, count: number, sources: readonly Uint8Array[], random: SeededRandom) {
   const effects = new Map<Effect["kind"], number>();
-  const ctx = { now: pair.now, random: random.octets, policy: side.policy };
+  const ctx = { now: pair.now, random: random.octets };
   let endpoint: Endpoint = side.endpoint;
   const feed = (event: Event): void => {
     const next = step(endpoint, event, ctx);
@@ -142,7 +142,7 @@ test("an established endpoint gives back the very same state for whatever is not
   const random = seededRandom(21);
   const pair = establishedPair({ seed: 6 });
   const own = pair.sent.map(({ bytes }) => bytes).filter((bytes) => decodeRawHeader(bytes).responderSpi !== 0n);
-  const ctx = { now: pair.now, random: random.octets, policy: pair.b.policy };
+  const ctx = { now: pair.now, random: random.octets };
   for (let i = 0; i < 20_000; i++) {
     const bytes = spoiled(random.pick(own), random);
     if (bytes.length >= 16 && bytes.subarray(8, 16).every((octet) => octet === 0)) continue; // a first request
@@ -231,7 +231,7 @@ function flood(pair: Pair, addresses: readonly Address[], count: number) {
   const random = seededRandom(41);
   const first = LIFE[0]!;
   const cost = { asks: 0, replies: 0, cookies: 0 };
-  const ctx = { now: pair.now, random: random.octets, policy: pair.b.policy };
+  const ctx = { now: pair.now, random: random.octets };
   for (let i = 0; i < count; i++) {
     const bytes = first.slice();
     bytes.set(random.octets(8), 0);
@@ -356,7 +356,7 @@ test("of a peer that opens IKE SAs and closes none the eight newest stay", () =>
 /** A begins one more IKE SA beside those that it has. */
 function openAnother({ a, b, now, handle }: Pair): void {
   const draft = new Draft(a.endpoint);
-  const ctx = contextOf(draft, { now, random: seededRandom(now).octets, policy: a.policy });
+  const ctx = contextOf(draft, { now, random: seededRandom(now).octets });
   const path = { local: { address: ADDRESS_A, port: 500 }, remote: { address: ADDRESS_B, port: 500 } };
   born(draft, initiate(a.policy.tunnels[0]!, path, ctx), ctx);
   a.endpoint = draft.done();

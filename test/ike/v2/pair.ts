@@ -126,7 +126,7 @@ export function createPair({
     wire: ({ bytes }) => [bytes],
     handle(side, event) {
       deepFreeze(side.endpoint);
-      const ctx = { now: pair.now, random: streams[side.name].octets, policy: side.policy };
+      const ctx = { now: pair.now, random: streams[side.name].octets };
       const { endpoint, effects } = step(side.endpoint, event, ctx);
       side.endpoint = endpoint;
       const all = [...effects];
