@@ -22,7 +22,7 @@ _causeway()
     return
   fi
   case "$before" in
-    -c | --config | --socket | --suite)
+    -c | --config | --socket | --suite | --secrets | --keys | --out)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;

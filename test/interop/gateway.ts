@@ -1,7 +1,7 @@
 /** Our gateway in a scenario: its configuration file, its process, and its commands. */
 import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { act, fetchStatus } from "../../src/cli/client.js";
 import { type Finished, type Running, run, start, until } from "../child.js";
 import type { BatchTunnel } from "./batch.js";
@@ -11,6 +11,7 @@ import { NAMESPACE, type Topology } from "./topology.js";
 
 const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
 const TUNNEL = "site";
+const LOG = { level: "debug", format: "json" } as const;
 
 /** The parts of `status --json` that the scenarios look at. */
 interface Status {
@@ -34,6 +35,8 @@ interface Status {
 export interface OurGateway extends Side {
   /** State and reason of the tunnel in the words of `status`. */
   state(): Promise<{ readonly state: string; readonly reason: string }>;
+  /** Runs a configuration that somebody else wrote; its tunnel is called `site`, and its control socket becomes the test's. */
+  loadText(text: string): Promise<void>;
   /** As `load`, with a tunnel for each. */
   loadBatch(tunnels: readonly BatchTunnel[]): Promise<void>;
   rekeyBatch(tunnels: readonly BatchTunnel[], what: "child" | "ike"): Promise<void>;
@@ -105,6 +108,10 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
 
   return {
     load: (scenario) => begin(configuration(topology, scenario, socket)),
+    async loadText(text) {
+      const document = parse(text) as { readonly gateway?: object };
+      await begin({ ...document, gateway: { name: "near", log: LOG, ...document.gateway, control: { socket } } });
+    },
     loadBatch: (batch) => begin(batchConfiguration(topology, batch, socket)),
     async rekeyBatch(batch, what) {
       await Promise.all(batch.map(({ name }) => act(socket, name, "rekey", { ike: what === "ike" })));
@@ -155,7 +162,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
       name: "near",
       address: ours.outer[outer],
       control: { socket },
-      log: { level: "debug", format: "json" },
+      log: LOG,
       ...scenario.ourGateway,
     },
     tunnels: [

@@ -121,10 +121,10 @@ const ESTABLISHED_CHILD = "STATE_(?:V2_ESTABLISHED_CHILD_SA|QUICK_I2|QUICK_R2)\\
  * newest child counts.
  */
 export function parseStates(states: string, kernel: string): SideView {
-  const ike = [...states.matchAll(new RegExp(`#(\\d+): "site"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
-  const established = [...states.matchAll(/#(\d+): "site"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)].filter(
-    ([, state]) => new RegExp(`#${state}: "site"[^ ]* ${ESTABLISHED_CHILD}`).test(states),
-  );
+  const ike = [...states.matchAll(new RegExp(`#(\\d+): "site(?:-\\d+)?"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
+  const established = [
+    ...states.matchAll(/#(\d+): "site(?:-\d+)?"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g),
+  ].filter(([, state]) => new RegExp(`#${state}: "site(?:-\\d+)?"[^ ]* ${ESTABLISHED_CHILD}`).test(states));
   const isV1 = /STATE_(MAIN|AGGR|QUICK)_/.test(states);
   const children = (isV1 ? established.slice(-1) : established).map(([, , spiOut, spiIn]) => ({
     spiIn: spiIn!.padStart(8, "0"),

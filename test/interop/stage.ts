@@ -64,7 +64,7 @@ interface Opened {
   readonly place: Place;
 }
 
-async function openPeer(
+export async function openPeer(
   kind: PeerKind,
   topology: Topology,
   folder: string,

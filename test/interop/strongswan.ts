@@ -9,12 +9,15 @@ const PLUGINS =
   `random nonce aes sha1 sha2 md5 hmac kdf openssl gmp curve25519 chapoly gcm ccm ctr cmac xcbc pem pkcs1 pkcs8
   x509 pubkey revocation constraints socket-default`.replace(/\s+/g, " ");
 
-/** strongswan.conf. `userspace` handles ESP in charon itself, through a TUN device; it must be loaded before kernel-netlink. */
-export function strongswanConf(place: Place, name: string, userspace: boolean): string {
+/**
+ * strongswan.conf. `userspace` handles ESP in charon itself, through a TUN device; it must be loaded before kernel-netlink.
+ * `secrets`: charon is started by strongSwan's starter, which reads ipsec.conf, and this is the path of ipsec.secrets.
+ */
+export function strongswanConf(place: Place, name: string, userspace: boolean, secrets?: string): string {
   return `
-charon-systemd {
+${secrets === undefined ? "charon-systemd" : "charon"} {
   load_modular = no
-  load = ${PLUGINS} ${userspace ? "kernel-libipsec " : ""}kernel-netlink vici updown counters
+  load = ${PLUGINS} ${userspace ? "kernel-libipsec " : ""}kernel-netlink vici ${secrets === undefined ? "" : "stroke "}updown counters
   retransmit_timeout = 1.0
   retransmit_base = 1.5
   install_virtual_ip = no
@@ -26,6 +29,7 @@ charon-systemd {
     vici {
       socket = unix://${place.path(`${name}.vici`)}
     }
+    ${secrets === undefined ? "" : `stroke {\n      secrets_file = ${secrets}\n    }`}
   }
   filelog {
     file {
@@ -169,11 +173,13 @@ function newestOf(text: string): {
   readonly ike: Listed<string> | undefined;
   readonly children: readonly Listed<SideView["children"][number]>[];
 } {
-  const sas = [...text.matchAll(/^site: #(\d+), ESTABLISHED, IKEv([12]), ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/gm)];
+  const sas = [
+    ...text.matchAll(/^site(?:-1)?: #(\d+), ESTABLISHED, IKEv([12]), ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r\*?/gm),
+  ];
   const newest = sas.sort((a, b) => Number(a[1]) - Number(b[1])).at(-1);
   const all = [
     ...text.matchAll(
-      /^ {2}(net\d*): #(\d+), reqid \d+, (?:INSTALLED|REKEYING|REKEYED|DELETING), TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
+      /^ {2}(net\d*|site-\d+): #(\d+), reqid \d+, (?:INSTALLED|REKEYING|REKEYED|DELETING), TUNNEL(-in-UDP)?,[\s\S]*?^ {4}in +([0-9a-f]{8}),[\s\S]*?^ {4}out +([0-9a-f]{8}),/gm,
     ),
   ];
   const outlived = (name: string, number: number): boolean =>

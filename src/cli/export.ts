@@ -1,0 +1,98 @@
+/** `causeway export`: the configuration of a tunnel's other end, for another product. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Address } from "../../esp/address.js";
+import { addressFromOctets, parseAddress } from "../../esp/address.js";
+import { loadConfiguration } from "../config/load.js";
+import type { Configuration } from "../config/model.js";
+import { printable } from "../config/problem.js";
+import { connectionOf, mirrored } from "../exchange-formats/connection.js";
+import type { Exported } from "../exchange-formats/export-options.js";
+import { PRODUCTS } from "../exchange-formats/products.js";
+import { Lacks } from "../exchange-formats/spelling.js";
+import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+
+export interface ExportFlags {
+  readonly config: string;
+  readonly for: string;
+  readonly address?: string;
+  readonly withSecrets?: boolean;
+  readonly common?: boolean;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function runExport(tunnel: string, flags: ExportFlags): ExitStatus {
+  const product = PRODUCTS[flags.for];
+  if (product === undefined || !Object.hasOwn(PRODUCTS, flags.for))
+    throw new CommandError(
+      EXIT.usage,
+      `no product is called "${printable(flags.for)}"; allowed: ${Object.keys(PRODUCTS).join(", ")}`,
+    );
+  const loaded = loadConfiguration(flags.config);
+  if ("errors" in loaded) {
+    for (const error of loaded.errors) process.stderr.write(`${error.message}\n`);
+    return EXIT.usage;
+  }
+  const { configuration } = loaded;
+  const policy = configuration.policy.tunnels.find(({ name }) => name === tunnel);
+  if (policy === undefined) {
+    const names = configuration.policy.tunnels.map(({ name }) => name).join(", ");
+    throw new CommandError(
+      EXIT.usage,
+      `${flags.config} has no tunnel "${printable(tunnel)}"; it has: ${names || "none"}`,
+    );
+  }
+  const ours = connectionOf(policy, configuration.psk.get(tunnel), outerAddress(policy, flags.address));
+  const written = write(
+    () => product.write(mirrored(ours), { withSecrets: flags.withSecrets === true, reduce: flags.common === true }),
+    tunnel,
+    product.title,
+  );
+  deliver(written, flags);
+  return EXIT.done;
+}
+
+/** As the peer sees us: behind a NAT the identity says it, and not what is bound. */
+function outerAddress(
+  { localId, localAddress }: Configuration["policy"]["tunnels"][number],
+  word: string | undefined,
+): Address {
+  if (word !== undefined) {
+    try {
+      return parseAddress(word);
+    } catch {
+      throw new CommandError(EXIT.usage, `--address: found "${printable(word)}"; allowed: an IP address`);
+    }
+  }
+  const named = localId && /^ipv/.test(localId.type) ? addressFromOctets(localId.data) : localAddress;
+  if (named !== undefined) return named;
+  throw new CommandError(
+    EXIT.usage,
+    "the peer has to know the address of this gateway, and neither gateway.address nor local_id says it; name it with --address",
+  );
+}
+
+function write(make: () => Exported, tunnel: string, title: string): Exported {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof Lacks)) throw error;
+    throw new CommandError(
+      EXIT.failed,
+      `${title} cannot be told everything of tunnel ${printable(tunnel)}; it lacks: ${error.what.join("; ")}` +
+        " (--common leaves out the alternatives that it lacks, where others remain)",
+    );
+  }
+}
+
+function deliver({ files, remarks }: Exported, { out, json }: ExportFlags): void {
+  if (out !== undefined) {
+    mkdirSync(out, { recursive: true, mode: 0o700 });
+    for (const { name, text } of files) writeFileSync(join(out, name), text, { mode: 0o600 });
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ files, remarks }, null, 2)}\n`);
+  else if (out !== undefined) for (const { name } of files) process.stdout.write(`${join(out, name)}\n`);
+  else if (files.length === 1) process.stdout.write(files[0]!.text);
+  else process.stdout.write(files.map(({ name, text }) => `# ---- ${name} ----\n${text}`).join("\n"));
+}

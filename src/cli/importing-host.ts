@@ -1,0 +1,30 @@
+/** A host that has every address and the keys that were read: what an imported configuration is checked on before it has a place. */
+
+import { basename } from "node:path";
+import { utf8 } from "../../crypto/bytes.js";
+import type { Secret } from "../../crypto/secret.js";
+import type { Surroundings } from "../config/surroundings.js";
+import type { Connection } from "../exchange-formats/connection.js";
+
+/** By the name of the file that holds the key; one that was not in the files is invented, so that the rest can be checked. */
+export function invitingHost(
+  keys: ReadonlyMap<string, Secret | undefined>,
+  connections: readonly Connection[],
+): Surroundings {
+  return {
+    hostname: "causeway",
+    addresses: connections.flatMap(({ local, mappings }) => [
+      ...(local.at?.kind === "address" ? [local.at.address] : []),
+      ...mappings.map((mapping) => ({ family: mapping.local.family, value: mapping.local.start })),
+    ]),
+    env: {},
+    readSecretFile(path) {
+      const key = keys.get(basename(path))?.reveal();
+      const words = key === undefined ? INVENTED : `0s${Buffer.from(key).toString("base64")}`;
+      return { octets: utf8(words), openToAll: false };
+    },
+  };
+}
+
+/** Never leaves this process. */
+const INVENTED = "a key that stands for one that is not known yet";

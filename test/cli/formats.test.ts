@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { SAMPLES } from "../exchange-formats/samples.js";
+import { causeway } from "./causeway.js";
+
+const HIDDEN = "hUnTeR2-hUnTeR2-hUnTeR2";
+let folder = "";
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "causeway-formats-"));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const GATEWAY = `version: 1
+gateway: { address: 203.0.113.1 }
+tunnels:
+  - name: branch
+    peer: 198.51.100.7
+    psk: "${HIDDEN}"
+    policies: [{ local: [192.168.1.0/24], peer: [10.1.0.0/16] }]
+`;
+
+test("export prints the peer's file without the key, and says what it lacks with 1", async () => {
+  const file = write("gateway.yaml", GATEWAY);
+  const plain = await causeway(["export", "branch", "-c", file, "--for", "strongswan"]);
+  assert.deepEqual([plain.status, plain.stderr], [0, ""]);
+  assert.match(plain.stdout, /local_addrs = 198\.51\.100\.7\n +remote_addrs = 203\.0\.113\.1\n/);
+  assert.doesNotMatch(plain.stdout, /hUnTeR2/);
+  const json = await causeway(["export", "branch", "-c", file, "--for", "libreswan", "--with-secrets", "--json"]);
+  const { files } = JSON.parse(json.stdout) as { files: { name: string; text: string }[] };
+  assert.deepEqual(
+    files.map(({ name }) => name),
+    ["branch.conf", "branch.secrets"],
+  );
+  assert.match(files[1]!.text, /: PSK "hUnTeR2-hUnTeR2-hUnTeR2"$/m);
+  const sm4 = write("sm4.yaml", `${GATEWAY}    ike: { proposals: [sm4-sm3-modp2048] }\n`);
+  const lacks = await causeway(["export", "branch", "-c", sm4, "--for", "strongswan"]);
+  assert.equal(lacks.status, 1);
+  assert.match(lacks.stderr, /^causeway: strongSwan \(swanctl\.conf\) cannot be told .*lacks: sm4 in ike\.proposals; /);
+});
+
+test("export writes files that only their owner reads", async () => {
+  const out = join(folder, "out");
+  const file = write("gateway.yaml", GATEWAY);
+  const done = await causeway([
+    "export",
+    "branch",
+    "-c",
+    file,
+    "--for",
+    "strongswan-ipsec",
+    "--with-secrets",
+    "--out",
+    out,
+  ]);
+  assert.deepEqual([done.status, done.stdout], [0, `${join(out, "ipsec.conf")}\n${join(out, "ipsec.secrets")}\n`]);
+  assert.equal(statSync(join(out, "ipsec.secrets")).mode & 0o777, 0o600);
+});
+
+test("export of a wrong product, tunnel, file or without an address is wrong usage", async () => {
+  const file = write("gateway.yaml", GATEWAY);
+  const homeless = write("homeless.yaml", GATEWAY.replace(/^gateway.*\n/m, ""));
+  for (const [args, words] of [
+    [["branch", "-c", file, "--for", "vyatta"], /no product is called "vyatta"; allowed: strongswan, /],
+    [["branch", "-c", file, "--for", "constructor"], /no product is called/],
+    [["nobody", "-c", file, "--for", "strongswan"], /has no tunnel "nobody"; it has: branch/],
+    [["branch", "-c", write("broken.yaml", "version: 2\n"), "--for", "strongswan"], /broken\.yaml:1:10: version/],
+    [["branch", "-c", homeless, "--for", "strongswan"], /name it with --address/],
+    [["branch", "-c", file, "--for", "strongswan", "--address", "here"], /--address: found "here"/],
+    [["branch", "--for", "strongswan"], /--config/],
+  ] as const) {
+    const { status, stderr } = await causeway(["export", ...args]);
+    assert.equal(status, 2, args.join(" "));
+    assert.match(stderr, words);
+  }
+  assert.equal(
+    (await causeway(["export", "branch", "-c", homeless, "--for", "strongswan", "--address", "203.0.113.9"])).status,
+    0,
+  );
+});
+
+test("import prints a configuration that check accepts, its notes with lines, and the keys where they are asked for", async () => {
+  const { text, secrets } = SAMPLES["libreswan's ipsec.conf"]!;
+  const file = write("libreswan.conf", text);
+  const keys = write("libreswan.secrets", secrets!);
+  const plain = await causeway(["import", file, "--secrets", keys, "--keys", join(folder, "keys")]);
+  assert.equal(plain.status, 0);
+  assert.match(plain.stderr, /^\S+libreswan\.conf:23: note: narrowing="yes" has no counterpart/m);
+  assert.doesNotMatch(plain.stdout + plain.stderr, /libreswan's key/);
+  const psk = join(folder, "keys", "mysubnet.psk");
+  assert.equal(statSync(psk).mode & 0o777, 0o600);
+  assert.equal(Buffer.from(readFileSync(psk, "utf8").slice(2), "base64").toString(), "libreswan's key");
+  writeFileSync(join(folder, "keys", "imported.yaml"), plain.stdout);
+  assert.equal((await causeway(["check", join(folder, "keys", "imported.yaml")])).status, 0);
+  const open = await causeway(["import", file, "--secrets", keys, "--with-secrets", "--json"]);
+  const report = JSON.parse(open.stdout) as {
+    kind: string;
+    configuration: string;
+    notes: unknown[];
+    errors: unknown[];
+  };
+  assert.equal(report.kind, "ipsec.conf (libreswan)");
+  assert.match(report.configuration, /psk: libreswan's key/);
+  assert.deepEqual([report.notes.length, report.errors.length], [1, 0]);
+});
+
+test("import refuses what is no such file with 2, and one without a tunnel that it could take with 1", async () => {
+  const none = await causeway(["import", write("letter.txt", "Dear Sir\n")]);
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /letter\.txt:1: this is none of the files that are known/);
+  const wrong = await causeway(["import", write("swanctl.conf", "connections {\n  a {\n")]);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /swanctl\.conf:2: section a has no closing brace/);
+  const eap = "connections {\n  a {\n    local { auth = eap-tls }\n    remote { auth = pubkey }\n  }\n}\n";
+  const empty = await causeway(["import", write("eap.conf", eap)]);
+  assert.equal(empty.status, 1);
+  assert.match(empty.stderr, /eap\.conf:3: note: connection a is left out: auth = "eap-tls"/);
+});
