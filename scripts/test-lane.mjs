@@ -9,7 +9,9 @@ import { spec } from "node:test/reporters";
 /** The lines of node:test's summary, which arrive as diagnostics of the root. */
 const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
-process.once("disconnect", () => process.exit(1)); // nobody waits for us any more
+/** Nobody waits for us any more: the running suites end as well. */
+const left = new AbortController();
+process.once("disconnect", () => left.abort());
 process.once("message", async (lane) => {
   Object.assign(process.env, lane.env);
   if (lane.computes) setPriority(10); // those who wait for packets come first
@@ -25,7 +27,12 @@ async function runLane({ files, computes, minutes }) {
   const skipped = [];
   /** File -> seconds of its tests. */
   const seconds = {};
-  for await (const event of run({ files, concurrency: computes ? 2 : 1, timeout: minutes * 60_000 })) {
+  for await (const event of run({
+    files,
+    concurrency: computes ? 2 : 1,
+    timeout: minutes * 60_000,
+    signal: left.signal,
+  })) {
     const { type, data } = event;
     const count = type === "test:diagnostic" && data.nesting === 0 ? SUMMARY.exec(data.message) : null;
     if (count) {
