@@ -6,11 +6,13 @@ import { addressFromOctets, parseAddress } from "../../esp/address.js";
 import { loadConfiguration } from "../config/load.js";
 import type { Configuration } from "../config/model.js";
 import { printable } from "../config/problem.js";
+import { thisHost } from "../config/surroundings.js";
 import { connectionOf, mirrored } from "../exchange-formats/connection.js";
 import type { Exported } from "../exchange-formats/export-options.js";
 import { PRODUCTS } from "../exchange-formats/products.js";
 import { Lacks } from "../exchange-formats/spelling.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { keylessHost } from "./stand-in-host.js";
 
 export interface ExportFlags {
   readonly config: string;
@@ -29,7 +31,7 @@ export function runExport(tunnel: string, flags: ExportFlags): ExitStatus {
       EXIT.usage,
       `no product is called "${printable(flags.for)}"; allowed: ${Object.keys(PRODUCTS).join(", ")}`,
     );
-  const loaded = loadConfiguration(flags.config);
+  const loaded = loadConfiguration(flags.config, flags.withSecrets ? thisHost() : keylessHost());
   if ("errors" in loaded) {
     for (const error of loaded.errors) process.stderr.write(`${error.message}\n`);
     return EXIT.usage;

@@ -10,7 +10,7 @@ import type { Readout } from "../exchange-formats/readout.js";
 import { configurationText, keyFile, keyInFile, keyInText, withOwnNames } from "../exchange-formats/tunnel-yaml.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 import { readForeignFile, readText } from "./foreign-file.js";
-import { invitingHost } from "./importing-host.js";
+import { invitingHost } from "./stand-in-host.js";
 
 export interface ImportFlags {
   readonly kind?: string;

@@ -9,11 +9,12 @@ import { runCheck } from "./check.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 import { runExport } from "./export.js";
 import { runImport } from "./import.js";
+import { runLint } from "./lint.js";
 import { runGateway } from "./run.js";
 import { showStatus } from "./status.js";
 
 /** Commands of the contract whose feature is missing: refused by name. */
-const NOT_YET = ["reload", "plan", "explain", "doctor", "probe", "capture", "lint", "why", "bundle"];
+const NOT_YET = ["reload", "plan", "explain", "doctor", "probe", "capture", "why", "bundle"];
 
 /** Only then: the other commands need no algorithm. */
 async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
@@ -89,6 +90,18 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .option("--keys <folder>", "write the keys into files there, mode 0600")
     .option("--json", "print JSON")
     .action(ending((file, options) => runImport(file, options)));
+  program
+    .command("lint")
+    .description("will two ends connect? Compare two configurations, ours or other products', attribute by attribute")
+    .argument("<file>", "a configuration: ours, or a file that import knows")
+    .argument("<other>", "that of the other end")
+    .option("--tunnel <name>", "only this tunnel of the first file")
+    .option("--kind-a <kind>", `of the first file, one of ${KINDS.join(", ")}; default: what it looks like`)
+    .option("--kind-b <kind>", "of the second one")
+    .option("--secrets-a <file>", "the ipsec.secrets beside the first file")
+    .option("--secrets-b <file>", "the one beside the second")
+    .option("--json", "print JSON")
+    .action(ending((file, other, options) => runLint(file, other, options)));
   program
     .command("vectors")
     .description("run the published test vectors on this host's cryptography, and print the table")

@@ -22,7 +22,7 @@ _causeway()
     return
   fi
   case "$before" in
-    -c | --config | --socket | --suite | --secrets | --keys | --out)
+    -c | --config | --socket | --suite | --secrets | --secrets-a | --secrets-b | --keys | --out)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;

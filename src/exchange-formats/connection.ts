@@ -37,6 +37,7 @@ export interface Connection {
     readonly mobike?: boolean;
   };
   readonly esp: {
+    /** Their `sequence` is empty where the file says nothing of it, and 32 bits are meant. */
     readonly proposals?: readonly EspProposal[];
     readonly lifetimeSeconds?: number;
     /** Octets; 0: off. */

@@ -26,7 +26,7 @@ import {
 } from "./peer-words.js";
 import { readProposals } from "./proposal-words.js";
 import { type OwnedSecret, type Readout, secretFor } from "./readout.js";
-import { isYes, pairs, strongswanProposals } from "./swanctl-reader.js";
+import { isYes, pairs, strongswanEspProposals, strongswanProposals } from "./swanctl-reader.js";
 
 export type IpsecConfProduct = "strongSwan" | "libreswan";
 
@@ -160,8 +160,7 @@ function readConn(
   const esp = get("esp", "phase2alg");
   const ikeProposals =
     ike && (isStrongswan ? strongswanProposals(parseIkeProposal, ike, notes) : libreswanIke(ike, version ?? 2, notes));
-  let espProposals =
-    esp && (isStrongswan ? strongswanProposals(parseEspProposal, esp, notes) : libreswanEsp(esp, notes));
+  let espProposals = esp && (isStrongswan ? strongswanEspProposals(esp, notes) : libreswanEsp(esp, notes));
   if (!isStrongswan && espProposals)
     espProposals = withLibreswanHabits(espProposals, ikeProposals, get("pfs"), get("esn"));
   for (const key of ["pfs", "esn"]) seen.add(key);

@@ -180,7 +180,7 @@ function readChild(section: Section, local: End, remote: End, notes: Notes): Chi
     return undefined;
   }
   const written = from.value("esp_proposals");
-  const proposals = written && strongswanProposals(parseEspProposal, written, notes);
+  const proposals = written && strongswanEspProposals(written, notes);
   const life = from.seconds("life_time");
   const rekey = from.seconds("rekey_time");
   const lifetime = life || (rekey && Math.round(rekey * 1.1));
@@ -248,6 +248,18 @@ export function strongswanProposals<P extends IkeProposal | EspProposal>(
     );
   const listed = written.filter((each) => each !== "default").map((each) => each.split("-"));
   return readProposals(parse, listed, (word) => (rowByKeyword(word) === undefined ? undefined : [word]), line, notes);
+}
+
+/** Without `esn` or `noesn` nothing is said of sequence numbers, which means 32 bits there. */
+export function strongswanEspProposals(value: Value, notes: Notes): readonly EspProposal[] {
+  return strongswanProposals(
+    (text) => {
+      const proposal = parseEspProposal(text);
+      return /(^|-)(no)?esn(-|$)/.test(text) ? proposal : { ...proposal, sequence: [] };
+    },
+    value,
+    notes,
+  );
 }
 
 export function isYes(words: string | undefined): boolean {

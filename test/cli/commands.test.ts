@@ -33,7 +33,19 @@ tunnels:
 test("help and version exit 0", async () => {
   const help = await causeway(["--help"]);
   assert.equal(help.status, 0);
-  for (const command of ["run", "check", "status", "up", "down", "rekey", "export", "import", "vectors", "demo"])
+  for (const command of [
+    "run",
+    "check",
+    "status",
+    "up",
+    "down",
+    "rekey",
+    "export",
+    "import",
+    "lint",
+    "vectors",
+    "demo",
+  ])
     assert.match(help.stdout, new RegExp(`^  ${command}\\b`, "m"));
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const printed = await causeway(["--version"]);
@@ -61,7 +73,7 @@ test("wrong usage exits 2 and says what is wrong", async () => {
 });
 
 test("commands of the contract that are not there yet are refused by name with 2", async () => {
-  for (const name of ["reload", "plan", "explain", "doctor", "probe", "capture", "lint", "why", "bundle"]) {
+  for (const name of ["reload", "plan", "explain", "doctor", "probe", "capture", "why", "bundle"]) {
     const { status, stderr } = await causeway([name, "x", "--confirm", "60s"]);
     assert.deepEqual([status, stderr], [2, `causeway: the command ${name} is not supported yet\n`]);
   }

@@ -125,3 +125,58 @@ test("import refuses what is no such file with 2, and one without a tunnel that 
   assert.equal(empty.status, 1);
   assert.match(empty.stderr, /eap\.conf:3: note: connection a is left out: auth = "eap-tls"/);
 });
+
+test("lint says whether two files connect, with 0 or 1, and prints no key", async () => {
+  const file = write("gateway.yaml", GATEWAY);
+  const theirs = await causeway(["export", "branch", "-c", file, "--for", "strongswan", "--with-secrets"]);
+  const peer = write("peer.conf", theirs.stdout);
+  const good = await causeway(["lint", file, peer]);
+  assert.deepEqual([good.status, good.stderr], [0, ""]);
+  assert.match(good.stdout, /^They will connect\.$/m);
+  assert.doesNotMatch(good.stdout, /hUnTeR2/);
+  const bad = await causeway(["lint", file, write("bad.conf", theirs.stdout.replace("hUnTeR2", "hUnTeR3")), "--json"]);
+  assert.equal(bad.status, 1);
+  const report = JSON.parse(bad.stdout) as {
+    connect: boolean;
+    tunnels: { lines: { attribute: string; judgement: string }[] }[];
+  };
+  assert.equal(report.connect, false);
+  assert.deepEqual(
+    report.tunnels[0]!.lines.filter(({ judgement }) => judgement !== "equal").map(({ attribute }) => attribute),
+    ["pre-shared key"],
+  );
+  assert.doesNotMatch(bad.stdout, /hUnTeR/);
+});
+
+test("lint needs no key of ours to look at the rest", async () => {
+  const file = write("away.yaml", GATEWAY.replace(/psk:.*/, "psk: { file: /nowhere/branch.psk }"));
+  const peer = write("peer.conf", (await causeway(["export", "branch", "-c", file, "--for", "strongswan"])).stdout);
+  const { status, stdout } = await causeway(["lint", file, peer]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^ {2}\? pre-shared key +A not in the files · B not in the files$/m);
+});
+
+test("lint of a wrong file or tunnel is wrong usage; two files without a common tunnel do not connect", async () => {
+  const file = write("gateway.yaml", GATEWAY);
+  for (const [args, words] of [
+    [[file, write("letter.txt", "Dear Sir\n")], /letter\.txt is no configuration that can be used:/],
+    [[file, join(folder, "nowhere")], /nowhere cannot be read: there is no such file/],
+    [[file, file, "--tunnel", "nobody"], /has no tunnel "nobody"; it has: branch/],
+    [[file], /other/],
+  ] as const) {
+    const { status, stderr } = await causeway(["lint", ...args]);
+    assert.equal(status, 2, args.join(" "));
+    assert.match(stderr, words);
+  }
+  const strangers = write(
+    "two.yaml",
+    `${GATEWAY.replace("203.0.113.1", "192.0.2.9").replaceAll("10.1.", "10.7.").replace("198.51.100.7", "192.0.2.8")}  - name: more
+    peer: 192.0.2.7
+    psk: "${HIDDEN}"
+    policies: [{ local: [192.168.9.0/24], peer: [10.8.0.0/16] }]
+`,
+  );
+  const { status, stdout } = await causeway(["lint", file, strangers]);
+  assert.equal(status, 1);
+  assert.match(stdout, /no tunnel of A \(branch\) belongs to one of B \(branch, more\)/);
+});
