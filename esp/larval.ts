@@ -11,9 +11,14 @@ export interface ParkedPacket<Origin> {
   readonly origin: Origin;
 }
 
-export const LARVAL_PACKETS = 64;
-const LARVAL_MILLISECONDS = 1000;
-const LARVAL_OCTETS = 4 << 20;
+/**
+ * A peer that switches at once sends a whole key exchange long on an SA that is not there yet: a round trip, our computation, and
+ * whatever keeps the machine busy meanwhile. All of the second in which a packet may wait is room for 8,192 packets a second on one
+ * SA; how many wait for all of them together is a matter of memory.
+ */
+export const LARVAL_PACKETS = 8192;
+export const LARVAL_MILLISECONDS = 1000;
+export const LARVAL_OCTETS = 16 << 20;
 
 export interface Larval<Origin> extends Pick<Parking<ParkedPacket<Origin>>, "park"> {
   has(spi: number): boolean;

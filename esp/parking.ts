@@ -4,9 +4,12 @@ export interface ParkingLimits {
   /** In one queue. */
   readonly packets: number;
   readonly milliseconds: number;
-  /** Over all queues, so that a flood cannot fill the memory. */
+  /** Over all queues, so that a flood cannot fill the memory. Each packet counts with `PARKED_OVERHEAD` beside its own. */
   readonly octets: number;
 }
+
+/** What a packet of its own costs on the heap beside its octets: two objects and an ArrayBuffer. */
+export const PARKED_OVERHEAD = 256;
 
 export interface Parking<Packet extends { readonly bytes: Uint8Array }> {
   /**
@@ -32,7 +35,7 @@ export function createParking<Packet extends { readonly bytes: Uint8Array }>(lim
 
   function release(queue: Queue, count: number): Packet[] {
     const gone = queue.splice(0, count).map(({ packet }) => packet);
-    for (const { bytes } of gone) octets -= bytes.length;
+    for (const packet of gone) octets -= costOf(packet);
     waiting -= gone.length;
     return gone;
   }
@@ -47,11 +50,10 @@ export function createParking<Packet extends { readonly bytes: Uint8Array }>(lim
     park(key, packet, now) {
       const queue = queues.get(key) ?? [];
       const expired = expire(queue, now);
-      if (queue.length >= limits.packets || octets + packet.bytes.length > limits.octets)
-        return { parked: false, expired };
+      if (queue.length >= limits.packets || octets + costOf(packet) > limits.octets) return { parked: false, expired };
       queue.push({ packet, at: now });
       queues.set(key, queue);
-      octets += packet.bytes.length;
+      octets += costOf(packet);
       waiting++;
       return { parked: true, expired };
     },
@@ -80,3 +82,5 @@ export function createParking<Packet extends { readonly bytes: Uint8Array }>(lim
     waiting: () => waiting,
   };
 }
+
+const costOf = ({ bytes }: { readonly bytes: Uint8Array }): number => bytes.length + PARKED_OVERHEAD;

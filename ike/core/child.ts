@@ -17,6 +17,8 @@ export interface Child {
   readonly useAt?: Instant;
   /** The child whose place it takes. */
   readonly replaces?: ChildId;
+  /** IKEv2: the peer has opened it beside another one; one that makes it redundant in turn before this leaves it to its lifetime. */
+  readonly reapAt?: Instant;
   /** IKEv2: who asked for it, and the lower of both nonces, which decides between rivals (RFC 7296 section 2.8.1). */
   readonly origin?: { readonly asked: boolean; readonly lowestNonce: Uint8Array };
 }

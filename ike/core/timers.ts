@@ -13,6 +13,9 @@ export const SWITCH_AFTER = 5_000;
 export const DELETE_OLD_CHILD_AFTER = 1_000;
 /** A child that the peer has opened beside another one, and should have deleted by then, is deleted here. */
 export const REAP_DUPLICATE_AFTER = GIVE_UP_AFTER + 10_000;
+/** A child that another one has made redundant: its peer may delete it itself first; a peer that opens it again is not deleted another one so soon. */
+export const REAP_REDUNDANT_AFTER = 10_000;
+export const REAP_AGAIN_AFTER = 600_000;
 /** How long the responder of an IKE SA's rekey keeps the old one for the peer's Delete and for repeated requests. */
 export const REPLACED_IKE_LIFE = GIVE_UP_AFTER + 10_000;
 /** How long an IKE SA that is over repeats its last answer. */

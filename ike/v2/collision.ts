@@ -26,10 +26,18 @@ export function refuseWhileUnanswered({ task }: Established): void {
   if (task?.do === "child" && task.stage !== "keying") throw busy("we wait for an answer that may make this child");
 }
 
-/** Two children for the same mapping would be born at once. */
-export function refuseSameMapping({ task }: Established, mappings: readonly number[]): void {
-  if (task?.do !== "child" || task.offer.purpose.do !== "create") return;
-  if (mappings.includes(task.offer.purpose.mapping)) throw busy("we are asking for this mapping ourselves");
+/** Two children for the same mapping would be born at once, and each end call another one the newest. */
+export function refuseSameMapping({ task, children }: Established, mappings: readonly number[]): void {
+  if (task?.do !== "child") return;
+  const { purpose } = task.offer;
+  if (purpose.do === "create") {
+    if (mappings.includes(purpose.mapping)) throw busy("we are asking for this mapping ourselves");
+  } else if (task.stage !== "keying" && sharesMapping(children.get(purpose.child), mappings))
+    throw busy("we are replacing the child that carries this mapping");
+}
+
+export function sharesMapping(child: Child | undefined, mappings: readonly number[]): boolean {
+  return child?.pair.mappings.some((mapping) => mappings.includes(mapping)) ?? false;
 }
 
 /** Section 2.25.2: the IKE SA is not replaced while one of its children is being made or deleted by us. */

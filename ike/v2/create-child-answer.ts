@@ -23,6 +23,7 @@ import {
   refuseSameMapping,
   refuseWhileUnanswered,
   settleRivals,
+  sharesMapping,
 } from "./collision.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { retire } from "./create-child-sa.js";
@@ -30,6 +31,7 @@ import type { Answering, ChildPlan } from "./exchanges.js";
 import { carriedBy } from "./ike-auth-answer.js";
 import { NONCE_BYTES } from "./ike-sa-init.js";
 import { narrowAsResponder, tsPayload } from "./narrowing.js";
+import { inPlaceOf, isNarrower, redundantTo, renewalOf, retireRedundant } from "./redundant.js";
 import { type Received, row } from "./row.js";
 import type { Child, Established, PeerRequest } from "./state.js";
 import { sendReply } from "./window.js";
@@ -70,7 +72,7 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   }
   const { suite, peerSpi } = choice;
   const peerPublic = suite.keyExchange && publicValueOf(suite.keyExchange, KE);
-  const { sa: free, effects: given } = rekeysToo(sa, old) ? giveWay(sa, ctx) : stepTo(sa);
+  const { sa: free, effects: given } = rekeysToo(sa, old, selectors.mappings) ? giveWay(sa, ctx) : stepTo(sa);
   const spiIn = ctx.ids.espSpi();
   const plan: ChildPlan = {
     suite,
@@ -100,10 +102,12 @@ function onRequest(sa: Established, message: ChildRequest, ctx: SaContext): Step
   );
 }
 
-/** Whether our own exchange wants to replace this child as well. */
-function rekeysToo({ task }: Established, old: Child | undefined): boolean {
+/** Whether our own exchange wants to replace this child as well, or one that the new one makes redundant. */
+function rekeysToo({ task, children }: Established, old: Child | undefined, mappings: readonly number[]): boolean {
   if (task?.do === "rekeyIke") return true;
-  return task?.do === "child" && task.offer.purpose.do === "rekey" && task.offer.purpose.child === old?.id;
+  if (task?.do !== "child" || task.offer.purpose.do !== "rekey") return false;
+  const { child } = task.offer.purpose;
+  return old === undefined ? sharesMapping(children.get(child), mappings) : child === old.id;
 }
 
 /** Beside one for each mapping, and another one while that is replaced: duplicates, and old ones whose Delete was lost. */
@@ -190,9 +194,15 @@ function finish(
   const { selectors, replaces } = plan;
   const made = makeChild(sa, { ...plan, asked: false, ...(sharedSecret && { sharedSecret }) }, ctx);
   const old = replaces === undefined ? undefined : sa.children.get(replaces);
-  const child: Child = replaces === undefined ? made : { ...made, replaces, useAt: ctx.now + SWITCH_AFTER };
-  const added = withChild(old === undefined ? sa : retire(sa, old), child);
-  const settled = settleRivals(added, child, ctx.now);
+  const redundant = replaces === undefined ? redundantTo(sa, made) : [];
+  const placed = replaces === undefined ? inPlaceOf(redundant, made, ctx.now) : { ...renewalOf(old, made), replaces };
+  const rest = old === undefined ? sa : retire(sa, old);
+  const waits = placed.replaces !== undefined && !isNarrower(rest, placed);
+  const child: Child = waits ? { ...placed, useAt: ctx.now + SWITCH_AFTER } : placed;
+  const added = withChild(rest, child);
+  const retired = retireRedundant(added, redundant, child, ctx.now);
+  const settled = settleRivals(retired.sa, child, ctx.now);
+  const isUsed = !waits && !isNarrower(settled.sa, child);
   const payloads = [
     payload("SA", plan.sa),
     payload("Nonce", { nonce: plan.nr }),
@@ -206,8 +216,9 @@ function finish(
     next,
     { kind: "installChild", child: child.pair },
     send,
-    ...(child.useAt === undefined ? [{ kind: "useChild", id: child.id } as const] : []),
+    ...(isUsed ? [{ kind: "useChild", id: child.id } as const] : []),
     childEstablished(next, child, "CREATE_CHILD_SA", ctx),
+    ...retired.effects,
     ...settled.effects,
   );
 }

@@ -27,6 +27,7 @@ import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
 import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
+import { inPlaceOf, redundantTo, renewalOf, retireRedundant } from "./redundant.js";
 import { refusedChild } from "./refused-child.js";
 import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
@@ -186,17 +187,25 @@ function finish(
   const negotiated = { suite, spiIn, spiOut, ni, nr, selectors, refusesTfc };
   const facts = { ...negotiated, asked: true, ...(sharedSecret && { sharedSecret }) };
   const made = makeChild(sa, facts, ctx);
-  const child = purpose.do === "create" ? made : { ...made, replaces: purpose.child };
   const old = purpose.do === "rekey" ? sa.children.get(purpose.child) : undefined;
+  const redundant = purpose.do === "create" ? redundantTo(sa, made) : [];
+  const child =
+    purpose.do === "create"
+      ? inPlaceOf(redundant, made, ctx.now)
+      : { ...renewalOf(old, made), replaces: purpose.child };
   const added = withChild(withoutTask(sa), child);
-  const retired = old === undefined ? added : retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER);
-  const settled = settleRivals(retired, child, ctx.now);
+  const retired =
+    old === undefined
+      ? retireRedundant(added, redundant, child, ctx.now)
+      : stepTo(retire(added, old, ctx.now + DELETE_OLD_CHILD_AFTER));
+  const settled = settleRivals(retired.sa, child, ctx.now);
   const stays = settled.sa.children.get(child.id)!.state === "live";
   return stepTo<Established>(
     settled.sa,
     { kind: "installChild", child: child.pair },
     ...(stays ? [{ kind: "useChild", id: child.id } as const] : []),
     childEstablished(settled.sa, child, "CREATE_CHILD_SA", ctx),
+    ...retired.effects,
     ...settled.effects,
   );
 }

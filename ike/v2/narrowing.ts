@@ -183,7 +183,7 @@ function meets(selector: TrafficSelector, others: readonly TrafficSelector[]): b
 }
 
 /** Whether the whole selector lies inside the union: a peer may join neighbours of our offer into one range. */
-function covers(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
+export function covers(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
   const ranges = union
     .filter((s) => isSubset({ ...selector, start: s.start, end: s.end }, s))
     .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));

@@ -10,7 +10,7 @@ import { read } from "../repo/tree.js";
 import { explore } from "./explore.js";
 import { agreement, nothing } from "./judge.js";
 import { type PolicyOptions, policies } from "./policies.js";
-import { connected, type NonceOrder, type Rules, type Side, type Trigger } from "./world.js";
+import { connected, type Foreign, type NonceOrder, type Rules, type Side, type Trigger } from "./world.js";
 
 const { CAUSEWAY_TIER, MODEL_LOSSES, MODEL_DELAYS, MODEL_INVERSIONS } = process.env;
 const full = CAUSEWAY_TIER === "full";
@@ -35,6 +35,8 @@ const HAPPENINGS = {
   "IKE rekey": wish("rekeyIke"),
   "child delete": endChild,
   "IKE delete": wish("down"),
+  /** Without REKEY_SA, beside the one that there is. */
+  "second child": (): Foreign => ({ kind: "second child" }),
 };
 type Happening = keyof typeof HAPPENINGS;
 
@@ -96,6 +98,10 @@ const COLLISIONS: readonly Collision[] = [
   between("child delete", "IKE delete"),
   between("IKE delete", "child delete"),
   between("IKE delete", "IKE delete"),
+  between("second child", "second child"),
+  between("second child", "child rekey"),
+  between("second child", "child delete"),
+  between("second child", "IKE rekey"),
   between("child rekey", "child rekey", ANY_ORDER, SLOWLY),
   between("IKE rekey", "IKE rekey", ANY_ORDER, SLOWLY),
   between("child rekey", "IKE rekey", ONE_ORDER, SLOWLY),
@@ -103,6 +109,8 @@ const COLLISIONS: readonly Collision[] = [
   between("child rekey", "child delete", ONE_ORDER, SLOWLY),
   between("IKE rekey", "child delete", ONE_ORDER, SLOWLY),
   between("child delete", "IKE rekey", ONE_ORDER, SLOWLY),
+  between("second child", "second child", ONE_ORDER, SLOWLY),
+  between("second child", "child rekey", ONE_ORDER, SLOWLY),
   ...(full
     ? ([
         { a: ["child rekey", "IKE rekey"], b: ["child rekey"], orders: ANY_ORDER, bounds: CALM },

@@ -7,9 +7,13 @@ import { hex, utf8 } from "../../crypto/bytes.js";
 import { type Secret, secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId, SaPair } from "../../esp/sa.js";
+import { apply } from "../../ike/core/consequences.js";
+import { Draft } from "../../ike/core/draft.js";
 import { createEndpoint, deadline, type Endpoint, step } from "../../ike/core/endpoint.js";
 import type { Policy } from "../../ike/core/policy.js";
-import type { Answer, Question as Asked, AskId, Effect, Event, Instant } from "../../ike/core/types.js";
+import { contextOf } from "../../ike/core/sight.js";
+import type { Answer, Question as Asked, AskId, Context, Effect, Event, Instant } from "../../ike/core/types.js";
+import { startCreate } from "../../ike/v2/create-child-sa.js";
 import { decodeRawHeader, ikeHeader } from "../../ike/wire/header.js";
 import { isProbe, note } from "./messages.js";
 import { toyPublic, toyShared } from "./toy-suite.js";
@@ -51,7 +55,12 @@ export interface Question {
 export interface Trigger {
   readonly name: string;
   readonly side: 0 | 1;
-  event(side: Side): Event | undefined;
+  event(side: Side): Event | Foreign | undefined;
+}
+
+/** What our own supervisor never does, and a peer may: ask for a child for a mapping that has one. */
+export interface Foreign {
+  readonly kind: "second child";
 }
 
 export interface World {
@@ -119,6 +128,7 @@ export function actions(world: World, rules: Rules): readonly Action[] {
   const found: Action[] = [];
   for (const trigger of world.triggers) {
     const event = trigger.event(world.sides[trigger.side]);
+    if (event?.kind === "second child" && !isIdle(world.sides[trigger.side])) continue;
     const rest = { ...world, triggers: world.triggers.filter((t) => t !== trigger) };
     const next = event === undefined ? rest : handle(rest, trigger.side, event, rules).world;
     found.push({ name: trigger.name, world: next });
@@ -165,7 +175,7 @@ function tick(world: World, who: 0 | 1, at: Instant, rules: Rules): World | unde
 function handle(
   world: World,
   who: 0 | 1,
-  event: Event,
+  event: Event | Foreign,
   rules: Rules,
 ): { readonly world: World; readonly sent: readonly Uint8Array[] } {
   let { endpoint, plane, drawn } = world.sides[who];
@@ -173,9 +183,10 @@ function handle(
   let { flights, questions } = world;
   const sent: Uint8Array[] = [];
   const random = (length: number) => draw(who, drawn++, length, rules.nonces);
-  const queue: Event[] = [event];
+  const queue: (Event | Foreign)[] = [event];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const stepped = step(endpoint, next, { now, random });
+    const ctx = { now, random };
+    const stepped = next.kind === "second child" ? secondChild(endpoint, ctx) : step(endpoint, next, ctx);
     endpoint = stepped.endpoint;
     for (const effect of stepped.effects) {
       switch (effect.kind) {
@@ -199,6 +210,19 @@ function handle(
   const side: Side = { endpoint, plane, drawn };
   const sides = who === 0 ? ([side, world.sides[1]] as const) : ([world.sides[0], side] as const);
   return { world: { ...world, sides, flights, questions }, sent };
+}
+
+/** Its IKE SA has no exchange under way, in either direction. */
+function isIdle({ endpoint }: Side): boolean {
+  const [sa, ...more] = endpoint.sas.values();
+  return sa?.phase === "established" && sa.task === undefined && sa.answering === undefined && more.length === 0;
+}
+
+function secondChild(endpoint: Endpoint, given: Context): { endpoint: Endpoint; effects: readonly Effect[] } {
+  const draft = new Draft(endpoint);
+  const ctx = contextOf(draft, given);
+  for (const sa of draft.sas.values()) if (sa.phase === "established") apply(draft, sa, startCreate(sa, 0, ctx), ctx);
+  return { endpoint: draft.done(), effects: draft.effects };
 }
 
 function answerTo(question: Asked): Answer {

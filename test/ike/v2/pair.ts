@@ -10,11 +10,11 @@ import type { Policy, TunnelPolicy } from "../../../ike/core/policy.js";
 import type { Report } from "../../../ike/core/report.js";
 import type { Answer, Effect, Event, Question, Wish } from "../../../ike/core/types.js";
 import type { TunnelView } from "../../../ike/core/view.js";
-import { outboundKeys } from "../../../ike/v2/keys.js";
+import { inboundKeys, outboundKeys } from "../../../ike/v2/keys.js";
 import type { Established } from "../../../ike/v2/state.js";
-import { sealMessage } from "../../../ike/wire/encrypted.js";
+import { openMessage, sealMessage } from "../../../ike/wire/encrypted.js";
 import type { ExchangeName } from "../../../ike/wire/exchange-types.js";
-import type { Payload } from "../../../ike/wire/message.js";
+import { bodiesOf, decodeMessage, type Payload } from "../../../ike/wire/message.js";
 import { answerTo } from "../../sim/answers.js";
 import { ADDRESS_A, ADDRESS_B, mirrored, onePolicy, type SideOptions } from "../../sim/policies.js";
 import { seededRandom } from "../../sim/random.js";
@@ -251,6 +251,14 @@ export function forge(
     1_000_000 + messageId,
     seededRandom(9).octets,
   );
+}
+
+/** The notifications in a side's last protected datagram. */
+export function lastNotifies(pair: Pair, from: Side, to: Side) {
+  const { bytes } = pair.sent.findLast((d) => d.from === from.name)!;
+  const { negotiated, keys, role } = ikeSa(to);
+  const opened = openMessage(bytes, decodeMessage(bytes), negotiated.suite, inboundKeys(keys, role))!;
+  return bodiesOf(opened.payloads, "N");
 }
 
 /** Each child of one side has its partner at the other, with SPIs and keys crossed. */

@@ -2,21 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compare } from "../../../crypto/bytes.js";
 import { adviceFor } from "../../../ike/core/causes.js";
-import { inboundKeys } from "../../../ike/v2/keys.js";
-import { openMessage } from "../../../ike/wire/encrypted.js";
-import { bodiesOf, decodeMessage, payload } from "../../../ike/wire/message.js";
+import { payload } from "../../../ike/wire/message.js";
 import { espNotification, notification } from "../../../ike/wire/payloads/notify.js";
-import { assertMirrored, establishedPair, forge, ikeSa, type Pair, reportsOf, type Side, view } from "./pair.js";
+import { assertMirrored, establishedPair, forge, ikeSa, lastNotifies, reportsOf, view } from "./pair.js";
 
 const PFS = { a: { espProposals: ["aes256gcm16-x25519"] }, b: { espProposals: ["aes256gcm16-x25519"] } };
-
-/** The notifications in a side's last protected datagram. */
-function lastNotifies(pair: Pair, from: Side, to: Side) {
-  const { bytes } = pair.sent.findLast((d) => d.from === from.name)!;
-  const { negotiated, keys, role } = ikeSa(to);
-  const opened = openMessage(bytes, decodeMessage(bytes), negotiated.suite, inboundKeys(keys, role))!;
-  return bodiesOf(opened.payloads, "N");
-}
 
 test("a child is replaced, by either side, with and without PFS, before the old one is deleted", () => {
   for (const options of [{}, PFS])
