@@ -12,6 +12,8 @@ export interface Namespaces {
   add(name: string, pid?: number): Promise<void>;
   /** The command line that runs `argv` inside. */
   inside(name: string, ...argv: string[]): string[];
+  /** SIGKILL for everything that runs inside; wrappers that bound it run outside. */
+  killAll(name: string): Promise<void>;
   /** Several `ip` commands inside, one per line. */
   ip(name: string, commands: string): Promise<void>;
   /** Joins two namespaces by a veth pair, both ends up. */
@@ -51,6 +53,10 @@ export async function openNamespaces(prefix = process.env.CAUSEWAY_NAMESPACES ??
         "net.ipv4.conf.default.rp_filter": 0,
         "net.ipv6.conf.default.accept_dad": 0,
       });
+    },
+    async killAll(name) {
+      const pids = (await must(["ip", "netns", "pids", full(name)])).trim();
+      for (const pid of pids === "" ? [] : pids.split("\n")) process.kill(Number(pid), "SIGKILL");
     },
     ip: async (name, commands) => void (await must(["ip", "-n", full(name), "-batch", "-"], { input: commands })),
     async link(a, b) {

@@ -117,9 +117,7 @@ export async function openGateways(
       return run(inside(from.name, ...words));
     },
     async kill(site) {
-      const namespace = inside(site.name)[3]!;
-      for (const pid of (await must(["ip", "netns", "pids", namespace])).trim().split("\n"))
-        process.kill(Number(pid), "SIGKILL");
+      await namespaces.killAll(place(site.name));
       await gateways.daemon(site).ended;
     },
     stop(site) {

@@ -93,11 +93,16 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     const { owner } = installation;
     if (owner !== undefined) for (const path of [folder, file, key]) await chown(path, owner, owner);
     before = await hostState(inside);
-    const started = start(installation.run(file), {
+    output = () => "";
+    await launch();
+  };
+  const launch = async (): Promise<void> => {
+    const earlier = output();
+    const started = start(installation.run(join(folder, "gateway.yaml")), {
       logFile: join(folder, "gateway.log"),
     });
     daemon = started;
-    output = started.output;
+    output = () => earlier + started.output();
     let early: Finished | undefined;
     started.ended.then((done) => (early = done)).catch(() => {});
     await until("causeway to answer on its control socket", 15, async () => {
@@ -137,6 +142,11 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     initiate: async () => void (await command("up", TUNNEL)),
     rekey: async (what) => void (await command("rekey", TUNNEL, ...(what === "ike" ? ["--ike"] : []))),
     terminate: async () => void (await command("down", TUNNEL)),
+    async restart() {
+      await topology.namespaces.killAll(NAMESPACE.ours);
+      await daemon?.ended;
+      await launch();
+    },
     view: async () => viewOf(await tunnel()),
     state: async () => {
       const { state, reason } = await tunnel();

@@ -20,6 +20,10 @@ export type Step =
   | { readonly do: "remap"; readonly first: Who }
   /** The outer address of `who` goes, another one comes: the same IKE SA and child go on. */
   | { readonly do: "move"; readonly who: Who }
+  /** SIGKILL for the daemon of `who`, which is started again at once: the tunnel must come back with nobody asking. */
+  | { readonly do: "kill"; readonly who: Who }
+  /** Nothing passes between the gateways for so long: the tunnel must come back with nobody asking. */
+  | { readonly do: "cut"; readonly seconds: number }
   /** Echo requests for so long; meanwhile the lifetimes alone must bring at least so many new children and IKE SAs. */
   | { readonly do: "outlive"; readonly seconds: number; readonly children: number; readonly ikeSas: number };
 
@@ -111,6 +115,9 @@ export const outlive = (seconds: number, children: number, ikeSas: number): Step
 });
 
 export const move = (who: Who): Step => ({ do: "move", who });
+
+export const kill = (who: Who): Step => ({ do: "kill", who });
+export const cut = (seconds: number): Step => ({ do: "cut", seconds });
 
 /** A whole life: traffic (`mebibytes` from us, at most 20 from the peer), rekeys from both sides, a delete from each side, and traffic after each. */
 export function life(role: "initiator" | "responder", mebibytes: number): readonly Step[] {

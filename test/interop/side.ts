@@ -23,6 +23,8 @@ export interface Side {
   rekey(what: "child" | "ike"): Promise<void>;
   /** Deletes the IKE SA with its children at both ends. */
   terminate(): Promise<void>;
+  /** SIGKILL, and a new start with the same scenario. Absent: this side cannot do that. */
+  restart?(): Promise<void>;
   view(): Promise<SideView>;
   /** Everything that it logged since the scenario began. */
   log(): Promise<string>;

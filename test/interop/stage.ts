@@ -8,7 +8,7 @@ import { checkout, type Installation, type OurGateway, ourGateway } from "./gate
 import { bootGuest } from "./guest.js";
 import { libreswan } from "./libreswan.js";
 import { folderPlace, namespacePlace, type Place } from "./place.js";
-import type { PeerKind, Who } from "./scenario.js";
+import type { PeerKind, Scenario, Who } from "./scenario.js";
 import type { Side } from "./side.js";
 import { strongSwan, strongswanConf } from "./strongswan.js";
 import { buildTopology, NAMESPACE, type Topology } from "./topology.js";
@@ -90,12 +90,32 @@ async function openUserspace(
   await mkdir(shared);
   const place = namespacePlace(topology.namespaces, NAMESPACE[who], shared);
   const conf = await place.file("charon.conf", strongswanConf(place, "charon", true));
-  const daemon = start(topology.namespaces.inside(NAMESPACE[who], "/usr/sbin/charon-systemd"), {
-    env: { ...process.env, STRONGSWAN_CONF: conf },
-    logFile: join(shared, "charon.out"),
-  });
+  const launch = () =>
+    start(topology.namespaces.inside(NAMESPACE[who], "/usr/sbin/charon-systemd"), {
+      env: { ...process.env, STRONGSWAN_CONF: conf },
+      logFile: join(shared, "charon.out"),
+    });
+  let daemon = launch();
   undo.push(() => daemon.stop());
-  return { side: await userspaceSide(place, daemon, topology, who), place };
+  const side = await userspaceSide(place, daemon, topology, who);
+  let loaded: Scenario | undefined;
+  return {
+    place,
+    side: {
+      ...side,
+      load(scenario) {
+        loaded = scenario;
+        return side.load(scenario);
+      },
+      async restart() {
+        await topology.namespaces.killAll(NAMESPACE[who]);
+        await daemon.ended;
+        daemon = launch();
+        await charonAnswers(place, "charon", daemon);
+        if (loaded !== undefined) await side.load(loaded);
+      },
+    },
+  };
 }
 
 /** charon in a container. */

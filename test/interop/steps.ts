@@ -47,6 +47,17 @@ export async function perform(stage: Stage, scenario: Scenario, step: Step): Pro
       return move(stage, scenario, step.who);
     case "outlive":
       return outlive(stage, scenario, step);
+    case "kill": {
+      const { restart } = stage.sides[step.who];
+      if (restart === undefined) throw new Error(`${step.who} of ${scenario.name} cannot be started again`);
+      return comesBack(stage, scenario, `after kill -9 of ${step.who}`, restart);
+    }
+    case "cut":
+      return comesBack(stage, scenario, `after ${step.seconds} s without a network`, async () => {
+        await stage.topology.cut(true);
+        await new Promise((resolve) => setTimeout(resolve, step.seconds * 1000));
+        await stage.topology.cut(false);
+      });
   }
 }
 
@@ -215,6 +226,16 @@ async function undisturbed<T>(
   if (counted.length > 0 || theirs.size === 0) throw new Error(story);
   stage.note(`${story} (the peer's statistics explain it)`);
   return result;
+}
+
+/** Within the liveness timeout and five seconds, says test/sim/steady.test.ts; here the bound is that of `agreement`. */
+async function comesBack(stage: Stage, scenario: Scenario, when: string, harm: () => Promise<void>): Promise<void> {
+  const before = await agreement(stage, scenario);
+  await harm();
+  const begun = performance.now();
+  await agreement(stage, scenario, ({ ike, child }) => ike !== before.ike && child !== before.child);
+  stage.note(`back ${((performance.now() - begun) / 1000).toFixed(1)} s ${when}`);
+  await ping(stage, scenario, "ours", 3);
 }
 
 async function deleteTunnel(stage: Stage, by: Who): Promise<void> {

@@ -35,6 +35,8 @@ export interface Topology {
   /** Takes the IPv4 outer address of `who` away and gives it the next one; `home` gives every side its first one back. */
   readdress(who: Who): Promise<void>;
   home(): Promise<void>;
+  /** Nothing passes between the gateways any more, and nobody is told; or it does again. */
+  cut(isCut: boolean): Promise<void>;
   /** From now on the router forwards no IP fragments, in either direction. */
   dropFragments(): Promise<void>;
   close(): Promise<void>;
@@ -143,6 +145,14 @@ async function build(ns: Namespaces, options: TopologyOptions): Promise<Topology
     },
     async home() {
       for (const { who, from, to } of moved.splice(0).reverse()) await replace(who, to, from);
+    },
+    async cut(isCut) {
+      const chain = `chain prerouting { type filter hook prerouting priority -450; iifname "outer" drop; }`;
+      const rules = isCut ? `table inet cut { ${chain}; }` : "delete table inet cut";
+      const ends = options.guest ? [NAMESPACE.ours] : Object.values(NAMESPACE);
+      for (const name of ends) await must(ns.inside(name, "nft", "-f", "-"), { input: rules });
+      // What a bridge passes on to a guest comes by no hook of IP.
+      if (options.guest) await ns.ip(NAMESPACE.peer, `link set outer ${isCut ? "nomaster" : "master br-outer"}`);
     },
     dropFragments: () => dropFragments(ns),
     close: () => ns.close(),

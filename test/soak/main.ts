@@ -1,8 +1,8 @@
 /**
  * `npm run soak`: the peers one after the other under load, ten minutes each. Prints what was lost, when, and what our log said
- * then; ends with status 1 where a loss is ours. With `--trace FOLDER` tcpdump keeps the headers of everything between the gateways.
+ * then; ends with status 1 where a loss is ours. With `--trace FOLDER` tcpdump keeps the headers of everything between the gateways, and both logs are kept.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Running, start } from "../child.js";
@@ -35,7 +35,13 @@ async function main(): Promise<number> {
     const trace = values.trace === undefined ? undefined : startTrace(stage.topology, values.trace, peer);
     try {
       console.log(`\n${peer}: ${values.rate} packets a second each way`);
-      const { control, run, faults } = await soak(stage, peer, values);
+      const { trace: folder } = values;
+      const { control, run, faults } = await soak(stage, peer, {
+        ...values,
+        ...(folder !== undefined && {
+          keepLog: (name, text) => writeFileSync(join(folder, `${peer}-${name}`), text),
+        }),
+      });
       if (control) console.log(describeRun("without replacing anything", control));
       console.log(describeRun("replacing", run));
       for (const fault of faults) console.log(`  FAULT: ${fault}`);

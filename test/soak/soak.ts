@@ -16,6 +16,8 @@ export interface SoakOptions {
   readonly seconds: number;
   /** Of a run before it in which nothing is replaced. 0: none. */
   readonly controlSeconds: number;
+  /** Takes what both sides logged, when a run is over. */
+  readonly keepLog?: (name: string, text: string) => void;
 }
 
 export interface Run {
@@ -26,6 +28,8 @@ export interface Run {
   readonly ours: ReadonlyMap<string, number>;
   readonly peers: ReadonlyMap<string, number>;
   readonly queues: ReadonlyMap<string, number>;
+  /** Why both ends did not come to the same one tunnel when the load was over. */
+  readonly unsettled?: string;
 }
 
 export interface Soak {
@@ -66,14 +70,20 @@ export function soakScenario(peer: PeerKind, hurried: boolean): Scenario {
 }
 
 export async function soak(stage: OpenStage, peer: PeerKind, options: SoakOptions): Promise<Soak> {
-  const { rate, seconds, controlSeconds } = options;
+  const { rate, seconds, controlSeconds, keepLog } = options;
   const control =
     controlSeconds > 0 ? await measure(stage, soakScenario(peer, false), rate, controlSeconds) : undefined;
-  const run = await measure(stage, soakScenario(peer, true), rate, seconds);
+  const run = await measure(stage, soakScenario(peer, true), rate, seconds, keepLog);
   return { control, run, faults: faultsOf(run, control) };
 }
 
-async function measure(stage: OpenStage, scenario: Scenario, rate: number, seconds: number): Promise<Run> {
+async function measure(
+  stage: OpenStage,
+  scenario: Scenario,
+  rate: number,
+  seconds: number,
+  keepLog: SoakOptions["keepLog"] = () => {},
+): Promise<Run> {
   const { ours, peer } = stage.sides;
   const scene = { ...stage, note: () => {} };
   try {
@@ -84,9 +94,10 @@ async function measure(stage: OpenStage, scenario: Scenario, rate: number, secon
     const before = { ours: await ours.drops(), queues: await queueDrops(stage.topology) };
     const directions = await runLoad(stage.topology, rate, seconds);
     const after = { ours: await ours.drops(), queues: await queueDrops(stage.topology) };
-    await settled(stage, scenario);
+    const unsettled = await settled(stage, scenario).then(() => undefined, String);
     return {
       seconds,
+      ...(unsettled !== undefined && { unsettled }),
       directions,
       story: readStory(await ours.log()),
       ours: growth(before.ours, after.ours),
@@ -94,6 +105,7 @@ async function measure(stage: OpenStage, scenario: Scenario, rate: number, secon
       queues: growth(before.queues, after.queues),
     };
   } finally {
+    for (const who of ["ours", "peer"] as const) keepLog(`${who}.log`, await stage.sides[who].log());
     await ours.unload();
     await peer.unload();
   }
@@ -114,6 +126,7 @@ function faultsOf(run: Run, control: Run | undefined): readonly string[] {
   const { story, directions, seconds } = run;
   const due = Math.floor(seconds / LIFETIMES.child);
   if (story.children > 0 && story.rekeys < due) faults.push(`${story.rekeys} rekeys, at least ${due} were due`);
+  if (run.unsettled !== undefined) faults.push(run.unsettled);
   if (run.ours.size > 0) faults.push(`we dropped packets: ${words(run.ours)}`);
   for (const { from, lost, duplicates, socketDrops } of directions) {
     if (duplicates > 0) faults.push(`${duplicates} packets from ${from} came twice`);

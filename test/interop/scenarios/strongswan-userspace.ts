@@ -1,5 +1,5 @@
 /** strongSwan with userspace ESP in a namespace. Its kernel-libipsec always asks for UDP encapsulation. */
-import { life, ping, type Scenario, transfer } from "../scenario.js";
+import { cut, kill, life, ping, type Scenario, transfer } from "../scenario.js";
 
 const common = { tier: "ci", peer: "strongswan-userspace", encapsulation: "udp" } as const;
 
@@ -77,6 +77,16 @@ export const strongswanUserspace: readonly Scenario[] = [
     ike: "aes256gcm16-prfsha384-ecp256",
     esp: "aes192gcm16-ecp256",
     steps: [ping("ours"), transfer("ours", 5), transfer("peer", 5)],
+  },
+  {
+    ...common,
+    name: "initiator, kill -9 of either end and two minutes without a network: the tunnel comes back by itself",
+    tier: "full",
+    role: "initiator",
+    ike: "aes128gcm16-prfsha256-x25519",
+    esp: "aes128gcm16",
+    ours: { dpd: { timeout: "10s" } },
+    steps: [ping("ours"), kill("ours"), kill("peer"), cut(120), transfer("peer", 5)],
   },
   {
     ...common,
