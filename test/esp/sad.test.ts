@@ -3,8 +3,6 @@ import { test } from "node:test";
 import { concat, hex } from "../../crypto/bytes.js";
 import { parseAddress } from "../../esp/address.js";
 import type { DropReason } from "../../esp/drop-reasons.js";
-import { LARVAL_OCTETS, LARVAL_PACKETS } from "../../esp/larval.js";
-import { PARKED_OVERHEAD } from "../../esp/parking.js";
 import type { ChildParameters } from "../../esp/sad.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import {
@@ -284,92 +282,6 @@ test("the counters of a tunnel are forgotten with it", () => {
   near.sad.remove(1);
   near.sad.setTunnels([{ name: "other", mappings: [{ local: LOCAL, peer: PEER }] }]);
   assert.deepEqual(Object.keys(near.sad.counters().tunnels), ["other"]);
-});
-
-test("packets for an SPI under negotiation wait for their SA, in order, and are counted when they cannot", () => {
-  const { far } = pair();
-  const near = createBench();
-  near.sad.setTunnels([{ name: "office", mappings: [{ local: LOCAL, peer: PEER }] }]);
-  const inners = Array.from({ length: 70 }, (_, i) => udpPacket({ ...IN, payload: counting(4, i) }));
-  const packets = inners.map((inner) => far.seal(1, inner));
-  assert.equal(near.open(packets[0]!), "unknownSpi");
-  near.sad.reserveSpi(0xc000_0001);
-  for (const [i, packet] of packets.entries()) {
-    assert.equal(near.open(packet), "parked");
-    near.sad.park(near.at, packet.length, 2, `from ${i}`, i < 10 ? 0 : 500);
-  }
-  const parked = near.sad.install(childParameters(), sealers(near.arena), "path", 1200);
-  assert.equal(drops(near.sad).larvalExpired, 10);
-  assert.deepEqual(
-    parked.map(({ origin, outerTos }) => `${origin} ${outerTos}`),
-    Array.from({ length: 60 }, (_, i) => `from ${i + 10} 2`),
-  );
-  assert.deepEqual(
-    parked.map(({ bytes }) => hex(near.open(bytes) as Uint8Array)),
-    inners.slice(10).map(hex),
-  );
-});
-
-test("a peer that switches at once may send 2,000 packets a second for a second before its SA is here", () => {
-  const { far } = pair();
-  const near = createBench();
-  near.sad.setTunnels([{ name: "office", mappings: [{ local: LOCAL, peer: PEER }] }]);
-  near.sad.reserveSpi(0xc000_0001);
-  const packet = far.seal(1, udpPacket({ ...IN, payload: counting(1400) }));
-  for (let i = 0; i < 2000; i++) {
-    assert.equal(near.open(packet), "parked");
-    near.sad.park(near.at, packet.length, 0, "", i / 2);
-  }
-  assert.equal(near.sad.install(childParameters(), sealers(near.arena), "path", 1000).length, 2000);
-  assert.deepEqual(drops(near.sad), {});
-});
-
-test("what all SAs under negotiation may park together is bounded in octets, their cost on the heap counted", () => {
-  const { far } = pair();
-  const near = createBench();
-  const packet = far.seal(1, udpPacket({ ...IN, payload: counting(1400) }));
-  const view = new DataView(packet.buffer, packet.byteOffset);
-  const most = Math.floor(LARVAL_OCTETS / (packet.length + PARKED_OVERHEAD));
-  const spis = [0xc000_0001, 0xc000_0002, 0xc000_0003];
-  for (const spi of spis) near.sad.reserveSpi(spi);
-  for (let i = 0; i < most + 9; i++) {
-    view.setUint32(0, spis[i % 3]!);
-    assert.equal(near.open(packet), "parked");
-    near.sad.park(near.at, packet.length, 0, "", 0);
-  }
-  assert.deepEqual(drops(near.sad), { larvalFull: 9 });
-  near.sad.releaseSpi(0xc000_0001);
-  view.setUint32(0, 0xc000_0002);
-  assert.equal(near.open(packet), "parked");
-  near.sad.park(near.at, packet.length, 0, "", 0);
-  assert.equal(drops(near.sad).larvalFull, 9, "there is room again");
-});
-
-test("forged packets that filled the room of a reservation have to leave it after a second", () => {
-  const { far } = pair();
-  const near = createBench();
-  near.sad.reserveSpi(0xc000_0001);
-  const forged = far.seal(1, udpPacket({ ...IN, payload: counting(4, 1) }));
-  for (let i = 0; i < LARVAL_PACKETS + 6; i++) {
-    assert.equal(near.open(forged), "parked");
-    near.sad.park(near.at, forged.length, 0, "nobody", 0);
-  }
-  assert.deepEqual(drops(near.sad), { larvalFull: 6 });
-  assert.equal(near.open(forged), "parked");
-  near.sad.park(near.at, forged.length, 0, "the peer", 1500);
-  assert.deepEqual(drops(near.sad), { larvalFull: 6, larvalExpired: LARVAL_PACKETS });
-});
-
-test("a reservation that is released parks nothing more", () => {
-  const { far } = pair();
-  const near = createBench();
-  near.sad.reserveSpi(0xc000_0001);
-  const packet = far.seal(1, udpPacket(IN));
-  assert.equal(near.open(packet), "parked");
-  near.sad.park(near.at, packet.length, 0, "", 0);
-  near.sad.releaseSpi(0xc000_0001);
-  assert.equal(near.open(packet), "unknownSpi");
-  assert.deepEqual(drops(near.sad), { larvalExpired: 1, unknownSpi: 1 });
 });
 
 test("a child receives when it is installed, and sends when it is put to use", () => {
