@@ -2,6 +2,7 @@
  * Aggressive mode as its responder, RFC 2409 section 5.4. Who is called stands in the first message, and picks the tunnel and its key. HASH_R
  * needs no shared secret: that costly computation waits for message 3, which a forged source never sends.
  */
+
 import { createPrf } from "../../crypto/backends.js";
 import { Secret } from "../../crypto/secret.js";
 import { formatAddress } from "../../esp/address.js";
@@ -16,9 +17,10 @@ import {
   theirIdentity,
 } from "../core/identity.js";
 import { phase1Evidence } from "../core/our-values.js";
+import { vendorStory } from "../core/quirks.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
-import { vendorName } from "../core/vendor-ids.js";
+
 import { encodeBodyV1, encodeMessageV1, payloadV1 } from "../wire/message-v1.js";
 import { report, type SaContext, type Step, stepTo } from "./context.js";
 import { hashI, hashR, isHash } from "./hashes.js";
@@ -109,12 +111,11 @@ function onOffer(
     answer,
     ask,
   };
-  const vendors = theirs.map(({ data }) => vendorName(data)).join(", ");
   return stepTo(
     sa,
     report(sa, {
       kind: "story",
-      story: `a peer asks for an IKE SA in aggressive mode${vendors && `; it says it is ${vendors}`}`,
+      story: `a peer asks for an IKE SA in aggressive mode${vendorStory(theirs)}`,
     }),
     ...told(sa, story),
     { kind: "ask", ask, question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets } },

@@ -3,6 +3,7 @@
  * where it says, since it holds our cookie. Stateless it cannot be: HASH_I covers the offer, which comes once. Identities are encrypted under a
  * key that is made from the pre-shared key, so all tunnels that the address fits have one (`decisions.md` 6).
  */
+
 import { createPrf } from "../../crypto/backends.js";
 import { ikeSuiteName } from "../../crypto/registry/proposal.js";
 import { Secret } from "../../crypto/secret.js";
@@ -22,9 +23,10 @@ import {
 import { allowsIke, distinctProposals } from "../core/negotiate.js";
 import { agreedIke, notAllowed, phase1Evidence, versionWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
+import { vendorStory } from "../core/quirks.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
-import { vendorName } from "../core/vendor-ids.js";
+
 import { encodeBodyV1, encodeMessageV1, payloadV1 } from "../wire/message-v1.js";
 import type { IdPayloadV1 } from "../wire/payloads/v1/id.js";
 import type { SaPayloadV1 } from "../wire/payloads/v1/sa.js";
@@ -150,10 +152,9 @@ function onOffer(_: undefined, message: Received<"SA", "VID">, ctx: SaContext): 
     saBody,
     chosen,
   };
-  const vendors = theirs.map(({ data }) => vendorName(data)).join(", ");
   return stepTo(
     sa,
-    report(sa, { kind: "story", story: `a peer asks for an IKE SA${vendors && `; it says it is ${vendors}`}` }),
+    report(sa, { kind: "story", story: `a peer asks for an IKE SA${vendorStory(theirs)}` }),
     ...told(sa, story),
     ...send(path, reply),
   );

@@ -7,6 +7,7 @@
  * Under load a cookie is asked for first (section 2.6), and nothing is kept of the request. Who the peer is stands in IKE_AUTH
  * alone, so that every tunnel that its address fits has a say in the proposals (`decisions.md` 6).
  */
+
 import { createPrf } from "../../crypto/backends.js";
 import { PRF_HMAC_SHA2_256 } from "../../crypto/registry/prf.js";
 import { Secret } from "../../crypto/secret.js";
@@ -17,10 +18,11 @@ import { MOST_BLAMED } from "../core/evidence.js";
 import { natDetection, natVerdict } from "../core/nat.js";
 import { chooseIke, compareIke, distinctProposals, noProposalChosen } from "../core/negotiate.js";
 import { phase1Evidence, versionWords } from "../core/our-values.js";
+import { vendorStory } from "../core/quirks.js";
 import { reactTo } from "../core/react.js";
 import { HALF_OPEN_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
-import { OUR_VENDOR_ID, vendorName } from "../core/vendor-ids.js";
+import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
 import { encodeMessage, type Message, type Payload, payload } from "../wire/message.js";
 import { notification } from "../wire/payloads/notify.js";
 import { report, type SaContext, type SaEffect, type Step, spiHex, spiText, stepTo } from "./context.js";
@@ -130,10 +132,9 @@ function accept(request: FirstRequest, guard: Guard, ctx: SaContext): Step<Reply
     ask,
     expiresAt: ctx.now + HALF_OPEN_LIFE,
   };
-  const vendors = request.vendorIds.map((v) => vendorName(v.data)).join(", ");
   return stepTo(
     sa,
-    report(sa, { kind: "story", story: `a peer asks for an IKE SA${vendors && `; it says it is ${vendors}`}` }),
+    report(sa, { kind: "story", story: `a peer asks for an IKE SA${vendorStory(request.vendorIds)}` }),
     { kind: "ask", ask, question: { kind: "publicValue", group: number, privateOctets } },
   );
 }

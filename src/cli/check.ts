@@ -7,8 +7,10 @@ import { formatAddress } from "../../esp/address.js";
 import { formatSelector } from "../../esp/selector.js";
 import { formatIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
+import { quirksOfProfile } from "../../ike/core/quirks.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
 import type { Configuration, Warning } from "../config/model.js";
+import { PROFILES, type ProfileName } from "../config/profiles.js";
 import { formatDuration, formatSize } from "../config/scalars.js";
 import { thisHost } from "../config/surroundings.js";
 import { EXIT, type ExitStatus } from "./exit.js";
@@ -27,6 +29,13 @@ interface CheckedTunnel {
   readonly name: string;
   readonly peer: string;
   readonly start: string;
+  /** What the product of the peer adds below the keys of the file, and what it is known to do; null: none was named. */
+  readonly profile: null | {
+    readonly name: string;
+    readonly title: string;
+    readonly source: string;
+    readonly quirks: readonly { readonly what: string; readonly remedy: string; readonly source: string }[];
+  };
   /** Null: the outer address, known once there is a route to the peer. */
   readonly local_id: string | null;
   readonly peer_id: string | null;
@@ -61,11 +70,15 @@ function checkReport(file: string, loaded: Loaded) {
       ? []
       : loaded.errors.map(({ line, column, path, detail }) => ({ line, column, path, message: detail })),
     warnings: warningsOf(loaded),
-    tunnels: valid ? loaded.configuration.policy.tunnels.map(checkedTunnel) : [],
+    tunnels: valid ? checkedTunnels(loaded.configuration) : [],
   };
 }
 
-function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
+function checkedTunnels({ policy, profiles }: Configuration): readonly CheckedTunnel[] {
+  return policy.tunnels.map((tunnel) => checkedTunnel(tunnel, profiles.get(tunnel.name)));
+}
+
+function checkedTunnel(tunnel: TunnelPolicy, profile: ProfileName | undefined): CheckedTunnel {
   const { name, start, localId, localAddress, peerId, peer, ike, esp, mappings } = tunnel;
   const ownId = localAddress ? formatAddress(localAddress) : null;
   const theirId = peer.kind === "address" ? formatAddress(peer.address) : null;
@@ -73,6 +86,7 @@ function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
     name,
     peer: peerText(peer),
     start,
+    profile: profile === undefined ? null : profileReport(profile),
     local_id: localId ? formatIdentity(localId) : ownId,
     peer_id: peerId ? formatIdentity(peerId) : theirId,
     ike: {
@@ -94,6 +108,16 @@ function checkedTunnel(tunnel: TunnelPolicy): CheckedTunnel {
     ],
     mappings: mappings.map((each) => ({ local: formatSelector(each.local), peer: formatSelector(each.peer) })),
   };
+}
+
+function profileReport(name: ProfileName): CheckedTunnel["profile"] {
+  const { title, source } = PROFILES[name];
+  const quirks = quirksOfProfile(name).map((quirk) => ({
+    what: quirk.what,
+    remedy: quirk.remedy,
+    source: quirk.source,
+  }));
+  return { name, title, source, quirks };
 }
 
 function weakMembers(proposal: IkeProposal | EspProposal, usage: Usage): readonly WeakMember[] {
@@ -119,8 +143,8 @@ function render(file: string, loaded: Loaded): string {
   return lines([...warnings, ...renderConfiguration(loaded.configuration), `${file} is valid, ${tally(warnings)}`]);
 }
 
-function renderConfiguration({ policy }: Configuration): readonly string[] {
-  const tunnels = policy.tunnels.map(checkedTunnel);
+function renderConfiguration(configuration: Configuration): readonly string[] {
+  const tunnels = checkedTunnels(configuration);
   const count = tunnels.reduce((sum, { mappings }) => sum + mappings.length, 0);
   if (count === 0) return [];
   return [
@@ -130,10 +154,26 @@ function renderConfiguration({ policy }: Configuration): readonly string[] {
   ];
 }
 
-function renderTunnel({ name, peer, start, local_id, peer_id, ike, esp, mappings }: CheckedTunnel): readonly string[] {
+function renderTunnel({
+  name,
+  peer,
+  start,
+  profile,
+  local_id,
+  peer_id,
+  ike,
+  esp,
+  mappings,
+}: CheckedTunnel): readonly string[] {
   const ids = `local id ${local_id ?? "own outer address"}, peer id ${peer_id ?? "the peer's address"}`;
   return [
     `tunnel ${name}: peer ${peer}, ${start}, ${ids}`,
+    ...(profile === null
+      ? []
+      : [
+          `  profile ${profile.name} (${profile.title}) fills in what the file does not say; ${profile.source}`,
+          ...profile.quirks.map(({ what, remedy }) => `  known of it: it ${what}; ${remedy}`),
+        ]),
     `  IKEv${ike.version}${ike.exchange === null ? "" : ` ${ike.exchange} mode`}, ${lifetimeWords(ike)}: ${ike.proposals.join(", ")}`,
     `  ESP, ${lifetimeWords(esp)}: ${esp.proposals.join(", ")}`,
     ...mappings.map(({ local, peer: remote }) => `  ${local} <-> ${remote}`),

@@ -1,6 +1,7 @@
-/** `defaults`: every tunnel inherits what it does not say itself, key by key inside `ike`, `esp` and `dpd`. */
+/** `defaults` and `profile`: every tunnel inherits what it does not say itself, key by key inside `ike`, `esp` and `dpd`. */
 import type { SourceDocument } from "./document.js";
 import type { ValuePath } from "./path.js";
+import { profileBlock } from "./profile-block.js";
 import type { TunnelBlock, TunnelEntry } from "./schema.js";
 
 /** One tunnel after inheritance, and where each of its values is written. */
@@ -25,13 +26,23 @@ export function inherit(
   const path: ValuePath = ["tunnels", index];
   const says = (...keys: ValuePath) => source.has([...path, ...keys]);
   const { name, ...own } = tunnel;
-  const block = merge(defaults, own);
+  const said = merge(defaults, own);
+  const block = said.profile === undefined ? said : merge(profileBlock(said.profile, saidOf(said)), said);
   const where = (...keys: ValuePath): ValuePath => {
     const inDefaults: ValuePath = ["defaults", ...keys];
     return says(...keys) || !source.has(inDefaults) ? [...path, ...keys] : inDefaults;
   };
   const garbled = (...keys: ValuePath) => source.has(where(...keys)) && !hasValue(block, keys);
   return { name, path, block, says, where, garbled };
+}
+
+/** What the file says that a profile depends on. */
+function saidOf({ ike, legacy }: TunnelBlock): Parameters<typeof profileBlock>[1] {
+  return {
+    ...(ike?.version !== undefined && { version: ike.version }),
+    aggressive: ike?.exchange === "aggressive",
+    legacy: legacy === true,
+  };
 }
 
 function hasValue(block: TunnelBlock, keys: ValuePath): boolean {

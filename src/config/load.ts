@@ -111,6 +111,7 @@ function build(
       },
       psk,
       wrappings: new Map(built.map(({ policy, wrapping }) => [policy.name, wrapping])),
+      profiles: new Map(built.flatMap(({ policy, profile }) => (profile ? [[policy.name, profile]] : []))),
       warnings,
     },
   };

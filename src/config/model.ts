@@ -3,6 +3,7 @@ import type { Secret } from "../../crypto/secret.js";
 import type { Address } from "../../esp/address.js";
 import type { Wrapping } from "../../esp/tunnel.js";
 import type { Policy } from "../../ike/core/policy.js";
+import type { ProfileName } from "./profiles.js";
 
 export interface GatewaySettings {
   readonly name: string;
@@ -33,5 +34,7 @@ export interface Configuration {
   readonly psk: ReadonlyMap<string, Secret>;
   /** By tunnel name. */
   readonly wrappings: ReadonlyMap<string, Wrapping>;
+  /** By tunnel name, of those that have one. */
+  readonly profiles: ReadonlyMap<string, ProfileName>;
   readonly warnings: readonly Warning[];
 }

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js";
 import { LEAST_MTU, MOST_MTU } from "../../esp/mtu.js";
+import { PROFILES, type ProfileName } from "./profiles.js";
 import {
   address,
   block,
@@ -37,6 +38,7 @@ const words = (what: string) => text(what, 400);
 
 const wireNumber = () => integer(1, 65535).exactOptional();
 const profileNames = Object.keys(NUMBERING_PROFILES) as [keyof typeof NUMBERING_PROFILES];
+const profileNamesOfProducts = Object.keys(PROFILES) as [ProfileName, ...ProfileName[]];
 const numberingWords = `allowed: ${profileNames.join(" | ")}, or a table keyword: { ikev2, phase1, phase2, key_length_attribute, icv }`;
 const numbering = z
   .union(
@@ -254,7 +256,10 @@ const tunnelShape = {
   ike: ike.exactOptional(),
   esp: esp.exactOptional(),
   dpd: dpd.exactOptional(),
-  profile: notYet("product profiles").exactOptional(),
+  profile: choice(profileNamesOfProducts).exactOptional().meta({
+    description:
+      "What the peer's product uses: below every key of this file, above the built-in defaults. Never implies legacy.",
+  }),
   numbering: numbering.exactOptional(),
   split: choice(["auto"], ["always", "never"]).exactOptional(),
   duplicates: choice(["replace", "keep", "never"]).exactOptional().meta({

@@ -10,6 +10,8 @@ import type { Limits } from "./limits.js";
 import { expandPolicies, type PlacedMapping } from "./mappings.js";
 import { numberingOf } from "./numbering.js";
 import { parsePeer } from "./peer.js";
+import { withheld } from "./profile-block.js";
+import type { ProfileName } from "./profiles.js";
 import { espProposals, ikeProposals } from "./proposals.js";
 import { formatDuration } from "./scalars.js";
 import type { GatewayBlock } from "./schema.js";
@@ -19,6 +21,7 @@ export interface BuiltTunnel {
   readonly policy: TunnelPolicy;
   readonly mappings: readonly PlacedMapping[];
   readonly wrapping: Wrapping;
+  readonly profile?: ProfileName;
 }
 
 const IKE_LIFETIME = 86400;
@@ -45,6 +48,10 @@ export function buildTunnel(
   if (version === 1) complainOfPortRanges(expanded.mappings, findings);
   complainOfForeignKeys(tunnel, findings);
   checkLifetimes(tunnel, findings);
+  const { profile } = block;
+  const omitted = profile && withheld(profile, block.legacy === true);
+  const offersIt = block.ike?.proposals !== undefined && tunnel.says("ike", "proposals");
+  if (omitted !== undefined && !offersIt) findings.warn(tunnel.where("profile"), omitted);
   const numbering = numberingOf(tunnel, gatewayBlock, findings);
   const ikeOffer = ikeProposals(tunnel, numbering, findings);
   const espOffer = espProposals(tunnel, numbering, findings);
@@ -52,6 +59,7 @@ export function buildTunnel(
   return {
     mappings: expanded.mappings,
     wrapping: wrappingOf(tunnel, expanded.mappings, findings),
+    ...(profile && { profile }),
     policy: {
       name,
       peer,

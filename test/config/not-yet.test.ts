@@ -8,7 +8,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],
   ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
-  ["profile", "profile: aws"],
   ["split", "split: always"],
   ["split", "split: never"],
   ["tun", "tun: cw-a"],

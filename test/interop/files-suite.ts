@@ -166,7 +166,9 @@ function libreswanFiles(guest: Place, peer: Side): Loads {
     async load([conf, secrets]) {
       await guest.file("pluto.secrets", secrets!.text);
       await whack("--rereadsecrets");
-      const file = await guest.file("exported.conf", conf!.text);
+      // The script that pluto would call by itself is strongSwan's on this machine, and fails.
+      const text = conf!.text.replace(/^conn site$/m, "conn site\n    leftupdown=/bin/true");
+      const file = await guest.file("exported.conf", text);
       conns = [...conf!.text.matchAll(/^conn (\S+-\d+)$/gm)].map(([, name]) => name!);
       for (const name of conns) await shell(`addconn --config ${file} --ctlsocket /run/pluto/pluto.ctl ${name}`);
       // addconn alone does not act on auto=start.
