@@ -10,7 +10,8 @@ import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, type TunnelPolicy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
-import { act } from "./control/actions.js";
+import { type Action, act } from "./control/actions.js";
+import type { ControlApi } from "./control/api.js";
 import { startControlServer } from "./control/server.js";
 import { claimSocketPath } from "./control/socket-path.js";
 import { statusReport } from "./control/status.js";
@@ -18,6 +19,8 @@ import { crashSecret } from "./crash-secret.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
 import { createDriver, type Driver } from "./driver.js";
+import { explanation, history, withCause } from "./explain/explanation.js";
+import { createRecorder, type Recorder } from "./explain/recorder.js";
 import { watchAddresses } from "./host/address-watch.js";
 import { planForThisHost, replaceRoutes, setUpHost } from "./host/host.js";
 import { createLiveRoutes, type LiveRoutes } from "./host/live-routes.js";
@@ -87,6 +90,8 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   const keyExchange = createKeyExchangeService();
   undo.push({ what: "the key exchange", how: () => keyExchange.close() });
   const reports = createReports(log, systemClock);
+  const recorder = createRecorder(policy.tunnels.map(({ name }) => name));
+  reports.onReport(recorder.take);
   const running = createDriver(
     { ...usablePolicy(policy, ready, log), ...remembered },
     {
@@ -118,7 +123,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
 
   const control = await startControlServer(
     gateway.controlSocket,
-    controlApi(gateway.name, startedAt, running, reports, life),
+    controlApi(gateway.name, startedAt, running, reports, recorder, life),
     log,
   );
   undo.push({ what: "the control socket", how: () => control.close() });
@@ -195,10 +200,21 @@ function usablePolicy(policy: Policy, ready: Ready, log: Log): Policy {
   return { ...policy, tunnels: policy.tunnels.map((tunnel) => ({ ...tunnel, encapsulation: "udp" as const })) };
 }
 
-function controlApi(name: string, startedAt: number, driver: Driver, reports: Reports, dataplane: DataplaneLife) {
+function controlApi(
+  name: string,
+  startedAt: number,
+  driver: Driver,
+  reports: Reports,
+  recorder: Recorder,
+  dataplane: DataplaneLife,
+): ControlApi {
+  const viewOf = (tunnel: string) => driver.views().find((view) => view.name === tunnel);
   return {
     async status(tunnel?: string) {
-      const views = driver.views().filter((view) => tunnel === undefined || view.name === tunnel);
+      const views = driver
+        .views()
+        .filter((view) => tunnel === undefined || view.name === tunnel)
+        .map((view) => withCause(view, recorder.recorded(view.name, view.state)));
       if (tunnel !== undefined && views.length === 0) return undefined;
       const counters = await dataplane.counters().catch(() => undefined);
       return statusReport({
@@ -210,7 +226,25 @@ function controlApi(name: string, startedAt: number, driver: Driver, reports: Re
         ...(counters && { counters }),
       });
     },
-    act: (tunnel: string, action: Parameters<typeof act>[2]) =>
-      act({ driver, reports, clock: systemClock }, tunnel, action),
+    async explain(tunnel) {
+      const view = viewOf(tunnel);
+      return view && explanation(view, recorder.recorded(tunnel, view.state));
+    },
+    async why(tunnel) {
+      const view = viewOf(tunnel);
+      return view && history(view, recorder.recorded(tunnel, view.state));
+    },
+    act(tunnel, action) {
+      recorder.note(tunnel, ASKED[action]);
+      return act({ driver, reports, clock: systemClock }, tunnel, action);
+    },
   };
 }
+
+/** For the flight recorder. */
+const ASKED: Readonly<Record<Action, string>> = {
+  up: "the operator brings the tunnel up",
+  down: "the operator takes the tunnel down",
+  rekeyChildren: "the operator renews the child SAs",
+  rekeyIke: "the operator renews the IKE SA",
+};

@@ -43,7 +43,7 @@ export function addressIdentity(address: Address): Identity {
   return { type: address.family === 4 ? "ipv4" : "ipv6", data: addressOctets(address) };
 }
 
-/** As `parseIdentity` reads it. What a peer sent is shown with every character outside of printable ASCII replaced. */
+/** As `parseIdentity` reads it, up to a length that no name has. What a peer sent is shown with every character outside of printable ASCII replaced. */
 export function formatIdentity({ type, data }: Identity): string {
   switch (type) {
     case "ipv4":
@@ -51,11 +51,13 @@ export function formatIdentity({ type, data }: Identity): string {
       return formatAddress(addressFromOctets(data));
     case "fqdn":
     case "email":
-      return printable(data);
+      return shown(data, printable);
     case "dn":
-      return `DN 0x${hex(data)}`;
+      return `DN 0x${shown(data, hex)}`;
     case "keyId":
-      return isPrintable(data) && !text(data).startsWith("0x") ? `${KEY_ID}${text(data)}` : `${KEY_ID}0x${hex(data)}`;
+      return isPrintable(data) && !text(data).startsWith("0x")
+        ? `${KEY_ID}${shown(data, text)}`
+        : `${KEY_ID}0x${shown(data, hex)}`;
   }
 }
 
@@ -82,7 +84,7 @@ export function identityOf({ idType, data }: IdPayload): Identity | undefined {
 /** For logs, whatever came. */
 export function formatIdPayload(payload: IdPayload): string {
   const identity = identityOf(payload);
-  return identity === undefined ? `ID type ${payload.idType} 0x${hex(payload.data)}` : formatIdentity(identity);
+  return identity === undefined ? `ID type ${payload.idType} 0x${shown(payload.data, hex)}` : formatIdentity(identity);
 }
 
 /** Who we say we are: as configured, else our own outer address. */
@@ -111,6 +113,14 @@ function tryAddress(words: string): Address | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A domain name has at most 253 characters. */
+const MOST_SHOWN = 255;
+
+function shown(data: Uint8Array, format: (octets: Uint8Array) => string): string {
+  if (data.length <= MOST_SHOWN) return format(data);
+  return `${format(data.subarray(0, MOST_SHOWN))}... (${data.length} octets)`;
 }
 
 function isPrintable(data: Uint8Array): boolean {

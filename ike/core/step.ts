@@ -11,13 +11,15 @@ import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage } from "../wire/message.js";
 import { decodeMessageV1 } from "../wire/message-v1.js";
 import { apply, born, sasOf } from "./consequences.js";
-import type { SaContext } from "./context.js";
+import { peerText, type SaContext } from "./context.js";
 import { type Destination, demux, UNKNOWN } from "./demux.js";
 import { Draft } from "./draft.js";
 import type { Endpoint } from "./endpoint.js";
 import { ProtocolError } from "./errors.js";
+import { MOST_BLAMED } from "./evidence.js";
 import { halfOpenLoad } from "./half-open.js";
 import { changePolicy } from "./new-policy.js";
+import { phase1Evidence, versionWords } from "./our-values.js";
 import { lookedUp, resolved } from "./peer-address.js";
 import {
   type AnyStep,
@@ -215,7 +217,7 @@ function datagramV1(
     return;
   }
   if (ctx.sight.candidates(path, 1).length === 0) {
-    ignored(draft, path, "version", "no tunnel of IKEv1 is configured for this address");
+    onOtherVersion(draft, path, ctx);
     return;
   }
   if (bytes.length > MAX_UNPROVEN_BYTES) {
@@ -237,6 +239,31 @@ function datagramV1(
     return;
   }
   born(draft, v1.onStranger(message, bytes, path, ctx), ctx);
+}
+
+/** IKEv1 where no tunnel speaks it: nothing is answered, but whoever wonders why the tunnel is down is told. */
+function onOtherVersion(draft: Draft, path: Path, ctx: SaContext): void {
+  const detail = "no tunnel of IKEv1 is configured for this address";
+  const meant = ctx.sight.candidates(path, 2).slice(0, MOST_BLAMED);
+  if (meant.length === 0) {
+    ignored(draft, path, "version", detail);
+    return;
+  }
+  const candidates = meant.map((tunnel) => ({
+    tunnel: tunnel.name,
+    evidence: phase1Evidence(tunnel, path, { version: { theirs: [versionWords(1)] } }),
+  }));
+  draft.effects.push({
+    kind: "report",
+    report: {
+      kind: "failed",
+      code: "NO_PROPOSAL_CHOSEN",
+      peer: peerText(path),
+      detail: `${detail}: ${meant.map(({ name }) => name).join(", ")} speaks IKEv2`,
+      message: "request",
+      candidates,
+    },
+  });
 }
 
 function decoded(bytes: Uint8Array, raw: Parameters<typeof decodeMessage>[1]) {

@@ -41,7 +41,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
   return {
     name: policy.name,
     state: word,
-    reason: reasonOf(word, state, handshake, up, children, now),
+    ...wordsOf(word, state, handshake, up, children, now),
     peer: current !== undefined ? formatSocketAddress(current.path.remote) : peerWords(policy),
     ...(ike && { ike }),
     children,
@@ -73,29 +73,33 @@ function stateWord(
   }
 }
 
-function reasonOf(
+function wordsOf(
   word: StateWord,
   state: TunnelState,
   handshake: AnySa | undefined,
   up: number,
   children: readonly ChildView[],
   now: Instant,
-): string {
+): Pick<TunnelView, "reason" | "next"> {
+  const { reason } = state;
+  const both = (next: string) => ({ reason: reason === "" ? next : `${reason}; ${next}`, next });
   switch (word) {
     case "established":
-      return "";
-    case "degraded":
-      return `${up} of ${children.length} mappings are up: ${children.find(isMissing)!.reason}`;
-    case "connecting": {
-      const doing = handshake !== undefined ? handshakeWords(handshake) : nextTry(state, children, now);
-      return state.reason === "" ? doing : `${state.reason}; ${doing}`;
+      return { reason: "", next: "the SAs are renewed before they end" };
+    case "degraded": {
+      const missing = children.find(isMissing)!.reason;
+      return { reason: `${up} of ${children.length} mappings are up: ${missing}`, next: missing };
     }
+    case "connecting":
+      return both(handshake !== undefined ? handshakeWords(handshake) : nextTry(state, children, now));
     case "waiting":
-      return state.reason === "" ? "waits for traffic" : `${state.reason}; waits for traffic`;
+      return both("waits for traffic");
     case "passive":
-      return state.reason === "" ? "waits for the peer" : `${state.reason}; waits for the peer`;
+      return both("waits for the peer");
     case "down":
-      return state.want === "answer" ? `${state.reason}; the peer may come back` : state.reason;
+      return state.want === "answer"
+        ? both("the peer may come back")
+        : { reason, next: "it stays down until it is brought up" };
   }
 }
 

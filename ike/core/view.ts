@@ -38,6 +38,8 @@ export interface TunnelView {
   readonly name: string;
   readonly state: TunnelState;
   readonly reason: string;
+  /** What happens next, as a clause. */
+  readonly next: string;
   readonly peer: string;
   readonly ike?: IkeView;
   readonly children: readonly ChildView[];

@@ -1,5 +1,6 @@
 /** Talks to a running daemon: HTTP with JSON over its control socket (the shapes stand in `control/status-model.ts`). */
 import { request } from "node:http";
+import type { ExplainReport, WhyReport } from "../control/explain-model.js";
 import type { ActionResult, ControlError, RekeyRequest, StatusReport } from "../control/status-model.js";
 import { CommandError, EXIT } from "./exit.js";
 
@@ -11,6 +12,14 @@ const ACTION_TIMEOUT = 60_000;
 export function fetchStatus(socket: string, tunnel?: string): Promise<StatusReport> {
   const path = tunnel === undefined ? "/v1/status" : `/v1/status/${encodeURIComponent(tunnel)}`;
   return exchange<StatusReport>(socket, "GET", path, STATUS_TIMEOUT);
+}
+
+export function fetchExplanation(socket: string, tunnel: string): Promise<ExplainReport> {
+  return exchange<ExplainReport>(socket, "GET", `/v1/tunnels/${encodeURIComponent(tunnel)}/explain`, STATUS_TIMEOUT);
+}
+
+export function fetchHistory(socket: string, tunnel: string): Promise<WhyReport> {
+  return exchange<WhyReport>(socket, "GET", `/v1/tunnels/${encodeURIComponent(tunnel)}/why`, STATUS_TIMEOUT);
 }
 
 export function act(

@@ -7,6 +7,7 @@ import { packageVersion } from "../version.js";
 import { runAction } from "./actions.js";
 import { runCheck } from "./check.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { showExplanation, showHistory } from "./explain.js";
 import { runExport } from "./export.js";
 import { runImport } from "./import.js";
 import { runLint } from "./lint.js";
@@ -14,7 +15,7 @@ import { runGateway } from "./run.js";
 import { showStatus } from "./status.js";
 
 /** Commands of the contract whose feature is missing: refused by name. */
-const NOT_YET = ["reload", "plan", "explain", "doctor", "probe", "capture", "why", "bundle"];
+const NOT_YET = ["reload", "plan", "doctor", "probe", "capture", "bundle"];
 
 /** Only then: the other commands need no algorithm. */
 async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
@@ -51,6 +52,15 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .description("how every tunnel is, or one of them")
     .argument("[tunnel]", "the name of a tunnel")
     .action(ending((tunnel, options) => showStatus(tunnel, options)));
+  client(program, "explain")
+    .description("why a tunnel is up or down, attribute by attribute: theirs, ours, the fix on either side")
+    .argument("<tunnel>", "the name of a tunnel")
+    .option("--probe", "as initiator, also ask the peer about one attribute at a time (not supported yet)")
+    .action(ending((tunnel, options) => showExplanation(tunnel, options)));
+  client(program, "why")
+    .description("the last events that led to a tunnel's present state")
+    .argument("<tunnel>", "the name of a tunnel")
+    .action(ending((tunnel, options) => showHistory(tunnel, options)));
   client(program, "up")
     .description("bring a tunnel up, wait, and tell the result")
     .argument("<tunnel>", "the name of a tunnel")

@@ -1,6 +1,7 @@
 /** The table of everything that the control API serves: one row per operation. */
 import type { Action } from "./actions.js";
 import type { ControlApi } from "./api.js";
+import { explainReport, whyReport } from "./explain-model.js";
 import { noTunnel } from "./request-error.js";
 import { type JsonReply, jsonRoute, type Route } from "./route.js";
 import { type ActionResult, actionResult, rekeyRequest, statusReport } from "./status-model.js";
@@ -30,6 +31,30 @@ export const ROUTES: readonly Route<ControlApi>[] = [
       const status = await api.status(name);
       if (status === undefined) throw noTunnel(name);
       return { body: status };
+    },
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/tunnels/{name}/explain",
+    operation: "explain",
+    summary: "Why a tunnel is up or down, attribute by attribute: theirs, ours, the fix on either side.",
+    response: explainReport,
+    async handle(api: ControlApi, { parameters: { name } }) {
+      const report = await api.explain(name);
+      if (report === undefined) throw noTunnel(name);
+      return { body: report };
+    },
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/tunnels/{name}/why",
+    operation: "why",
+    summary: "The last events that led to a tunnel's present state.",
+    response: whyReport,
+    async handle(api: ControlApi, { parameters: { name } }) {
+      const report = await api.why(name);
+      if (report === undefined) throw noTunnel(name);
+      return { body: report };
     },
   }),
   jsonRoute({

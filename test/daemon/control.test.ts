@@ -8,9 +8,11 @@ import { after, before, test } from "node:test";
 import type { Report } from "../../ike/core/report.js";
 import type { TunnelView } from "../../ike/core/view.js";
 import { act } from "../../src/control/actions.js";
+import type { ControlApi } from "../../src/control/api.js";
 import { type ControlServer, startControlServer } from "../../src/control/server.js";
 import { statusReport } from "../../src/control/status.js";
 import type { ActionResult } from "../../src/control/status-model.js";
+import { explanation, history } from "../../src/explain/explanation.js";
 import { createLog } from "../../src/log.js";
 import { manualClock } from "./manual-clock.js";
 
@@ -24,9 +26,12 @@ const VIEW: TunnelView = {
   name: "büro 1",
   state: "down",
   reason: "the peer does not answer",
+  next: "",
   peer: "192.0.2.2",
   children: [],
 };
+
+const NOTHING_RECORDED = { events: [], evidence: {} };
 
 before(async () => {
   server = await startControlServer(
@@ -37,6 +42,12 @@ before(async () => {
         const views = [VIEW].filter(({ name }) => tunnel === undefined || name === tunnel);
         if (tunnel !== undefined && views.length === 0) return undefined;
         return statusReport({ gateway: "edge", version: "0", startedAt: 0, now: 2_500, views });
+      },
+      async explain(tunnel) {
+        return tunnel === VIEW.name ? explanation(VIEW, NOTHING_RECORDED) : undefined;
+      },
+      async why(tunnel) {
+        return tunnel === VIEW.name ? history(VIEW, NOTHING_RECORDED) : undefined;
       },
       async act(tunnel, action) {
         acted.push(`${action} ${tunnel}`);
@@ -172,7 +183,12 @@ test("a path beyond the kernel's limit is refused with its key", async () => {
   );
 });
 
-const neverAsked = { status: async () => undefined, act: async () => undefined };
+const neverAsked: ControlApi = {
+  status: async () => undefined,
+  explain: async () => undefined,
+  why: async () => undefined,
+  act: async () => undefined,
+};
 
 /** A socket file as a process leaves it that was killed: Node unlinks on close, so the file is linked aside first. */
 async function leaveSocket(at: string): Promise<void> {
@@ -222,7 +238,7 @@ function scene(view: TunnelView) {
   };
 }
 
-const DOWN: TunnelView = { name: "a", state: "down", reason: "", peer: "192.0.2.2", children: [] };
+const DOWN: TunnelView = { name: "a", state: "down", reason: "", next: "", peer: "192.0.2.2", children: [] };
 const IKE = {
   version: 2,
   role: "initiator",
