@@ -6,6 +6,9 @@ export interface Arguments {
   /** In the order of PARTS. */
   readonly parts: readonly PartName[];
   readonly idle: boolean;
+  /** Handshakes alone. */
+  readonly ike: boolean;
+  readonly quick: boolean;
   readonly rounds: number;
   readonly lengths: Lengths;
   readonly profileFolder?: string;
@@ -15,6 +18,8 @@ const FULL: Lengths = { stream: 3, trial: 0.4, fixedRate: 3, pings: 100 };
 const QUICK: Lengths = { stream: 1.5, trial: 0.25, fixedRate: 1.5, pings: 50 };
 
 export const USAGE = `usage: npm run bench -- [PART ...] [--quick] [--rounds N] [--profile FOLDER]
+       npm run bench -- ike [--quick] [--rounds N] [--profile FOLDER]
+                                    handshakes: CPU and memory per IKE SA, beside charon
        npm run bench -- crypto      every suite on every backend, per packet; without devices
 
 parts (all but \`idle\` without any):
@@ -34,13 +39,17 @@ export function readArguments(words: readonly string[]): Arguments {
     options: { quick: { type: "boolean" }, rounds: { type: "string" }, profile: { type: "string" } },
   });
   const names = Object.keys(PARTS) as PartName[];
-  const unknown = positionals.find((word) => word !== "idle" && !names.includes(word as PartName));
+  const unknown = positionals.find(
+    (word) => word !== "idle" && !(word === "ike" && positionals.length === 1) && !names.includes(word as PartName),
+  );
   if (unknown !== undefined) throw new Error(`unknown part ${unknown}`);
   const rounds = values.rounds === undefined ? (values.quick ? 3 : 5) : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds wants a positive whole number");
   return {
     parts: positionals.length === 0 ? names : names.filter((name) => positionals.includes(name)),
     idle: positionals.includes("idle"),
+    ike: positionals.includes("ike"),
+    quick: values.quick ?? false,
     rounds,
     lengths: values.quick ? QUICK : FULL,
     ...(values.profile !== undefined && { profileFolder: values.profile }),

@@ -40,7 +40,8 @@ export const causeway: Contender = {
         running: start(argv, { seconds: SECONDS, logFile: join(folder, `${side}.log`) }),
       });
     }
-    const processOf = ({ side, running }: Daemon) => gatewayProcess(bed, side, running, /\/node$/, DEVICE);
+    const processOf = ({ side, running }: Daemon) =>
+      gatewayProcess((...argv) => bed.inside(side, ...argv), running, /\/node$/, DEVICE);
     const processes = [await processOf(daemons[0]!), await processOf(daemons[1]!)] as const;
     for (const { side, socket, running } of daemons)
       await until(`the tunnel of the ${side} gateway\n${running.output()}`, 30, async () => {

@@ -7,7 +7,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { must, type Running, until } from "../child.js";
-import type { Bed } from "./bed.js";
 
 export interface GatewayProcess {
   readonly pid: number;
@@ -23,15 +22,17 @@ export interface GatewayProcess {
 /** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** The process called `command` that `running` has become, once it holds the TUN device `device` in the namespace at `side`. */
+/**
+ * The process called `command` that `running` has become, once it holds the TUN device `device` in the namespace that the command
+ * lines of `inside` run in.
+ */
 export async function gatewayProcess(
-  bed: Bed,
-  side: "left" | "right",
+  inside: (...argv: string[]) => string[],
   running: Running,
   command: RegExp,
   device: string,
 ): Promise<GatewayProcess> {
-  const namespace = bed.inside(side)[3]!;
+  const namespace = inside()[3]!;
   const pid = await until(`the gateway of ${namespace} to hold ${device}\n${running.output()}`, 20, async () =>
     descendants(running.pid).find((one) => command.test(name(one)) && holds(one, device)),
   );
@@ -53,7 +54,7 @@ export async function gatewayProcess(
     residentOctets: () => octetsOf(own("status"), "VmRSS"),
     peakOctets: () => octetsOf(own("status"), "VmHWM"),
     async tunneledOctets() {
-      const text = await must(bed.inside(side, "ip", "-s", "-j", "link", "show", "dev", device));
+      const text = await must(inside("ip", "-s", "-j", "link", "show", "dev", device));
       const [link] = JSON.parse(text) as { stats64: Record<"rx" | "tx", { bytes: number }> }[];
       return link!.stats64.rx.bytes + link!.stats64.tx.bytes;
     },

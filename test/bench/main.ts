@@ -12,6 +12,7 @@ import { causeway } from "./causeway.js";
 import type { Contender, Lane } from "./contender.js";
 import { cryptoTable } from "./crypto.js";
 import { idleFigures } from "./idle.js";
+import { ikeTable } from "./ike/main.js";
 import { type Measure, measuresOf } from "./measures.js";
 import { packetPrograms } from "./packets.js";
 import { createResults, type Results } from "./results.js";
@@ -44,6 +45,7 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`bench: ${obstacle}`);
     return 2;
   }
+  if (wanted.ike) return ikeAlone(wanted);
   const contenders = CONTENDERS.filter((one) => {
     const why = one.whyNot();
     if (why !== undefined) console.log(`without ${one.title}: ${why}`);
@@ -55,6 +57,24 @@ async function main(words: readonly string[]): Promise<number> {
   } catch (error) {
     console.error(`bench: ${(error as Error).stack ?? error}`);
     return 1;
+  }
+}
+
+/** The part `ike` has gateways of its own. */
+async function ikeAlone(wanted: Arguments): Promise<number> {
+  const namespaces = await openNamespaces("causeway-bench");
+  const folder = mkdtempSync(join(tmpdir(), "causeway-bench-"));
+  const clear = (): void => rmSync(folder, { recursive: true, force: true });
+  process.on("exit", clear); // also after Ctrl-C
+  try {
+    console.log(`\n${await ikeTable(namespaces, folder, wanted)}`);
+    return 0;
+  } catch (error) {
+    console.error(`bench: ${(error as Error).stack ?? error}`);
+    return 1;
+  } finally {
+    await namespaces.close();
+    clear();
   }
 }
 
@@ -94,7 +114,7 @@ async function takeAll(
   measures: readonly Measure[],
   lanes: readonly Lane[],
   rounds: number,
-  results: Results,
+  results: Results<Contender>,
 ): Promise<void> {
   for (const measure of measures) for (const lane of lanes) await measure.prepare?.(lane);
   for (let round = 0; round < rounds && measures.length > 0; round++) {

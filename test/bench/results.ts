@@ -1,27 +1,30 @@
 /** Figures as they come in, and the table that they make: the first contender beside the others, ratios by round. */
-import type { Contender } from "./contender.js";
 import type { Figure } from "./measures.js";
 import { formatSpread, spreadOf } from "./statistics.js";
 
-export interface Results {
+export interface Results<Contender extends Titled> {
   add(contender: Contender, figures: readonly Figure[]): void;
   /** As a Markdown table. */
   table(): string;
 }
 
-interface Row {
+interface Titled {
+  readonly title: string;
+}
+
+interface Row<Contender> {
   readonly figure: Figure;
   /** By contender, in the order of the rounds. */
   readonly values: Map<Contender, number[]>;
 }
 
-export function createResults(contenders: readonly Contender[]): Results {
-  const rows = new Map<string, Row>();
+export function createResults<Contender extends Titled>(contenders: readonly Contender[]): Results<Contender> {
+  const rows = new Map<string, Row<Contender>>();
   /** How often each was said. */
   const notes = new Map<string, number>();
 
   /** Each round's own ratio: what disturbed the machine meanwhile disturbed both. */
-  function ratio({ values }: Row, other: Contender): string {
+  function ratio({ values }: Row<Contender>, other: Contender): string {
     const ours = values.get(contenders[0]!) ?? [];
     const theirs = values.get(other) ?? [];
     const ratios = ours.slice(0, theirs.length).map((value, i) => value / theirs[i]!);

@@ -49,7 +49,12 @@ async function startSide(bed: Bed, folder: string, side: "left" | "right", here:
   const swanctl = (words: string): Promise<string> =>
     place.shell(`STRONGSWAN_CONF=${conf} swanctl ${words} --uri unix://${place.path(`${side}.vici`)}`);
   await swanctl(`--load-all --file ${await place.file(`${side}-swanctl.conf`, swanctlConf(here, there))}`);
-  return { side, running, swanctl, process: () => gatewayProcess(bed, side, running, /charon-systemd$/, DEVICE) };
+  return {
+    side,
+    running,
+    swanctl,
+    process: () => gatewayProcess((...argv) => bed.inside(side, ...argv), running, /charon-systemd$/, DEVICE),
+  };
 }
 
 function swanctlConf(here: End, there: End): string {
