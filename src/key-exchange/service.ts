@@ -14,8 +14,11 @@ export interface KeyExchangeService {
   close(): Promise<void>;
 }
 
-/** Jobs that may wait; a flood of half-open SAs is cut by cookies long before. */
-const MAXIMUM_WAITING = 256;
+/**
+ * Jobs that may wait, half a kilobyte each: every peer of a large gateway may begin at the same time, after a restart. What strangers may begin is
+ * bounded by the limits on half-open IKE SAs.
+ */
+export const MAXIMUM_WAITING = 8192;
 /** Milliseconds without a job after which the worker is given back. */
 const IDLE = 10_000;
 

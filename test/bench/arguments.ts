@@ -9,6 +9,8 @@ export interface Arguments {
   /** Handshakes alone. */
   readonly ike: boolean;
   readonly quick: boolean;
+  /** Names of contenders; all of them without. */
+  readonly only?: readonly string[];
   readonly rounds: number;
   readonly lengths: Lengths;
   readonly profileFolder?: string;
@@ -29,6 +31,7 @@ ${Object.entries({ ...PARTS, idle: "memory and CPU of fresh gateways over 60 s" 
 
   --quick            3 short rounds instead of 5
   --rounds N         the number of rounds
+  --only NAMES       contenders, by commas
   --profile FOLDER   leaves CPU profiles of our gateways there, one per thread (it slows them)`;
 
 /** Throws `Error` with what is wrong. */
@@ -36,7 +39,12 @@ export function readArguments(words: readonly string[]): Arguments {
   const { values, positionals } = parseArgs({
     args: [...words],
     allowPositionals: true,
-    options: { quick: { type: "boolean" }, rounds: { type: "string" }, profile: { type: "string" } },
+    options: {
+      quick: { type: "boolean" },
+      rounds: { type: "string" },
+      only: { type: "string" },
+      profile: { type: "string" },
+    },
   });
   const names = Object.keys(PARTS) as PartName[];
   const unknown = positionals.find(
@@ -52,6 +60,7 @@ export function readArguments(words: readonly string[]): Arguments {
     quick: values.quick ?? false,
     rounds,
     lengths: values.quick ? QUICK : FULL,
+    ...(values.only !== undefined && { only: values.only.split(",") }),
     ...(values.profile !== undefined && { profileFolder: values.profile }),
   };
 }

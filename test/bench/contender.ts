@@ -30,3 +30,16 @@ export interface Lane {
   readonly bed: Bed;
   readonly gateways: Gateways;
 }
+
+/** Those that can run here, of the named ones; tells why others cannot. */
+export function present<One extends Pick<Contender, "name" | "title" | "whyNot">>(
+  all: readonly One[],
+  only: readonly string[] | undefined,
+): readonly One[] {
+  return all.filter((one) => {
+    if (only !== undefined && !only.includes(one.name)) return false;
+    const why = one.whyNot();
+    if (why !== undefined) console.log(`without ${one.title}: ${why}`);
+    return why === undefined;
+  });
+}

@@ -9,7 +9,7 @@ import { openNamespaces } from "../netns.js";
 import { type Arguments, readArguments, USAGE } from "./arguments.js";
 import { type Congestion, openBed } from "./bed.js";
 import { causeway } from "./causeway.js";
-import type { Contender, Lane } from "./contender.js";
+import { type Contender, type Lane, present } from "./contender.js";
 import { cryptoTable } from "./crypto.js";
 import { idleFigures } from "./idle.js";
 import { ikeTable } from "./ike/main.js";
@@ -46,11 +46,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   if (wanted.ike) return ikeAlone(wanted);
-  const contenders = CONTENDERS.filter((one) => {
-    const why = one.whyNot();
-    if (why !== undefined) console.log(`without ${one.title}: ${why}`);
-    return why === undefined;
-  });
+  const contenders = present(CONTENDERS, wanted.only);
   try {
     await bench(contenders, wanted);
     return 0;
@@ -62,7 +58,7 @@ async function main(words: readonly string[]): Promise<number> {
 
 /** The part `ike` has gateways of its own. */
 async function ikeAlone(wanted: Arguments): Promise<number> {
-  const namespaces = await openNamespaces("causeway-bench");
+  const namespaces = await openNamespaces("causeway-bench-ike");
   const folder = mkdtempSync(join(tmpdir(), "causeway-bench-"));
   const clear = (): void => rmSync(folder, { recursive: true, force: true });
   process.on("exit", clear); // also after Ctrl-C

@@ -5,7 +5,7 @@ import { systemRandom } from "../../crypto/random.js";
 import { KEY_EXCHANGE_ROWS } from "../../crypto/registry/key-exchange.js";
 import { secret } from "../../crypto/secret.js";
 import type { KeyExchangeJob, KeyExchangeResult } from "../../src/key-exchange/protocol.js";
-import { createKeyExchangeService, type WorkerLike } from "../../src/key-exchange/service.js";
+import { createKeyExchangeService, MAXIMUM_WAITING, type WorkerLike } from "../../src/key-exchange/service.js";
 
 test("both sides of every method get the same secret from the worker", async () => {
   const service = createKeyExchangeService();
@@ -86,8 +86,8 @@ test("the queue is bounded, and closing refuses what waits", async () => {
   const { start } = silentWorkers();
   const service = createKeyExchangeService(start);
   const mine = secret(new Uint8Array(32));
-  const waiting = Array.from({ length: 256 }, () => service.publicValue(31, mine));
-  await assert.rejects(service.publicValue(31, mine), /waiting already/);
+  const waiting = Array.from({ length: MAXIMUM_WAITING }, () => service.publicValue(31, mine));
+  await assert.rejects(service.publicValue(31, mine), /are waiting already/);
   const outcomes = Promise.allSettled(waiting);
   await service.close();
   assert.ok((await outcomes).every(({ status }) => status === "rejected"));

@@ -6,6 +6,7 @@ import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Namespaces } from "../../netns.js";
+import { present } from "../contender.js";
 import type { Figure } from "../measures.js";
 import { createResults, type Results } from "../results.js";
 import { causeway, charon, type IkeContender } from "./gateways.js";
@@ -16,8 +17,8 @@ export interface IkeWanted {
   readonly rounds: number;
   readonly quick: boolean;
   readonly profileFolder?: string;
-  /** Titles of suites; all of them without. */
-  readonly suites?: readonly string[];
+  /** Names of contenders; all of them without. */
+  readonly only?: readonly string[];
 }
 
 /** The first one is compared with the other. */
@@ -41,30 +42,25 @@ const SETTLE = 1500;
 export async function ikeTable(
   namespaces: Namespaces,
   folder: string,
-  { rounds, quick, profileFolder, suites }: IkeWanted,
+  { rounds, quick, profileFolder, only }: IkeWanted,
 ): Promise<string> {
-  const contenders = CONTENDERS.filter((one) => {
-    const why = one.whyNot();
-    if (why !== undefined) console.log(`without ${one.title}: ${why}`);
-    return why === undefined;
-  });
+  const contenders = present(CONTENDERS, only);
   const beds = new Map<IkeContender, IkeBed>();
   for (const one of contenders) {
     beds.set(one, await openIkeBed(namespaces, `ike-${one.name}`));
     console.log(await one.version());
   }
   const results: Results<IkeContender> = createResults(contenders);
-  const wanted = SUITES.filter(({ title }) => suites === undefined || suites.includes(title));
   const sizes = quick ? QUICK : FULL;
   for (let round = 0; round < rounds; round++) {
     console.log(`round ${round + 1} of ${rounds}`);
     const order = contenders.map((_, i) => contenders[(i + round) % contenders.length]!);
-    for (const suite of wanted)
+    for (const suite of SUITES)
       for (const one of order) {
         const own = () => mkdtempSync(join(folder, `${one.name}-`));
         const profile = profileFolder === undefined ? {} : { profileFolder };
         const lane: Lane = { contender: one, bed: beds.get(one)!, suite, sizes, own, profile };
-        results.add(one, await called(lane));
+        results.add(one, await called(lane, await alone(lane)));
         results.add(one, await calling(lane));
       }
   }
@@ -81,10 +77,30 @@ interface Lane {
   readonly profile: { readonly profileFolder?: string };
 }
 
+/** What a gateway with a single tunnel has in memory. */
+async function alone({ contender, bed, suite, own }: Lane): Promise<number> {
+  const folder = own();
+  const gateway = await contender.start(bed, folder, { suite, peers: 1, caller: "peers" });
+  const stops = [gateway.stop];
+  try {
+    const peers = await startPeers(bed, folder, { caller: "peers", first: 0, count: 1, atOnce: 1, suite });
+    stops.push(peers.stop);
+    await peers.outcome(PATIENCE);
+    await rest(SETTLE);
+    return gateway.process.residentOctets();
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
 /** The gateway as responder: peers in turn, and then a crowd of others at once. */
-async function called({ contender, bed, suite, sizes, own, profile }: Lane): Promise<readonly Figure[]> {
+async function called(
+  { contender, bed, suite, sizes, own, profile }: Lane,
+  single: number,
+): Promise<readonly Figure[]> {
   const { warmUp, steady, crowd } = sizes;
-  const gateway = await contender.start(bed, own(), {
+  const folder = own();
+  const gateway = await contender.start(bed, folder, {
     suite,
     peers: warmUp + steady + crowd,
     caller: "peers",
@@ -93,21 +109,20 @@ async function called({ contender, bed, suite, sizes, own, profile }: Lane): Pro
   const stops = [gateway.stop];
   try {
     const wave = async (first: number, count: number, atOnce: number) => {
-      const peers = await startPeers(bed, { caller: "peers", first, count, atOnce, suite });
+      const peers = await startPeers(bed, folder, { caller: "peers", first, count, atOnce, suite });
       stops.push(peers.stop);
       await rest(200);
       const cpu = gateway.process.cpuSeconds();
       const { seconds, waits, failures, reasons } = await peers.outcome(PATIENCE);
       await rest(SETTLE);
       if (failures > 0)
-        console.log(`  ${contender.title}, ${suite.title}: ${failures} failures: ${reasons.join("; ")}`);
+        console.log(`  ${contender.title}, ${suite.title}: ${failures} failures, such as: ${reasons[0]}`);
       return { seconds, last: waits.at(-1)!, cpu: (gateway.process.cpuSeconds() - cpu) / count };
     };
     await wave(0, warmUp, AT_ONCE);
-    const resident = gateway.process.residentOctets();
     const turn = await wave(warmUp, steady, AT_ONCE);
     const all = await wave(warmUp + steady, crowd, crowd);
-    const grown = gateway.process.residentOctets() - resident;
+    const grown = gateway.process.residentOctets() - single;
     const row = (title: string, unit: string, better: "higher" | "lower", value: number): Figure => ({
       row: `${suite.title}: ${title}`,
       unit,
@@ -119,7 +134,7 @@ async function called({ contender, bed, suite, sizes, own, profile }: Lane): Pro
       row("IKE SAs as responder, peers in turn", "1/s", "higher", steady / turn.seconds),
       row(`${crowd} peers at once: the last is served after`, "s", "lower", all.seconds),
       row(`  their CPU`, "s", "lower", all.cpu * crowd),
-      row("memory per idle tunnel", "kB", "lower", grown / (steady + crowd) / 1000),
+      row("memory per idle tunnel", "kB", "lower", grown / (warmUp + steady + crowd - 1) / 1000),
     ];
   } finally {
     for (const stop of stops.reverse()) await stop();
@@ -131,11 +146,12 @@ async function calling({ contender, bed, suite, sizes, own }: Lane): Promise<rea
   const count = sizes.steady;
   const until = async (caller: "peers" | "gateway") => {
     const stops: (() => Promise<void>)[] = [];
+    const folder = own();
     try {
       const wanted = { caller, first: 0, count, atOnce: 0, suite };
-      const peers = caller === "gateway" ? await startPeers(bed, wanted) : undefined;
+      const peers = caller === "gateway" ? await startPeers(bed, folder, wanted) : undefined;
       if (peers !== undefined) stops.push(peers.stop);
-      const gateway = await contender.start(bed, own(), { suite, peers: count, caller });
+      const gateway = await contender.start(bed, folder, { suite, peers: count, caller });
       stops.push(gateway.stop);
       const outcome = await peers?.outcome(PATIENCE);
       await rest(SETTLE);

@@ -2,13 +2,15 @@
  * Many peers in one process, each an endpoint of its own with one tunnel to the gateway and sockets at its own address. It goes on until it is
  * stopped, so that the gateway keeps what it has.
  *
- *   peers-program.js call FIRST COUNT AT-ONCE IKE ESP     each calls the gateway, at most AT-ONCE at a time
- *   peers-program.js answer FIRST COUNT 0 IKE ESP         each waits to be called
+ *   peers-program.js SOCKET call FIRST COUNT AT-ONCE IKE ESP     each calls the gateway, at most AT-ONCE at a time
+ *   peers-program.js SOCKET answer FIRST COUNT 0 IKE ESP         each waits to be called
  *
- * Prints "ready" when all sockets are open, and when each has its child, one line of JSON: `Outcome`. Peers that call begin
- * with SIGUSR2.
+ * Listens on the Unix socket SOCKET when all of its own are open. Who connects to it starts those that call, and gets one line of JSON when
+ * each has its child: `Outcome`.
  */
 import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { systemRandom } from "../../../crypto/random.js";
 import { parseEspProposal, parseIkeProposal } from "../../../crypto/registry/proposal.js";
 import { formatAddress, parseAddress } from "../../../esp/address.js";
@@ -31,11 +33,11 @@ interface Peer {
   call(): void;
 }
 
-const [action, ...rest] = process.argv.slice(2);
+const [control, action, ...rest] = process.argv.slice(2);
 const [first = 0, count = 0, atOnce = 0] = rest.slice(0, 3).map(Number);
 const [ike, esp] = rest.slice(3);
-if ((action !== "call" && action !== "answer") || ike === undefined || esp === undefined)
-  throw new Error("usage: peers-program.js call|answer FIRST COUNT AT-ONCE IKE ESP");
+if (control === undefined || (action !== "call" && action !== "answer") || ike === undefined || esp === undefined)
+  throw new Error("usage: peers-program.js SOCKET call|answer FIRST COUNT AT-ONCE IKE ESP");
 
 const gateway = parseAddress(GATEWAY);
 const waits: number[] = [];
@@ -46,19 +48,23 @@ let begun: number | undefined;
 const peers: Peer[] = [];
 for (let i = 0; i < count; i++) peers.push(await createPeer(first + i));
 let next = 0;
-process.on("SIGUSR2", () => {
+let allServed: (outcome: Outcome) => void;
+const outcome = new Promise<Outcome>((resolve) => {
+  allServed = resolve;
+});
+createServer((asking) => {
+  void outcome.then((found) => asking.end(JSON.stringify(found)));
+  if (action === "answer") return;
   begun = performance.now();
   while (next < Math.min(atOnce, count)) peers[next++]!.call();
-});
-console.log("ready");
+}).listen(control);
 
 function served(since: number): void {
   waits.push(performance.now() - since);
   if (next < count && action === "call") peers[next++]!.call();
   if (waits.length < count) return;
   const seconds = (performance.now() - begun!) / 1000;
-  const outcome: Outcome = { seconds, waits: waits.sort((a, b) => a - b), failures, reasons };
-  console.log(JSON.stringify(outcome));
+  allServed({ seconds, waits: waits.sort((a, b) => a - b), failures, reasons });
 }
 
 async function createPeer(index: number): Promise<Peer> {
@@ -117,7 +123,8 @@ async function createPeer(index: number): Promise<Peer> {
   };
   for (const port of [500, 4500]) {
     const socket = createSocket("udp4");
-    await new Promise<void>((resolve) => socket.bind(port, own, resolve));
+    socket.bind(port, own);
+    await once(socket, "listening");
     socket.on("message", (datagram, from) => {
       if (action === "answer" && !called) {
         called = true;

@@ -1,6 +1,9 @@
 /** Peers that run as one process behind the gateway: see peers-program.ts. */
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { type Running, start, until } from "../../child.js";
+import { json } from "node:stream/consumers";
+import { start, until } from "../../child.js";
 import type { Outcome } from "./peers-program.js";
 import type { Caller, IkeBed, Suite } from "./plan.js";
 
@@ -22,33 +25,40 @@ export interface PeersWanted {
   readonly suite: Suite;
 }
 
-/** Returns when all their sockets are open. */
-export async function startPeers(bed: IkeBed, { caller, first, count, atOnce, suite }: PeersWanted): Promise<Peers> {
-  const action = caller === "peers" ? "call" : "answer";
-  const words = [action, String(first), String(count), String(atOnce), suite.ike, suite.esp];
-  const running: Running = start(
-    bed.peers("sh", "-c", 'ulimit -n 20000; exec "$@"', "sh", process.execPath, PROGRAM, ...words),
-    {
-      seconds: SECONDS,
-    },
-  );
-  await until(`the peers\n${running.output()}`, 30, async () =>
-    running.output().includes("ready\n") ? true : undefined,
-  );
+/** Returns when all their sockets are open; `folder` takes the one that they are told by. */
+export async function startPeers(bed: IkeBed, folder: string, wanted: PeersWanted): Promise<Peers> {
+  const { caller, first, count, atOnce, suite } = wanted;
+  const control = join(folder, `peers-${first}.sock`);
+  const words = [
+    caller === "peers" ? "call" : "answer",
+    String(first),
+    String(count),
+    String(atOnce),
+    suite.ike,
+    suite.esp,
+  ];
+  // Two sockets each are more than a process may have open by itself.
+  const unlimited = ["sh", "-c", 'ulimit -n 20000; exec "$@"', "sh"];
+  const running = start(bed.peers(...unlimited, process.execPath, PROGRAM, control, ...words), { seconds: SECONDS });
+  await until("the peers to be ready", 30, async () => (existsSync(control) ? true : undefined)).catch(withOutput);
+  function withOutput(error: Error): never {
+    throw new Error(`${error.message}\n${running.output()}`);
+  }
   return {
-    async outcome(seconds) {
-      // Reaches the program itself: ip, sh, timeout and setpriv have each become the next one or pass it on.
-      running.signal("SIGUSR2");
-      const line = await until(`${count} children with the peers\n`, seconds, async () =>
-        running
-          .output()
-          .split("\n")
-          .find((one) => one.startsWith("{")),
-      ).catch((error: Error) => {
-        throw new Error(`${error.message}${running.output()}`);
-      });
-      return JSON.parse(line) as Outcome;
-    },
+    outcome: (seconds) => ask(control, seconds).catch(withOutput),
     stop: async () => void (await running.stop()),
   };
+}
+
+async function ask(control: string, seconds: number): Promise<Outcome> {
+  const socket = connect(control);
+  const late = setTimeout(
+    () => socket.destroy(new Error(`not every peer has its child after ${seconds} s`)),
+    seconds * 1000,
+  );
+  try {
+    return (await json(socket)) as Outcome;
+  } finally {
+    clearTimeout(late);
+  }
 }

@@ -8,6 +8,8 @@ import type { Namespaces } from "../../netns.js";
 export const GATEWAY = "192.0.2.1";
 export const PSK = "a key of the benchmark alone";
 export const INNER = "10.91.1.0/24";
+/** charon makes no route without an address of its own in the range. */
+const INNER_OWN = "10.91.1.1";
 const PEERS = "192.0.2.2";
 const RANGE = "10.66.0.0/16";
 
@@ -48,7 +50,8 @@ export async function openIkeBed(namespaces: Namespaces, name: string): Promise<
   const peers = `${name}-peers`;
   for (const one of [gateway, peers]) await namespaces.add(one);
   await namespaces.link({ ns: gateway, dev: "outer" }, { ns: peers, dev: "outer" });
-  await namespaces.ip(gateway, `addr add ${GATEWAY}/24 dev outer\nroute add ${RANGE} via ${PEERS}\n`);
+  const routes = `addr add ${GATEWAY}/24 dev outer\naddr add ${INNER_OWN}/24 dev lo\nroute add ${RANGE} via ${PEERS}\n`;
+  await namespaces.ip(gateway, routes);
   // Every address of the range is the peers' own, without a line for each.
   await namespaces.ip(peers, `addr add ${PEERS}/24 dev outer\nroute add local ${RANGE} dev lo\n`);
   return {
