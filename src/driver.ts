@@ -11,6 +11,7 @@ import type { Address } from "../esp/address.js";
 import { createEndpoint, deadline, type Endpoint, isEmpty, step, tunnelViews } from "../ike/core/endpoint.js";
 import type { Policy, TunnelPolicy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
+import type { AnySa } from "../ike/core/sas.js";
 import type { Answer, AskId, Context, Effect, Event, Question, Wish } from "../ike/core/types.js";
 import type { TunnelView } from "../ike/core/view.js";
 import { childMessage } from "./dataplane/child-message.js";
@@ -118,8 +119,8 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
 
   /** The data plane lets datagrams for known IKE SAs go before those of strangers (decision 28). */
   function tellSpis(before: Endpoint["sas"], after: Endpoint["sas"]): void {
-    const opened = spisOfFirst(after, before);
-    const closed = spisOfFirst(before, after);
+    const opened = after.all.missingIn(before.all).map(ownSpi);
+    const closed = before.all.missingIn(after.all).map(ownSpi);
     if (opened.length + closed.length > 0) ports.post({ kind: "ikeSpis", opened, closed });
   }
 
@@ -242,12 +243,8 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   };
 }
 
-/** Our own SPIs of the IKE SAs that only the first of two tables has. */
-function spisOfFirst(first: Endpoint["sas"], second: Endpoint["sas"]): bigint[] {
-  const spis: bigint[] = [];
-  for (const [key, { role, initiatorSpi, responderSpi }] of first)
-    if (!second.has(key)) spis.push(role === "initiator" ? initiatorSpi : responderSpi);
-  return spis;
+function ownSpi([, { role, initiatorSpi, responderSpi }]: readonly [string, AnySa]): bigint {
+  return role === "initiator" ? initiatorSpi : responderSpi;
 }
 
 function describe(event: Event): string {

@@ -71,7 +71,7 @@ function perform(
         break;
       case "removeChild":
         draft.effects.push(effect);
-        fallBack(draft, effect.id);
+        fallBack(draft, effect.id, before ?? after);
         break;
       default:
         draft.effects.push(effect);
@@ -90,18 +90,19 @@ export function useChild(draft: Draft, id: ChildId): void {
 }
 
 /** The mappings of a child that is gone send on another live one, if there is one (`architecture.md` section 9, 13). */
-function fallBack(draft: Draft, id: ChildId): void {
-  for (const [name, state] of draft.tunnels) {
-    const orphans = [...state.using].filter(([, child]) => child === id).map(([mapping]) => mapping);
-    if (orphans.length === 0) continue;
-    const using = new Map(state.using);
-    for (const mapping of orphans) using.delete(mapping);
-    draft.setTunnel(name, { ...state, using });
-    for (const mapping of orphans) {
-      const heir = draft.liveChild(name, mapping) ?? draft.replacedChild(name, mapping);
-      if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
-      useChild(draft, heir);
-    }
+function fallBack(draft: Draft, id: ChildId, owner: AnySa | undefined): void {
+  const name = owner && tunnelOf(owner);
+  const state = name === undefined ? undefined : draft.tunnels.get(name);
+  if (name === undefined || state === undefined) return;
+  const orphans = [...state.using].filter(([, child]) => child === id).map(([mapping]) => mapping);
+  if (orphans.length === 0) return;
+  const using = new Map(state.using);
+  for (const mapping of orphans) using.delete(mapping);
+  draft.setTunnel(name, { ...state, using });
+  for (const mapping of orphans) {
+    const heir = draft.liveChild(name, mapping) ?? draft.replacedChild(name, mapping);
+    if (heir === undefined || draft.tunnels.get(name)!.using.get(mapping) === heir) continue;
+    useChild(draft, heir);
   }
 }
 
@@ -218,5 +219,5 @@ function withPatience(state: TunnelState, ctx: SaContext, tunnel: string): Tunne
 
 /** Every IKE SA of the tunnel that is not over. */
 export function sasOf(draft: Draft, tunnel: string): readonly AnySa[] {
-  return [...draft.sas.values()].filter((sa) => tunnelOf(sa) === tunnel && !isOver(sa));
+  return draft.sas.of(tunnel).filter((sa) => !isOver(sa));
 }

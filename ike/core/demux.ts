@@ -4,8 +4,9 @@ import { type Path, sameAddress } from "../../esp/address.js";
 import type { V1Sa } from "../v1/state.js";
 import type { IkeSa } from "../v2/state.js";
 import { decodeRawHeader, type IkeHeader, ikeHeader, type RawHeader } from "../wire/header.js";
-import { type IkeKey, spiHex } from "./context.js";
+import { spiHex } from "./context.js";
 import { ProtocolError } from "./errors.js";
+import type { SaTable } from "./sa-table.js";
 import { type AnySa, isV1 } from "./sas.js";
 
 export type Destination =
@@ -23,7 +24,7 @@ export type Destination =
 
 export const UNKNOWN = "unknown SPI";
 
-export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
+export function demux(bytes: Uint8Array, path: Path, sas: SaTable): Destination {
   let raw: RawHeader;
   try {
     raw = decodeRawHeader(bytes);
@@ -48,13 +49,8 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
   if (responderSpi === 0n && !header.response) {
     if (header.exchange !== "IKE_SA_INIT" || !header.fromInitiator)
       return nobody("no SPI", "a request without the responder's SPI");
-    for (const sa of sas.values())
-      if (
-        !isV1(sa) &&
-        sa.role === "responder" &&
-        sa.initiatorSpi === initiatorSpi &&
-        sameAddress(sa.path.remote.address, path.remote.address)
-      )
+    for (const sa of sas.withInitiatorSpi(initiatorSpi))
+      if (!isV1(sa) && sa.role === "responder" && sameAddress(sa.path.remote.address, path.remote.address))
         return { to: "repeated", sa, raw };
     return { to: "stranger", raw, header };
   }
@@ -71,12 +67,12 @@ export function demux(bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, An
  * IKEv1: both cookies have to fit, one of which is our own. A first message has no responder's cookie, nor may an error in answer to ours:
  * then the initiator's decides, with the address where the initiator is somebody else.
  */
-function demuxV1(raw: RawHeader, bytes: Uint8Array, path: Path, sas: ReadonlyMap<IkeKey, AnySa>): Destination {
+function demuxV1(raw: RawHeader, bytes: Uint8Array, path: Path, sas: SaTable): Destination {
   const { initiatorSpi, responderSpi } = raw;
   if (raw.length !== bytes.length)
     return nobody("length", `its header says ${raw.length} octets, ${bytes.length} came`);
   const fromHere = (sa: AnySa) => sameAddress(sa.path.remote.address, path.remote.address);
-  for (const sa of sas.values()) {
+  for (const sa of sas.withInitiatorSpi(initiatorSpi)) {
     if (!isV1(sa)) continue;
     const cookies = sa.phase === "peer" ? sa.phase1s : [sa];
     for (const one of cookies) {

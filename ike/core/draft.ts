@@ -1,12 +1,14 @@
-/** The endpoint that a step is making: maps are copied when they are first written, so that the old one stays as it was. */
+/** The endpoint that a step is making; the old one stays as it was. */
 import type { ChildId } from "../../esp/sa.js";
 import type { CookieSecrets } from "../v2/cookie.js";
 import type { Child } from "./child.js";
 import { type Ids, type IkeKey, spiHex } from "./context.js";
 import type { AskOwner, Endpoint } from "./endpoint.js";
 import type { Policy, TunnelPolicy } from "./policy.js";
-import { type AnySa, type Holder, isHolder, tunnelOf, usesEspSpi } from "./sas.js";
+import type { SaTable } from "./sa-table.js";
+import { type AnySa, type Holder, isHolder } from "./sas.js";
 import type { TunnelState } from "./supervisor.js";
+import type { Table } from "./table.js";
 import type { AskId, Context, Effect, Instant } from "./types.js";
 
 export class Draft {
@@ -18,9 +20,9 @@ export class Draft {
   shutdownAt: Instant | undefined;
   #policy: Policy;
   #byName: ReadonlyMap<string, TunnelPolicy>;
-  #sas: Map<IkeKey, AnySa> | undefined;
-  #tunnels: Map<string, TunnelState> | undefined;
-  #asks: Map<AskId, AskOwner> | undefined;
+  #sas: SaTable;
+  #tunnels: Table<string, TunnelState>;
+  #asks: Table<AskId, AskOwner>;
   #nextAsk: AskId;
   #nextChild: ChildId;
 
@@ -30,6 +32,9 @@ export class Draft {
     this.shutdownAt = base.shutdownAt;
     this.#policy = base.policy;
     this.#byName = base.byName;
+    this.#sas = base.sas;
+    this.#tunnels = base.tunnels;
+    this.#asks = base.asks;
     this.#nextAsk = base.nextAsk;
     this.#nextChild = base.nextChild;
   }
@@ -43,25 +48,21 @@ export class Draft {
     return this.#byName;
   }
 
-  get sas(): ReadonlyMap<IkeKey, AnySa> {
-    return this.#sas ?? this.base.sas;
+  get sas(): SaTable {
+    return this.#sas;
   }
 
-  get tunnels(): ReadonlyMap<string, TunnelState> {
-    return this.#tunnels ?? this.base.tunnels;
+  get tunnels(): Table<string, TunnelState> {
+    return this.#tunnels;
   }
 
   setSa(key: IkeKey, sa: AnySa | undefined): void {
-    if (this.sas.get(key) === sa) return;
-    this.#sas ??= new Map(this.base.sas);
-    if (sa === undefined) this.#sas.delete(key);
-    else this.#sas.set(key, sa);
+    this.#sas = this.#sas.with(key, sa);
   }
 
   setTunnel(name: string, state: TunnelState): void {
     if (this.tunnels.get(name) === state) return;
-    this.#tunnels ??= new Map(this.base.tunnels);
-    this.#tunnels.set(name, state);
+    this.#tunnels = this.#tunnels.with(name, state);
     this.touched.add(name);
   }
 
@@ -72,22 +73,18 @@ export class Draft {
   }
 
   noteAsk(ask: AskId, owner: AskOwner): void {
-    this.#asks ??= new Map(this.base.asks);
-    this.#asks.set(ask, owner);
+    this.#asks = this.#asks.with(ask, owner);
   }
 
   /** Whose answer this is; each answer counts once. */
   takeAsk(ask: AskId): AskOwner | undefined {
-    const owner = (this.#asks ?? this.base.asks).get(ask);
-    if (owner === undefined) return undefined;
-    this.#asks ??= new Map(this.base.asks);
-    this.#asks.delete(ask);
+    const owner = this.#asks.get(ask);
+    this.#asks = this.#asks.without(ask);
     return owner;
   }
 
   childOwner(id: ChildId): Holder | undefined {
-    for (const sa of this.sas.values()) if (isHolder(sa) && sa.children.has(id)) return sa;
-    return undefined;
+    return this.#sas.withChild(id).find(isHolder);
   }
 
   /** The newest live child of the tunnel that carries the mapping, in whatever IKE SA that stays. */
@@ -103,8 +100,8 @@ export class Draft {
   #newestChild(tunnel: string, mapping: number, wanted: Child["state"]): ChildId | undefined {
     let newest: ChildId | undefined;
     const superseded = this.tunnels.get(tunnel)?.superseded;
-    for (const sa of this.sas.values()) {
-      if (!isHolder(sa) || sa.tunnel !== tunnel || superseded?.has(sa.key)) continue;
+    for (const sa of this.#sas.of(tunnel)) {
+      if (!isHolder(sa) || superseded?.has(sa.key)) continue;
       for (const { id, state, pair } of sa.children.values())
         if (state === wanted && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
     }
@@ -119,7 +116,7 @@ export class Draft {
         for (;;) {
           const [a, b, c, d] = random(4);
           const spi = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
-          if (spi > 255 && !this.#espSpiInUse(spi)) return spi;
+          if (spi > 255 && this.#sas.withEspSpi(spi).length === 0) return spi;
         }
       },
       ikeSpi: () => {
@@ -132,11 +129,6 @@ export class Draft {
     };
   }
 
-  #espSpiInUse(spi: number): boolean {
-    for (const sa of this.sas.values()) if (usesEspSpi(sa, spi)) return true;
-    return false;
-  }
-
   /** The next endpoint; the very same one where nothing changed. */
   done(): Endpoint {
     this.#forgetTunnels();
@@ -146,7 +138,7 @@ export class Draft {
       byName: this.#byName,
       sas: this.sas,
       tunnels: this.tunnels,
-      asks: this.#asks ?? this.base.asks,
+      asks: this.#asks,
       nextAsk: this.#nextAsk,
       nextChild: this.#nextChild,
       ...(this.cookies && { cookies: this.cookies }),
@@ -158,17 +150,13 @@ export class Draft {
   #forgetTunnels(): void {
     if (this.#byName.size === this.#policy.tunnels.length) return;
     const kept = new Set(this.#policy.tunnels.map(({ name }) => name));
-    for (const sa of this.sas.values()) {
-      const tunnel = tunnelOf(sa);
-      if (tunnel !== undefined) kept.add(tunnel);
-    }
-    const gone = [...this.#byName.keys()].filter((name) => !kept.has(name));
+    const gone = [...this.#byName.keys()].filter((name) => !kept.has(name) && this.#sas.of(name).length === 0);
     if (gone.length === 0) return;
     const byName = new Map(this.#byName);
-    const tunnels = new Map(this.tunnels);
+    let tunnels = this.#tunnels;
     for (const name of gone) {
       byName.delete(name);
-      tunnels.delete(name);
+      tunnels = tunnels.without(name);
     }
     this.#byName = byName;
     this.#tunnels = tunnels;
@@ -176,7 +164,7 @@ export class Draft {
 
   #isUnchanged(): boolean {
     const { base } = this;
-    const sameMaps = this.#sas === undefined && this.#tunnels === undefined && this.#asks === undefined;
+    const sameMaps = this.#sas === base.sas && this.#tunnels === base.tunnels && this.#asks === base.asks;
     const sameNumbers = this.#nextAsk === base.nextAsk && this.#nextChild === base.nextChild;
     const sameRest = this.cookies === base.cookies && this.shutdownAt === base.shutdownAt;
     const samePolicy = this.#policy === base.policy && this.#byName === base.byName;

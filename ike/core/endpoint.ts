@@ -4,12 +4,14 @@
  */
 import type { ChildId } from "../../esp/sa.js";
 import type { CookieSecrets } from "../v2/cookie.js";
+import { soonest } from "./agenda.js";
 import type { IkeKey } from "./context.js";
 import type { Policy, TunnelPolicy } from "./policy.js";
-import { type AnySa, isOver, saDeadline } from "./sas.js";
+import { SaTable } from "./sa-table.js";
+import { isOver } from "./sas.js";
 import { initialState, type TunnelState } from "./supervisor.js";
+import { Table } from "./table.js";
 import { earlier } from "./timers.js";
-import { soonestTunnel } from "./tunnel-deadlines.js";
 import type { AskId, Instant } from "./types.js";
 
 export { step } from "./step.js";
@@ -20,10 +22,10 @@ export interface Endpoint {
   readonly policy: Policy;
   /** Its tunnels, and those that another policy has taken away and of which an IKE SA is left. */
   readonly byName: ReadonlyMap<string, TunnelPolicy>;
-  readonly sas: ReadonlyMap<IkeKey, AnySa>;
-  readonly tunnels: ReadonlyMap<string, TunnelState>;
+  readonly sas: SaTable;
+  readonly tunnels: Table<string, TunnelState>;
   /** Who waits for which answer: an IKE SA, or the supervisor of a tunnel. */
-  readonly asks: ReadonlyMap<AskId, AskOwner>;
+  readonly asks: Table<AskId, AskOwner>;
   readonly nextAsk: AskId;
   readonly nextChild: ChildId;
   /** Drawn with the first flood. */
@@ -41,9 +43,9 @@ export function createEndpoint(policy: Policy, now: Instant): Endpoint {
   return {
     policy,
     byName: new Map(policy.tunnels.map((tunnel) => [tunnel.name, tunnel])),
-    sas: new Map(),
-    tunnels: new Map(policy.tunnels.map((tunnel) => [tunnel.name, initialState(tunnel)])),
-    asks: new Map(),
+    sas: SaTable.of(),
+    tunnels: Table.of(policy.tunnels.map((tunnel) => [tunnel.name, initialState(tunnel)])),
+    asks: Table.of(),
     nextAsk: 1,
     nextChild: 1,
     bornAt: now,
@@ -53,10 +55,9 @@ export function createEndpoint(policy: Policy, now: Instant): Endpoint {
 /** When the endpoint wants its next `tick`; it may be in the past. Undefined: only an event can change it. */
 export function deadline(endpoint: Endpoint): Instant | undefined {
   if (endpoint.bornAt !== undefined) return endpoint.bornAt;
-  let at = isEmpty(endpoint) ? undefined : endpoint.shutdownAt;
-  const tunnel = (name: string) => endpoint.byName.get(name)!;
-  for (const sa of endpoint.sas.values()) at = earlier(at, saDeadline(sa, tunnel));
-  return endpoint.shutdownAt !== undefined ? at : earlier(at, soonestTunnel(endpoint));
+  const { sa, tunnel } = soonest(endpoint);
+  if (endpoint.shutdownAt === undefined) return earlier(sa, tunnel);
+  return isEmpty(endpoint) ? sa : earlier(sa, endpoint.shutdownAt);
 }
 
 /** True when no IKE SA is left that anybody has to care for: after "shutdown", the moment to stop. */

@@ -21,11 +21,12 @@ import { renumbered as renumberedV2 } from "../v2/renumbering.js";
 import { type Established, type IkeSa, isHalfOpen as isHalfOpenV2, isHandshake as isHandshakeV2 } from "../v2/state.js";
 import * as v2 from "../v2/step.js";
 import type { Child } from "./child.js";
-import { type IkeKey, type SaContext, type Stepped, spiHex } from "./context.js";
+import { type SaContext, type Stepped, spiHex } from "./context.js";
 import { formatIdentity } from "./identity.js";
 import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
 import type { Moved } from "./policy-change.js";
+import type { SaTable } from "./sa-table.js";
 import type { Answer, AskId, Instant } from "./types.js";
 import type { IkeView } from "./view.js";
 
@@ -42,9 +43,8 @@ export function isHolder(sa: AnySa): sa is Holder {
 }
 
 /** The holders of a tunnel, the newest last. */
-export function holdersOf(sas: ReadonlyMap<IkeKey, AnySa>, tunnel: string): readonly Holder[] {
-  const found: Holder[] = [];
-  for (const sa of sas.values()) if (isHolder(sa) && sa.tunnel === tunnel) found.push(sa);
+export function holdersOf(sas: SaTable, tunnel: string): readonly Holder[] {
+  const found = sas.of(tunnel).filter(isHolder);
   return found.length < 2 ? found : found.sort((a, b) => a.establishedAt - b.establishedAt);
 }
 
@@ -190,23 +190,24 @@ export function isRenewing(sa: Holder, { id, state }: Child): boolean {
   return sa.task?.do === "child" && sa.task.offer.purpose.do === "rekey" && sa.task.offer.purpose.child === id;
 }
 
-/** Whether an inbound SPI is taken, by a child or by one that is on its way. */
-export function usesEspSpi(sa: AnySa, spi: number): boolean {
-  if (sa.phase === "authSent" && sa.child?.spiIn === spi) return true;
-  if (!isHolder(sa)) return false;
-  if (isV1(sa)) {
-    if (sa.quicks.some(({ spiIn }) => spiIn === spi)) return true;
-  } else {
-    if (sa.task?.do === "child" && sa.task.offer.spiIn === spi) return true;
-    if (sa.answering?.do === "child" && sa.answering.plan.spiIn === spi) return true;
+/** The inbound SPIs that are taken, by children and by those that are on their way. */
+export function espSpisOf(sa: AnySa): number[] {
+  if (sa.phase === "authSent") return sa.child === undefined ? [] : [sa.child.spiIn];
+  if (!isHolder(sa)) return [];
+  const spis: number[] = [];
+  if (isV1(sa)) for (const { spiIn } of sa.quicks) spis.push(spiIn);
+  else {
+    if (sa.task?.do === "child") spis.push(sa.task.offer.spiIn);
+    if (sa.answering?.do === "child") spis.push(sa.answering.plan.spiIn);
   }
-  for (const { pair } of sa.children.values()) if (pair.spiIn === spi) return true;
-  return false;
+  for (const { pair } of sa.children.values()) spis.push(pair.spiIn);
+  return spis;
 }
 
-export function holdsAny({ children }: Holder, ids: ReadonlySet<ChildId>): boolean {
-  for (const id of children.keys()) if (ids.has(id)) return true;
-  return false;
+/** The initiator's SPIs that a first message may repeat: of IKEv2 where we answered, of IKEv1 those of every phase 1. */
+export function cookiesOf(sa: AnySa): readonly bigint[] {
+  if (!isV1(sa)) return sa.role === "responder" ? [sa.initiatorSpi] : [];
+  return sa.phase === "peer" ? sa.phase1s.map(({ initiatorSpi }) => initiatorSpi) : [sa.initiatorSpi];
 }
 
 // --- views -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ import type { SaContext, Sight } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
 import type { TunnelPolicy } from "./policy.js";
-import { holdersOf, isHolder } from "./sas.js";
+import { tunnelsFor } from "./policy-index.js";
+import { holdersOf, tunnelOf } from "./sas.js";
 import { isWanted } from "./supervisor.js";
 import type { Context } from "./types.js";
 
@@ -45,18 +46,15 @@ const CLOSENESS = { address: 0, name: 1, any: 2 } as const;
  * mode the key comes before the identity, so there a tunnel that is connected with this address is as close as one that names it.
  */
 function candidates(draft: Draft, { local, remote }: Path, version: 1 | 2): readonly TunnelPolicy[] {
-  const connected = new Set<string>();
-  if (version === 1)
-    for (const sa of draft.sas.values())
-      if (isHolder(sa) && sameAddress(sa.path.remote.address, remote.address)) connected.add(sa.tunnel);
+  const connected = new Set<string | undefined>();
+  if (version === 1) for (const sa of draft.sas.v1PeersAt(remote.address)) connected.add(tunnelOf(sa));
   const closeness = ({ name, peer }: TunnelPolicy) => (connected.has(name) ? 0 : CLOSENESS[peer.kind]);
-  return draft.policy.tunnels
+  return tunnelsFor(draft.policy, remote.address)
     .filter(
       (tunnel) =>
         tunnel.ike.version === version &&
         draft.tunnels.get(tunnel.name)!.want !== "down" &&
-        (tunnel.localAddress === undefined || sameAddress(tunnel.localAddress, local.address)) &&
-        (tunnel.peer.kind !== "address" || sameAddress(tunnel.peer.address, remote.address)),
+        (tunnel.localAddress === undefined || sameAddress(tunnel.localAddress, local.address)),
     )
     .sort((a, b) => closeness(a) - closeness(b));
 }

@@ -10,6 +10,7 @@ import { EXCHANGE_TYPE_V1 } from "../wire/exchange-types.js";
 import { MAX_UNPROVEN_BYTES } from "../wire/limits.js";
 import { decodeMessage } from "../wire/message.js";
 import { decodeMessageV1 } from "../wire/message-v1.js";
+import { sasDue, tunnelsDue } from "./agenda.js";
 import { apply, born, sasOf } from "./consequences.js";
 import { peerText, type SaContext } from "./context.js";
 import { type Destination, demux, UNKNOWN } from "./demux.js";
@@ -26,7 +27,6 @@ import {
   drop,
   type Holder,
   holdersOf,
-  holdsAny,
   isHolder,
   isOver,
   onAddresses,
@@ -37,7 +37,6 @@ import {
   onLimit,
   onMoved,
   onTick,
-  saDeadline,
   wishClose,
   wishRekeyChildren,
   wishRekeyIke,
@@ -46,7 +45,6 @@ import { contextOf } from "./sight.js";
 import { supervise } from "./supervise.js";
 import { afterTraffic, wantDown, wantUp } from "./supervisor.js";
 import { CLOSING_LIFE, SHUTDOWN_LIFE } from "./timers.js";
-import { tunnelsDue } from "./tunnel-deadlines.js";
 import type { Context, Effect, Event, Wish } from "./types.js";
 
 /** One event. Deterministic; the given endpoint stays as it is, also when this throws (which would be our bug). */
@@ -91,9 +89,8 @@ function dispatch(draft: Draft, event: Event, ctx: SaContext, given: Context): v
       return;
     }
     case "alive": {
-      const ids = new Set(event.children);
-      for (const sa of draft.sas.values())
-        if (isHolder(sa) && holdsAny(sa, ids)) apply(draft, sa, onAlive(sa, ctx), ctx);
+      const alive = new Set(event.children.map((id) => draft.childOwner(id)));
+      for (const sa of alive) if (sa !== undefined) apply(draft, sa, onAlive(sa, ctx), ctx);
       return;
     }
     case "firstInbound":
@@ -292,10 +289,7 @@ function tick(draft: Draft, ctx: SaContext): void {
     }
     return;
   }
-  for (const sa of [...draft.sas.values()]) {
-    const at = saDeadline(sa, ctx.sight.tunnel);
-    if (at !== undefined && at <= ctx.now && draft.sas.get(sa.key) === sa) apply(draft, sa, onTick(sa, ctx), ctx);
-  }
+  for (const sa of sasDue(draft, ctx.now)) if (draft.sas.get(sa.key) === sa) apply(draft, sa, onTick(sa, ctx), ctx);
   for (const name of tunnelsDue(draft, ctx.now)) draft.touched.add(name);
 }
 

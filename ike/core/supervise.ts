@@ -4,7 +4,7 @@ import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { closeSuperseded } from "./duplicates.js";
 import { begin, look } from "./peer-address.js";
-import { holdersOf, isAskedFor, isHandshake, tunnelOf, wishMapping } from "./sas.js";
+import { holdersOf, isAskedFor, isHandshake, wishMapping } from "./sas.js";
 import { isCalling, isWanted, type TunnelState, withAsking, withoutTrouble } from "./supervisor.js";
 
 /** Does what the tunnel's state asks for now. */
@@ -20,7 +20,7 @@ export function supervise(draft: Draft, name: string, ctx: SaContext): void {
     if (!state.renewing) return;
   }
   if (state.resolving !== undefined || (state.retryAt !== undefined && state.retryAt > ctx.now)) return;
-  for (const sa of draft.sas.values()) if (isHandshake(sa) && tunnelOf(sa) === name) return;
+  if (draft.sas.of(name).some(isHandshake)) return;
   begin(draft, policy, draft.tunnels.get(name)!, ctx);
 }
 

@@ -15,7 +15,6 @@ import {
   isHalfOpen,
   isHandshake,
   isRenewing,
-  tunnelOf,
 } from "./sas.js";
 import { isCalling, isWanted, type TunnelState } from "./supervisor.js";
 import type { Context, Instant } from "./types.js";
@@ -31,9 +30,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
   const established = holdersOf(endpoint.sas, policy.name);
   const current = established.at(-1);
   const ike = current && ikeView(current);
-  const handshake = [...endpoint.sas.values()].find(
-    (sa) => tunnelOf(sa) === policy.name && (isHandshake(sa) || isHalfOpen(sa)),
-  );
+  const handshake = endpoint.sas.of(policy.name).find((sa) => isHandshake(sa) || isHalfOpen(sa));
   const children = childViews(policy, state, established, handshake, now);
   const up = children.filter(({ id }) => id !== undefined).length;
   const waiting = children.filter((child) => child.state === "waiting").length;

@@ -113,7 +113,7 @@ async function createPeer(index: number): Promise<Peer> {
     }
   };
   const handle = (event: Event): void => {
-    const done = step(endpoint, event, { now: performance.now(), random: systemRandom, policy });
+    const done = step(endpoint, event, { now: performance.now(), random: systemRandom });
     endpoint = done.endpoint;
     for (const effect of done.effects) perform(effect);
     clearTimeout(timer);

@@ -18,7 +18,7 @@ test("where no mapping is wanted yet the IKE SA comes without a child, and a chi
   // What woke the tunnel is gone again before IKE_AUTH.
   pair.wire = ({ bytes }) => [bytes];
   const state = pair.a.endpoint.tunnels.get("t")!;
-  pair.a.endpoint = { ...pair.a.endpoint, tunnels: new Map([["t", { ...state, awake: new Set() }]]) };
+  pair.a.endpoint = { ...pair.a.endpoint, tunnels: pair.a.endpoint.tunnels.with("t", { ...state, awake: new Set() }) };
   pair.pass(1_000);
   for (const side of [pair.a, pair.b]) {
     assert.equal(ikeSa(side).children.size, 0);
@@ -35,12 +35,12 @@ test("a peer that does not know RFC 6023 gets its child in IKE_AUTH, wanted or n
   const pair = createPair({ a: { start: "on-traffic" } });
   pair.handle(pair.a, { kind: "traffic", tunnel: "t", mappings: [0] });
   const state = pair.a.endpoint.tunnels.get("t")!;
-  pair.a.endpoint = { ...pair.a.endpoint, tunnels: new Map([["t", { ...state, awake: new Set() }]]) };
+  pair.a.endpoint = { ...pair.a.endpoint, tunnels: pair.a.endpoint.tunnels.with("t", { ...state, awake: new Set() }) };
   pair.pass(15);
   for (const [key, sa] of pair.a.endpoint.sas)
     if (sa.phase === "pskAwaited") {
       const { childless: _, ...negotiated } = sa.negotiated;
-      pair.a.endpoint = { ...pair.a.endpoint, sas: new Map([[key, { ...sa, negotiated }]]) };
+      pair.a.endpoint = { ...pair.a.endpoint, sas: pair.a.endpoint.sas.with(key, { ...sa, negotiated }) };
     }
   pair.pass(1_000);
   assert.equal(ikeSa(pair.b).children.size + 0, ikeSa(pair.a).children.size);

@@ -175,7 +175,7 @@ test("behind a NAT a keepalive leaves every interval in which nothing else did; 
   const nat = { ...sa.negotiated.nat, here: true };
   pair.a.endpoint = {
     ...pair.a.endpoint,
-    sas: new Map([[key, { ...sa, lastSent: pair.now, negotiated: { ...sa.negotiated, nat } }]]),
+    sas: pair.a.endpoint.sas.with(key, { ...sa, lastSent: pair.now, negotiated: { ...sa.negotiated, nat } }),
   };
   for (const side of [pair.a, pair.b]) pair.handle(side, { kind: "alive", children: [1] });
   pair.pass(65_000);

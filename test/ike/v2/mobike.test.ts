@@ -274,7 +274,7 @@ test("when the way to the peer is dead, its further addresses are tried, and the
   const [key, sa] = [...pair.a.endpoint.sas][0]!;
   pair.a.endpoint = {
     ...pair.a.endpoint,
-    sas: new Map([[key, { ...sa, mobike: { ...mobike!, further: [FURTHER] } } as typeof sa]]),
+    sas: pair.a.endpoint.sas.with(key, { ...sa, mobike: { ...mobike!, further: [FURTHER] } } as typeof sa),
   };
   const dead = (path: Path) => [path.local, path.remote].some(({ address }) => address.value === ADDRESS_B.value);
   pair.wire = ({ bytes, path }) => (dead(path) ? [] : [bytes]);
@@ -326,14 +326,17 @@ test("behind a NAT the probe asks how the peer sees us, and a change brings an u
   const sa = ikeSa(pair.a);
   const key = [...pair.a.endpoint.sas.keys()][0]!;
   const nat = { ...sa.negotiated.nat, here: true };
-  pair.a.endpoint = { ...pair.a.endpoint, sas: new Map([[key, { ...sa, negotiated: { ...sa.negotiated, nat } }]]) };
+  pair.a.endpoint = {
+    ...pair.a.endpoint,
+    sas: pair.a.endpoint.sas.with(key, { ...sa, negotiated: { ...sa.negotiated, nat } }),
+  };
   pair.pass(12_000);
   assert(ikeSa(pair.a).mobike?.seen !== undefined);
   // What it sees now is not what it saw before.
   const now = ikeSa(pair.a);
   pair.a.endpoint = {
     ...pair.a.endpoint,
-    sas: new Map([[key, { ...now, mobike: { ...now.mobike!, seen: new Uint8Array(20) } }]]),
+    sas: pair.a.endpoint.sas.with(key, { ...now, mobike: { ...now.mobike!, seen: new Uint8Array(20) } }),
   };
   pair.pass(12_000);
   assert(pair.sent.some((d) => d.from === "A" && namesOf(notifiesOf(pair, d)).includes("UPDATE_SA_ADDRESSES")));

@@ -1,0 +1,99 @@
+/**
+ * When something is due: of the IKE SAs, and of the supervisor of every tunnel. The earliest time is kept for each part of the tables,
+ * and found anew for the parts that have changed.
+ */
+import type { Endpoint } from "./endpoint.js";
+import { type AnySa, isHandshake, isHolder, saDeadline } from "./sas.js";
+import { supervisorDeadline, type TunnelState } from "./supervisor.js";
+import type { Part } from "./table.js";
+import { earlier } from "./timers.js";
+import type { Instant } from "./types.js";
+
+type Parts = Pick<Endpoint, "sas" | "tunnels" | "byName">;
+type Units = Part<string, readonly AnySa[]>;
+type Tunnels = Part<string, TunnelState>;
+
+/** The earliest times of one part. */
+interface Soonest {
+  readonly units: Units;
+  readonly tunnels: Tunnels;
+  readonly byName: Endpoint["byName"];
+  readonly sa: Instant | undefined;
+  readonly tunnel: Instant | undefined;
+}
+
+/** The earliest of all IKE SAs, and of all tunnels. */
+export function soonest(parts: Parts): { readonly sa: Instant | undefined; readonly tunnel: Instant | undefined } {
+  let sa: Instant | undefined;
+  let tunnel: Instant | undefined;
+  for (const one of agenda(parts)) {
+    sa = earlier(sa, one.sa);
+    tunnel = earlier(tunnel, one.tunnel);
+  }
+  return { sa, tunnel };
+}
+
+/** The IKE SAs whose time has come, in the order in which they came. */
+export function sasDue(parts: Parts, now: Instant): readonly AnySa[] {
+  const { sas, byName } = parts;
+  const due: AnySa[] = [];
+  for (const { sa: at, units } of agenda(parts)) {
+    if (at === undefined || at > now) continue;
+    for (const { value } of units.values())
+      for (const sa of value) if (isDue(saDeadline(sa, policies(byName)), now)) due.push(sa);
+  }
+  return due.sort((a, b) => sas.all.serial(a.key) - sas.all.serial(b.key));
+}
+
+/** The tunnels whose time has come, in the order of the configuration. */
+export function tunnelsDue(parts: Parts, now: Instant): readonly string[] {
+  const due: string[] = [];
+  for (const { tunnel: at, tunnels, units } of agenda(parts)) {
+    if (at === undefined || at > now) continue;
+    for (const [name, { value }] of tunnels) if (isDue(tunnelDeadline(name, value, units), now)) due.push(name);
+  }
+  return due.sort((a, b) => parts.tunnels.serial(a) - parts.tunnels.serial(b));
+}
+
+function isDue(at: Instant | undefined, now: Instant): boolean {
+  return at !== undefined && at <= now;
+}
+
+const known = new WeakMap<Units | Tunnels, Soonest>();
+
+/** Tables with the same keys have them in parts of the same number: a tunnel's IKE SAs stand beside its state. */
+function* agenda({ sas, tunnels, byName }: Parts): Iterable<Soonest> {
+  for (const [i, here] of tunnels.parts.entries()) {
+    const units = sas.units.parts[i]!;
+    if (units.size + here.size === 0) continue;
+    const key = units.size > 0 ? units : here;
+    let found = known.get(key);
+    if (found?.units !== units || found.tunnels !== here || found.byName !== byName) {
+      found = look(units, here, byName);
+      known.set(key, found);
+    }
+    yield found;
+  }
+}
+
+function look(units: Units, tunnels: Tunnels, byName: Endpoint["byName"]): Soonest {
+  let ofSas: Instant | undefined;
+  let ofTunnels: Instant | undefined;
+  for (const { value } of units.values())
+    for (const sa of value) ofSas = earlier(ofSas, saDeadline(sa, policies(byName)));
+  for (const [name, { value }] of tunnels) ofTunnels = earlier(ofTunnels, tunnelDeadline(name, value, units));
+  return { units, tunnels, byName, sa: ofSas, tunnel: ofTunnels };
+}
+
+function tunnelDeadline(name: string, state: TunnelState, units: Units): Instant | undefined {
+  const sas = units.get(name)?.value ?? [];
+  return supervisorDeadline(
+    state,
+    sas.some(isHolder),
+    sas.some((sa) => !isHolder(sa) && isHandshake(sa)),
+  );
+}
+
+function policies(byName: Endpoint["byName"]) {
+  return (name: string) => byName.get(name)!;
+}
