@@ -1,6 +1,6 @@
 /**
  * The log: one line per event on standard output, as JSON for machines or as text for a terminal. Lines are written
- * synchronously, so that the last one before an end is there. Secrets are redacted by name, beside being `Secret` values
+ * synchronously at the end of the turn that they come in, so that the last one before an end is there. Secrets are redacted by name, beside being `Secret` values
  * that print as "[secret]" anyway.
  */
 import { pino } from "pino";
@@ -47,11 +47,28 @@ export function createLog(settings: GatewaySettings["log"], target: LogTarget = 
   };
 }
 
+/** Lines of one turn of the loop are written together, and at the latest when so many characters have come. */
+const LONGEST_WRITE = 16_384;
+
 function standardOutput(): LogTarget {
   const destination = pino.destination({ dest: 1, sync: true });
   // A reader that went away is no reason to end the tunnels.
   destination.on("error", () => undefined);
-  return destination;
+  let waiting = "";
+  const flush = (): void => {
+    if (waiting === "") return;
+    const lines = waiting;
+    waiting = "";
+    destination.write(lines);
+  };
+  process.on("exit", flush);
+  return {
+    write(line) {
+      if (waiting === "") setImmediate(flush);
+      waiting += line;
+      if (waiting.length >= LONGEST_WRITE) flush();
+    },
+  };
 }
 
 function jsonWriter(level: LogLevel, target: LogTarget): Log["write"] {

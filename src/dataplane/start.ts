@@ -20,6 +20,9 @@ export interface Dataplane {
 
 const STOP_MILLISECONDS = 1000;
 
+/** A message by itself costs a system call, and the worker a turn of its loop; what is posted in one turn of ours goes as one, up to so many. */
+const LONGEST_BATCH = 32;
+
 /**
  * Starts the worker. Its first message is `ready` or `failed`; after `failed` nothing more comes, everything is closed, and a new data plane
  * can be started (with new SAs: keys die with the worker). `counters` answers go to the caller of `counters()` alone.
@@ -34,6 +37,19 @@ export function startDataplane(settings: DataplaneSettings, receive: (message: F
   let requests = 0;
   let stopping = false;
   let failure: string | undefined;
+  let waiting: ToWorker[] = [];
+
+  function post(message: ToWorker): void {
+    if (waiting.push(message) === 1) setImmediate(flush);
+    if (waiting.length >= LONGEST_BATCH) flush();
+  }
+
+  function flush(): void {
+    if (waiting.length === 0) return;
+    const batch = waiting;
+    waiting = [];
+    worker.postMessage(batch);
+  }
 
   worker.on("message", (message: FromWorker) => {
     if (message.kind === "failed") {
@@ -64,17 +80,18 @@ export function startDataplane(settings: DataplaneSettings, receive: (message: F
   });
 
   return {
-    post: (message) => worker.postMessage(message),
+    post,
     counters() {
       if (stopping) return Promise.reject(new Error("the data plane has ended"));
       const request = ++requests;
-      worker.postMessage({ kind: "readCounters", request } satisfies ToWorker);
+      post({ kind: "readCounters", request });
       return new Promise((resolve, reject) => asked.set(request, { resolve, reject }));
     },
     async stop() {
       if (!stopping) {
         stopping = true;
-        worker.postMessage({ kind: "stop" } satisfies ToWorker);
+        post({ kind: "stop" });
+        flush();
       }
       const late = setTimeout(() => void worker.terminate(), STOP_MILLISECONDS);
       await ended;

@@ -211,7 +211,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     port.close();
   }
 
-  port.on("message", (message: ToWorker) => {
+  const handle = (message: ToWorker): void => {
     switch (message.kind) {
       case "send":
         sender.send(message.path, message.bytes);
@@ -264,6 +264,9 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
         stop();
         return;
     }
+  };
+  port.on("message", (messages: readonly ToWorker[]) => {
+    for (const message of messages) handle(message);
   });
 
   const openssl = backends.choices.filter(({ backend }) => backend === "openssl").length;
