@@ -105,7 +105,7 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
     output = () => earlier + started.output();
     let early: Finished | undefined;
     started.ended.then((done) => (early = done)).catch(() => {});
-    await until("causeway to answer on its control socket", 15, async () => {
+    await until("causeway to answer on its control socket", 60, async () => {
       if (early) throw new Error(`causeway run ended with status ${early.status}:\n${early.stdout}${early.stderr}`);
       return status().catch(() => undefined);
     });
