@@ -6,7 +6,9 @@ import type { Warning } from "../config/model.js";
 import { printable } from "../config/problem.js";
 import { type Connection, mirrored } from "../exchange-formats/connection.js";
 import type { Note } from "../exchange-formats/notes.js";
+import { selectorOfWords } from "../exchange-formats/peer-words.js";
 import type { Readout } from "../exchange-formats/readout.js";
+import { pairs } from "../exchange-formats/swanctl-reader.js";
 import { configurationText, keyFile, keyInFile, keyInText, withOwnNames } from "../exchange-formats/tunnel-yaml.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 import { readForeignFile, readText } from "./foreign-file.js";
@@ -18,6 +20,9 @@ export interface ImportFlags {
   readonly secrets?: string;
   readonly withSecrets?: boolean;
   readonly keys?: string;
+  readonly local?: readonly string[];
+  readonly peer?: readonly string[];
+  readonly tunnel?: string;
   readonly json?: boolean;
 }
 
@@ -28,7 +33,11 @@ interface Finding {
 
 export function runImport(file: string, flags: ImportFlags): ExitStatus {
   const secrets = flags.secrets === undefined ? undefined : readText(flags.secrets);
-  const readout = readForeignFile(file, readText(file), flags.kind, secrets);
+  const readout = chosen(
+    withRanges(readForeignFile(file, readText(file), flags.kind, secrets), file, flags),
+    file,
+    flags,
+  );
   const { text, errors, warnings, connections } = imported(readout, flags);
   const keyless = connections.filter(({ psk }) => psk === undefined);
   const notes = [
@@ -43,6 +52,50 @@ export function runImport(file: string, flags: ImportFlags): ExitStatus {
   if (flags.keys !== undefined && errors.length === 0) writeKeys(flags.keys, connections);
   const status = errors.length > 0 ? EXIT.failed : EXIT.done;
   return tell(file, { text, notes, errors, warnings, kind: readout.kind }, flags, status);
+}
+
+/** A cloud's download may name no ranges: then the operator does. */
+function withRanges(readout: Readout, file: string, { local = [], peer = [], own }: ImportFlags): Readout {
+  if (local.length === 0 && peer.length === 0) {
+    if (readout.connections.length === 0 || readout.connections.some(({ mappings }) => mappings.length > 0))
+      return readout;
+    throw new CommandError(
+      EXIT.usage,
+      `${file} names no address ranges; name them: --local 10.1.0.0/16 --peer 10.2.0.0/16 (both can be repeated)`,
+    );
+  }
+  const read = (word: string) => {
+    const selector = selectorOfWords(word, undefined);
+    if (selector === undefined)
+      throw new CommandError(EXIT.usage, `found "${printable(word)}"; allowed: an address range such as 10.1.0.0/16`);
+    return selector;
+  };
+  const mappings = pairs(local.map(read), peer.map(read));
+  if (mappings.length === 0)
+    throw new CommandError(EXIT.usage, "--local and --peer belong together, with ranges of one address family");
+  // Named from our side, whichever side the file describes.
+  const turned =
+    readout.describes === "the customer" || own === true
+      ? mappings
+      : mappings.map((each) => ({ local: each.peer, peer: each.local }));
+  return { ...readout, connections: readout.connections.map((each) => ({ ...each, mappings: turned })) };
+}
+
+/** Of several tunnels with the same ranges (AWS has two) one can be configured: the operator's choice, or the first. */
+function chosen(readout: Readout, file: string, { tunnel }: ImportFlags): Readout {
+  const { connections, notes } = readout;
+  if (tunnel !== undefined) {
+    const found = connections.filter(({ name }, i) => name === tunnel || String(i + 1) === tunnel);
+    if (found.length > 0) return { ...readout, connections: found };
+    const names = connections.map(({ name }) => name).join(", ");
+    throw new CommandError(EXIT.usage, `${file} has no tunnel "${printable(tunnel)}"; it has: ${names || "none"}`);
+  }
+  if (readout.kind !== "AWS download" || connections.length < 2) return readout;
+  const others = connections.slice(1).map(({ name }, i) => ({
+    line: 0,
+    message: `${name}, with the same ranges, is left out: two tunnels for one pair of ranges need a failover group, which is not supported yet; --tunnel ${i + 2} takes it instead`,
+  }));
+  return { ...readout, connections: connections.slice(0, 1), notes: [...notes, ...others] };
 }
 
 /** Our sides of what a file describes. */

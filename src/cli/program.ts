@@ -97,6 +97,9 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .option("--own", "the file is of this side, which causeway replaces: nothing is mirrored")
     .option("--secrets <file>", "the ipsec.secrets beside an ipsec.conf")
     .option("--with-secrets", "print the keys in the configuration, and no names of files")
+    .option("--local <range>", "our ranges, where the file names none; can be repeated", more, [])
+    .option("--peer <range>", "the peer's ranges", more, [])
+    .option("--tunnel <name>", "only this tunnel of the file, by its name or its number")
     .option("--keys <folder>", "write the keys into files there, mode 0600")
     .option("--json", "print JSON")
     .action(ending((file, options) => runImport(file, options)));
@@ -137,6 +140,11 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
         throw new CommandError(EXIT.usage, `the command ${name} is not supported yet`);
       });
   return program;
+}
+
+/** A further value of an option that can be repeated. */
+function more(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
 }
 
 /** A command that talks to a running daemon. */

@@ -345,6 +345,11 @@ function dpdLine(a: Connection, b: Connection): readonly Line[] {
 /** Each mapping of a side beside the other side's, mirrored. */
 function selectorLines(a: Connection, b: Connection): readonly Line[] {
   const theirs = b.mappings.map(({ local, peer }): Mapping => ({ local: peer, peer: local }));
+  if (a.mappings.length === 0 || b.mappings.length === 0) {
+    const words = (mappings: readonly Mapping[]) =>
+      mappings.length === 0 ? NOT_SAID : mappings.map(mappingWords).join(", ");
+    return [{ phase: 2, attribute: "selectors", judgement: "unknown", a: words(a.mappings), b: words(b.mappings) }];
+  }
   const version = spoken(a, b);
   const lines = a.mappings.map((mapping): Line => {
     const base = { phase: 2, attribute: "selectors", a: mappingWords(mapping) } as const;

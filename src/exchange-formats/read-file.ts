@@ -1,17 +1,21 @@
 /** Reading a file of another product: which kind it is, and its connections. */
+import { looksLikeAws, readAwsDownload } from "./aws-download.js";
 import { productOf, readIpsecConf } from "./ipsec-conf-reader.js";
 import { UnreadableFile } from "./notes.js";
 import type { Readout } from "./readout.js";
 import { readSwanctl } from "./swanctl-reader.js";
+import { looksLikeTencent, readTencentDownload } from "./tencent-download.js";
 
 export const MOST_OCTETS = 4 * 2 ** 20;
 
 /** As `--kind` takes them. */
-export const KINDS = ["swanctl", "strongswan-ipsec", "libreswan"] as const;
+export const KINDS = ["swanctl", "strongswan-ipsec", "libreswan", "aws", "tencent"] as const;
 export type KindWord = (typeof KINDS)[number];
 
 /** Undefined: none of them. Looks at the text alone. */
 export function kindOf(text: string): KindWord | undefined {
+  if (looksLikeAws(text)) return "aws";
+  if (looksLikeTencent(text)) return "tencent";
   const plain = text.replace(/^\s*#.*$/gm, "");
   if (/^\s*(connections|secrets)\s*\{/m.test(plain)) return "swanctl";
   if (/^(conn\s+\S|config\s+setup)/m.test(plain))
@@ -29,6 +33,10 @@ export function readForeign(text: string, kind: KindWord | undefined, secrets?: 
       return readIpsecConf(text, "strongSwan", secrets);
     case "libreswan":
       return readIpsecConf(text, "libreswan", secrets);
+    case "aws":
+      return readAwsDownload(text);
+    case "tencent":
+      return readTencentDownload(text);
     case undefined:
       throw new UnreadableFile(1, `this is none of the files that are known (${KINDS.join(", ")}); --kind names it`);
   }

@@ -180,3 +180,42 @@ test("lint of a wrong file or tunnel is wrong usage; two files without a common 
   assert.equal(status, 1);
   assert.match(stdout, /no tunnel of A \(branch\) belongs to one of B \(branch, more\)/);
 });
+
+test("import of a download without ranges asks for them, and takes one of AWS's two tunnels", async () => {
+  const file = write("aws.txt", SAMPLES["AWS's text"]!.text);
+  const asked = await causeway(["import", file]);
+  assert.equal(asked.status, 2);
+  assert.match(asked.stderr, /names no address ranges; name them: --local 10\.1\.0\.0\/16 --peer 10\.2\.0\.0\/16/);
+  const ranges = ["--local", "192.168.1.0/24", "--peer", "10.1.0.0/16", "--peer", "10.2.0.0/16"];
+  const first = await causeway(["import", file, ...ranges]);
+  assert.equal(first.status, 0);
+  assert.match(first.stdout, /peer: 52\.0\.2\.10$/m);
+  assert.match(
+    first.stderr,
+    /vpn-0123456789abcdef0-2, with the same ranges, is left out: .*--tunnel 2 takes it instead/,
+  );
+  const second = await causeway(["import", file, ...ranges, "--tunnel", "2"]);
+  assert.match(second.stdout, /peer: 52\.0\.2\.20$/m);
+  assert.equal((await causeway(["import", file, ...ranges, "--tunnel", "3"])).status, 2);
+  assert.equal((await causeway(["import", file, "--local", "here", "--peer", "10.1.0.0/16"])).status, 2);
+  assert.equal((await causeway(["import", file, "--local", "192.168.1.0/24"])).status, 2);
+});
+
+test("lint takes a cloud's download for the customer's side, which is to meet the cloud's", async () => {
+  const aws = write("aws.txt", SAMPLES["AWS's text"]!.text);
+  const gateway = `version: 1
+gateway: { address: 203.0.113.1 }
+tunnels:
+  - name: cloud
+    peer: 52.0.2.10
+    psk: keyOfTheFirstTunnel
+    policies: [{ local: [192.168.1.0/24], peer: [10.1.0.0/16] }]
+    ike: { proposals: [aes256-sha256-modp2048] }
+    esp: { proposals: [aes256-sha256], pfs: [modp2048] }
+`;
+  const { status, stdout } = await causeway(["lint", write("cloud.yaml", gateway), aws]);
+  assert.deepEqual([status, /✗/.test(stdout)], [0, false]);
+  const other = await causeway(["lint", write("cloud.yaml", gateway.replace("pfs: [modp2048]", "pfs: off")), aws]);
+  assert.equal(other.status, 1);
+  assert.match(other.stdout, /✗ PFS .*\n.*first rekey/);
+});

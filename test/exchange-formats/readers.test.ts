@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
-import { formatSelector } from "../../esp/selector.js";
+import { anySelector, formatSelector } from "../../esp/selector.js";
+import { formatIdentity } from "../../ike/core/identity.js";
 import { mirrored } from "../../src/exchange-formats/connection.js";
+import { placeWords } from "../../src/exchange-formats/peer-words.js";
 import { kindOf, readForeign } from "../../src/exchange-formats/read-file.js";
 import type { Readout } from "../../src/exchange-formats/readout.js";
 import { configurationText, keyInText, withOwnNames } from "../../src/exchange-formats/tunnel-yaml.js";
@@ -92,6 +94,123 @@ test("libreswan's ipsec.conf: alternatives, open key lengths, its own defaults f
     },
   ]);
   assert.deepEqual(linesOf(readout), [23]);
+});
+
+/** What a download says, with ranges where it has none. */
+function download(name: string) {
+  const { connections, describes, notes } = read(name);
+  const ranges = { local: anySelector(4), peer: anySelector(4) };
+  return {
+    describes,
+    lines: notes.map(({ line }) => line),
+    tunnels: connections.map(
+      ({ name: called, version, exchange, local, remote, psk, start, dpd, ike, esp, mappings }) => ({
+        called,
+        version: exchange ? `${version} ${exchange}` : version,
+        ends: [placeWords(local.at), placeWords(remote.at)],
+        ids: [local.id, remote.id].map((id) => id && formatIdentity(id)),
+        psk: psk && String.fromCharCode(...psk.reveal()),
+        start,
+        dpd,
+        ike: [ike.proposals?.map(proposalKeywords), ike.lifetimeSeconds],
+        esp: [
+          esp.proposals?.map((each) => proposalKeywords({ ...each, sequence: [] })),
+          esp.lifetimeSeconds,
+          esp.volumeOctets,
+        ],
+        mappings: (mappings.length > 0 ? mappings : [ranges]).map(
+          (each) => `${formatSelector(each.local)} <-> ${formatSelector(each.peer)}`,
+        ),
+      }),
+    ),
+  };
+}
+
+test("AWS's text: both tunnels, from the customer's side", () => {
+  const one = {
+    version: 2,
+    ids: [undefined, undefined],
+    start: "active",
+    dpd: { timeoutSeconds: 30 },
+    ike: [["aes256-sha256-modp2048"], 28800],
+    esp: [["aes256-sha256-modp2048"], 3600, 0],
+    mappings: ["0.0.0.0/0 <-> 0.0.0.0/0"],
+  };
+  assert.deepEqual(download("AWS's text"), {
+    describes: "the customer",
+    lines: [],
+    tunnels: [
+      { ...one, called: "vpn-0123456789abcdef0-1", ends: ["203.0.113.1", "52.0.2.10"], psk: "keyOfTheFirstTunnel" },
+      { ...one, called: "vpn-0123456789abcdef0-2", ends: ["203.0.113.1", "52.0.2.20"], psk: "keyOfTheSecondTunnel" },
+    ],
+  });
+});
+
+test("AWS's XML: entities are read, and the version that it does not say is noted", () => {
+  const { tunnels, lines } = download("AWS's XML");
+  assert.deepEqual(tunnels, [
+    {
+      called: "vpn-0123456789abcdef0-1",
+      version: 2,
+      ends: ["203.0.113.1", "52.0.2.10"],
+      ids: [undefined, undefined],
+      psk: "key&with<signs",
+      start: "active",
+      dpd: { timeoutSeconds: 30 },
+      ike: [["aes128-sha1-modp1024"], 28800],
+      esp: [["aes128-sha1-modp1024"], 3600, 0],
+      mappings: ["0.0.0.0/0 <-> 0.0.0.0/0"],
+    },
+  ]);
+  assert.deepEqual(lines, [18]);
+});
+
+test("Tencent Cloud's API: the cloud's own side, with its SPD and lifetimes in kilobytes", () => {
+  assert.deepEqual(download("Tencent Cloud's API"), {
+    describes: "its own gateway",
+    lines: [],
+    tunnels: [
+      {
+        called: "to-idc",
+        version: "1 main",
+        ends: ["198.51.100.22", "203.0.113.1"],
+        ids: [undefined, "idc.example.com"],
+        psk: "key of the cloud tunnel",
+        start: "on-traffic",
+        dpd: { timeoutSeconds: 30 },
+        ike: [["3des-md5-modp768"], 86400],
+        esp: [["aes128-sha1"], 3600, 1843200 * 1024],
+        mappings: ["10.0.0.0/24 <-> 192.168.0.0/24", "10.0.0.0/24 <-> 192.168.1.0/24"],
+      },
+    ],
+  });
+});
+
+test("Tencent Cloud's download for a device, alone or in the API's answer: the customer's side; a mask that is no prefix is noted", () => {
+  const expected = {
+    describes: "the customer",
+    lines: [20],
+    tunnels: [
+      {
+        called: "tencent-198.51.100.22",
+        version: "1 main",
+        ends: ["203.0.113.1", "198.51.100.22"],
+        ids: [undefined, undefined],
+        psk: "keyOfTheDevice",
+        start: "active",
+        dpd: undefined,
+        ike: [["aes128-sha1-modp1024"], 86400],
+        esp: [["aes128-sha1"], 3600, 1843200 * 1024],
+        mappings: ["192.168.0.0/24 <-> 10.0.0.0/24"],
+      },
+    ],
+  };
+  assert.deepEqual(download("Tencent Cloud's download"), expected);
+  const answer = JSON.stringify({
+    Response: { CustomerGatewayConfiguration: SAMPLES["Tencent Cloud's download"]!.text.replaceAll("\n", "\r\n") },
+  });
+  assert.equal(kindOf(answer), "tencent");
+  assert.equal(readForeign(answer, undefined).connections.length, 1);
 });
 
 test("the kind of a file shows in its text", () => {

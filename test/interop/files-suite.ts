@@ -11,7 +11,8 @@ import { configuration, type OurGateway, ourGateway } from "./gateway.js";
 import { bootGuest } from "./guest.js";
 import { ENVIRONMENT, libreswan } from "./libreswan.js";
 import type { Place } from "./place.js";
-import { PSK } from "./scenario.js";
+import { PSK, ping } from "./scenario.js";
+import type { DownloadRow } from "./scenarios/downloads.js";
 import type { FilePeer, FilesRow } from "./scenarios/files.js";
 import type { Side } from "./side.js";
 import { openPeer } from "./stage.js";
@@ -40,10 +41,16 @@ interface FileStage {
   close(): Promise<void>;
 }
 
-export function filesSuite(title: string, peer: FilePeer, rows: readonly FilesRow[]): void {
+export function filesSuite(
+  title: string,
+  peer: FilePeer,
+  rows: readonly FilesRow[],
+  downloads: readonly DownloadRow[] = [],
+): void {
   const wanted = rows.filter(isWanted);
+  const given = downloads.filter(isWanted);
   const skip = whyNot();
-  if (engineOfRun() || wanted.length === 0) return;
+  if (engineOfRun() || wanted.length + given.length === 0) return;
   if (skip !== undefined) {
     test(title, { skip }, () => {});
     return;
@@ -55,6 +62,7 @@ export function filesSuite(title: string, peer: FilePeer, rows: readonly FilesRo
     });
     after(async () => stage?.close());
     for (const row of wanted) test(row.name, async () => runRow(stage!, peer, row));
+    for (const row of given) test(row.name, async () => runDownload(stage!, row));
   });
 }
 
@@ -87,6 +95,34 @@ async function runRow(stage: FileStage, product: FilePeer, row: FilesRow): Promi
   } finally {
     await gateway.unload().catch(() => {});
     await stage.unload();
+  }
+}
+
+/** We run what `causeway import` makes of a file that was given to us; the peer has the same settings in its own words. */
+async function runDownload(stage: FileStage, row: DownloadRow): Promise<void> {
+  const { topology, gateway, folder, peer } = stage;
+  const { ours, peer: theirs } = topology.addresses;
+  const scenario = { ...row, peer: "strongswan-userspace" as const, steps: [], encapsulation: "udp" as const };
+  try {
+    await peer.load(scenario);
+    const file = join(folder, "download");
+    await writeFile(file, row.file(ours.outer[4], theirs.outer[4], ours.net[4], theirs.net[4]));
+    const ranges = row.namesRanges ? [] : ["--local", ours.net[4], "--peer", theirs.net[4]];
+    await gateway.loadText(await causeway("import", file, "--with-secrets", ...ranges));
+    const scene = { topology, sides: { ours: gateway, peer }, gateway, note: () => {} };
+    // Whoever writes "only answer" for its customer expects to be called by the cloud.
+    await gateway.initiate().catch(() => peer.initiate());
+    await agreement(scene, scenario);
+    await perform(scene, scenario, ping("ours", 3));
+  } catch (error) {
+    const tail = (text: string) => text.trimEnd().split("\n").slice(-60).join("\n");
+    const [here, there] = await Promise.all([gateway.log(), peer.log().catch(String)]);
+    throw new Error(`${(error as Error).message}\n--- ours\n${tail(here)}\n--- theirs\n${tail(there)}`, {
+      cause: error,
+    });
+  } finally {
+    await gateway.unload().catch(() => {});
+    await peer.unload();
   }
 }
 

@@ -35,7 +35,7 @@ interface Status {
 export interface OurGateway extends Side {
   /** State and reason of the tunnel in the words of `status`. */
   state(): Promise<{ readonly state: string; readonly reason: string }>;
-  /** Runs a configuration that somebody else wrote; its tunnel is called `site`, and its control socket becomes the test's. */
+  /** Runs a configuration that somebody else wrote, of one tunnel; its name and its control socket become the test's. */
   loadText(text: string): Promise<void>;
   /** As `load`, with a tunnel for each. */
   loadBatch(tunnels: readonly BatchTunnel[]): Promise<void>;
@@ -114,8 +114,13 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
   return {
     load: (scenario) => begin(configuration(topology, scenario, socket)),
     async loadText(text) {
-      const document = parse(text) as { readonly gateway?: object };
-      await begin({ ...document, gateway: { name: "near", log: LOG, ...document.gateway, control: { socket } } });
+      const document = parse(text) as { readonly gateway?: object; readonly tunnels: readonly object[] };
+      const tunnels = document.tunnels.map((tunnel) => ({ ...tunnel, name: TUNNEL }));
+      await begin({
+        ...document,
+        tunnels,
+        gateway: { name: "near", log: LOG, ...document.gateway, control: { socket } },
+      });
     },
     loadBatch: (batch) => begin(batchConfiguration(topology, batch, socket)),
     async rekeyBatch(batch, what) {
