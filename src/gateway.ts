@@ -10,6 +10,7 @@ import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, type TunnelPolicy, waitsForTraffic } from "../ike/core/policy.js";
 import type { Configuration } from "./config/model.js";
+import { profileReport } from "./config/profile-report.js";
 import { type Action, act } from "./control/actions.js";
 import type { ControlApi } from "./control/api.js";
 import { startControlServer } from "./control/server.js";
@@ -123,7 +124,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
 
   const control = await startControlServer(
     gateway.controlSocket,
-    controlApi(gateway.name, startedAt, running, reports, recorder, life),
+    controlApi(configuration, startedAt, running, reports, recorder, life),
     log,
   );
   undo.push({ what: "the control socket", how: () => control.close() });
@@ -201,7 +202,7 @@ function usablePolicy(policy: Policy, ready: Ready, log: Log): Policy {
 }
 
 function controlApi(
-  name: string,
+  { gateway: { name }, profiles }: Configuration,
   startedAt: number,
   driver: Driver,
   reports: Reports,
@@ -228,7 +229,7 @@ function controlApi(
     },
     async explain(tunnel) {
       const view = viewOf(tunnel);
-      return view && explanation(view, recorder.recorded(tunnel, view.state));
+      return view && explanation(view, recorder.recorded(tunnel, view.state), profileReport(profiles.get(tunnel)));
     },
     async why(tunnel) {
       const view = viewOf(tunnel);

@@ -7,10 +7,10 @@ import { formatAddress } from "../../esp/address.js";
 import { formatSelector } from "../../esp/selector.js";
 import { formatIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
-import { quirksOfProfile } from "../../ike/core/quirks.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
 import type { Configuration, Warning } from "../config/model.js";
-import { PROFILES, type ProfileName } from "../config/profiles.js";
+import { profileReport } from "../config/profile-report.js";
+import type { ProfileName } from "../config/profiles.js";
 import { formatDuration, formatSize } from "../config/scalars.js";
 import { thisHost } from "../config/surroundings.js";
 import { EXIT, type ExitStatus } from "./exit.js";
@@ -30,12 +30,7 @@ interface CheckedTunnel {
   readonly peer: string;
   readonly start: string;
   /** What the product of the peer adds below the keys of the file, and what it is known to do; null: none was named. */
-  readonly profile: null | {
-    readonly name: string;
-    readonly title: string;
-    readonly source: string;
-    readonly quirks: readonly { readonly what: string; readonly remedy: string; readonly source: string }[];
-  };
+  readonly profile: ReturnType<typeof profileReport>;
   /** Null: the outer address, known once there is a route to the peer. */
   readonly local_id: string | null;
   readonly peer_id: string | null;
@@ -86,7 +81,7 @@ function checkedTunnel(tunnel: TunnelPolicy, profile: ProfileName | undefined): 
     name,
     peer: peerText(peer),
     start,
-    profile: profile === undefined ? null : profileReport(profile),
+    profile: profileReport(profile),
     local_id: localId ? formatIdentity(localId) : ownId,
     peer_id: peerId ? formatIdentity(peerId) : theirId,
     ike: {
@@ -108,16 +103,6 @@ function checkedTunnel(tunnel: TunnelPolicy, profile: ProfileName | undefined): 
     ],
     mappings: mappings.map((each) => ({ local: formatSelector(each.local), peer: formatSelector(each.peer) })),
   };
-}
-
-function profileReport(name: ProfileName): CheckedTunnel["profile"] {
-  const { title, source } = PROFILES[name];
-  const quirks = quirksOfProfile(name).map((quirk) => ({
-    what: quirk.what,
-    remedy: quirk.remedy,
-    source: quirk.source,
-  }));
-  return { name, title, source, quirks };
 }
 
 function weakMembers(proposal: IkeProposal | EspProposal, usage: Usage): readonly WeakMember[] {

@@ -30,9 +30,24 @@ export async function showHistory(tunnel: string, options: Options): Promise<Exi
   return EXIT.done;
 }
 
-export function renderExplanation({ sentence, next, cause, phases }: ExplainReport): string {
+export function renderExplanation({ sentence, next, cause, phases, profile }: ExplainReport): string {
   const evidence = phases.length > 0 ? phases.flatMap(renderPhase) : ["", "nothing is known of the peer yet"];
-  return lines([`${sentence}.`, `next: ${next}`, ...(cause === null ? [] : renderCause(cause)), ...evidence]);
+  return lines([
+    `${sentence}.`,
+    `next: ${next}`,
+    ...(cause === null ? [] : renderCause(cause)),
+    ...evidence,
+    ...renderProfile(profile),
+  ]);
+}
+
+function renderProfile(profile: ExplainReport["profile"]): readonly string[] {
+  if (profile === null) return [];
+  return [
+    "",
+    `profile ${profile.name} (${profile.title}); ${profile.source}`,
+    ...profile.quirks.map(({ what, remedy }) => `  known of it: it ${what}; ${remedy}`),
+  ];
 }
 
 export function renderHistory({ sentence, events }: WhyReport): string {

@@ -46,6 +46,17 @@ export const explainedPhase = z
   })
   .meta({ id: "ExplainedPhase" });
 
+export const explainedProfile = z
+  .strictObject({
+    name: z.string(),
+    title: z.string(),
+    source: z.string().meta({ description: "Where its figures come from." }),
+    quirks: z
+      .array(z.strictObject({ what: z.string(), remedy: z.string(), source: z.string() }))
+      .meta({ description: "What the product is known to do otherwise." }),
+  })
+  .meta({ id: "ExplainedProfile" });
+
 export const explainReport = z
   .strictObject({
     tunnel: z.string(),
@@ -54,6 +65,9 @@ export const explainReport = z
     next: z.string().meta({ description: "What happens next." }),
     cause: explainedCause.nullable(),
     phases: z.array(explainedPhase),
+    profile: explainedProfile
+      .nullable()
+      .meta({ description: "What `profile:` of the tunnel stands for. Null: none is named." }),
   })
   .meta({ id: "ExplainReport" });
 

@@ -13,7 +13,7 @@ import type { Connection, End, Start } from "./connection.js";
 import { type Conn, parseIpsecConf } from "./ipsec-conf-sections.js";
 import { readIpsecSecrets } from "./ipsec-secrets.js";
 import { libreswanWord } from "./libreswan-words.js";
-import { collectNotes, type Notes, quote } from "./notes.js";
+import { collectNotes, type Notes, quote, quoteSetting } from "./notes.js";
 import {
   identityOfWords,
   octetsOf,
@@ -202,7 +202,8 @@ function readConn(
     mappings: mappingsOf(conn, get, local, remote, notes),
   };
   for (const [key, { text, line }] of conn.values)
-    if (!seen.has(key) && !SILENT.has(key)) notes.add(line, `${key}=${quote(text)} has no counterpart; it is left out`);
+    if (!seen.has(key) && !SILENT.has(key))
+      notes.add(line, `${quoteSetting(key, text)} has no counterpart; it is left out`);
   return connection;
 }
 

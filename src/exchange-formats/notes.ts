@@ -53,6 +53,11 @@ export function quote(text: string): string {
   return `"${text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text}"`;
 }
 
+/** A key of a file that is left out, with its value where that cannot be a secret. */
+export function quoteSetting(key: string, value: string): string {
+  return /pass|secret|psk|pin/i.test(key) ? key : `${key} = ${quote(value)}`;
+}
+
 /** Nothing in it moves a cursor or turns the direction of writing. */
 function harmless(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);

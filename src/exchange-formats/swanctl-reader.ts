@@ -5,7 +5,7 @@ import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import type { Mapping } from "../../ike/core/policy.js";
 import { parseBraces, type Section, type Value } from "./braces.js";
 import type { Connection, End, Start } from "./connection.js";
-import { collectNotes, type Notes, quote } from "./notes.js";
+import { collectNotes, type Notes, quote, quoteSetting } from "./notes.js";
 import { identityOfWords, octetsOf, placeOf, secondsOf, selectorOfWords } from "./peer-words.js";
 import { readProposals } from "./proposal-words.js";
 import { type ChildSettings, commonSettings, type OwnedSecret, type Readout, secretFor } from "./readout.js";
@@ -64,7 +64,7 @@ function reader(section: Section, notes: Notes) {
     rest(): void {
       for (const [key, { line, text }] of section.values)
         if (!seen.has(key) && !SILENT.has(key))
-          notes.add(line, `${key} = ${quote(text)} has no counterpart; it is left out`);
+          notes.add(line, `${quoteSetting(key, text)} has no counterpart; it is left out`);
     },
   };
 }

@@ -75,7 +75,8 @@ export function writeTerraformTencent(connection: CompleteConnection, options: E
     phase2.length > 1 && !options.reduce && "a choice of algorithms in esp.proposals (one of each kind)",
   ]);
   const [ikeSuite, espSuite] = [phase1[0]!, phase2[0]!];
-  const name = plainName(connection.name);
+  // An identifier of HCL begins with a letter.
+  const name = plainName(connection.name).replace(/^(?=[^A-Za-z_])/, "vpn-");
   const [cipher, espCipher] = [ikeSuite.encryption[0]!, espSuite.encryption[0]!];
   const quoted = (words: string) => JSON.stringify(words);
   const lines: (readonly [string, string] | string)[] = [
@@ -129,6 +130,9 @@ export function writeTerraformTencent(connection: CompleteConnection, options: E
     options,
     [...ike.leftOut, ...suites.leftOut],
     [
+      ...(/SM[34]/.test(JSON.stringify(lines))
+        ? ["how SM4 and SM3 are numbered there is not published: see numbering"]
+        : []),
       ...(phase1.length > 1 || phase2.length > 1
         ? ["of several algorithms the gateway takes one of each kind: the first of ours"]
         : []),

@@ -11,7 +11,11 @@ import type {
 } from "../control/explain-model.js";
 import { isConnected, type Recorded, type RecordedEvent, type RecordedEvidence } from "./recorder.js";
 
-export function explanation(view: TunnelView, recorded: Recorded): ExplainReport {
+export function explanation(
+  view: TunnelView,
+  recorded: Recorded,
+  profile: ExplainReport["profile"] = null,
+): ExplainReport {
   const { failure, evidence } = recorded;
   return {
     tunnel: view.name,
@@ -20,6 +24,7 @@ export function explanation(view: TunnelView, recorded: Recorded): ExplainReport
     next: view.next,
     cause: failure === undefined ? null : explainedCause(failure),
     phases: [explainedPhase(evidence[1]), explainedPhase(evidence[2])].filter((one) => one !== undefined),
+    profile,
   };
 }
 

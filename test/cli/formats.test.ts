@@ -94,7 +94,7 @@ test("import prints a configuration that check accepts, its notes with lines, an
   const keys = write("libreswan.secrets", secrets!);
   const plain = await causeway(["import", file, "--secrets", keys, "--keys", join(folder, "keys")]);
   assert.equal(plain.status, 0);
-  assert.match(plain.stderr, /^\S+libreswan\.conf:23: note: narrowing="yes" has no counterpart/m);
+  assert.match(plain.stderr, /^\S+libreswan\.conf:23: note: narrowing = "yes" has no counterpart/m);
   assert.doesNotMatch(plain.stdout + plain.stderr, /libreswan's key/);
   const psk = join(folder, "keys", "mysubnet.psk");
   assert.equal(statSync(psk).mode & 0o777, 0o600);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderExplanation, renderHistory } from "../../src/cli/explain.js";
+import { profileReport } from "../../src/config/profile-report.js";
 import { explainReport, whyReport } from "../../src/control/explain-model.js";
 import { explanation, history, withCause } from "../../src/explain/explanation.js";
 import { createRecorder } from "../../src/explain/recorder.js";
@@ -314,4 +315,14 @@ test("a tunnel that is not configured any more is forgotten", () => {
   recorder.keepOnly(["u", "v"]);
   assert.equal(recorder.recorded("t", "down").events.length, 0);
   assert.equal(recorder.recorded("u", "down").events.length, 1);
+});
+
+test("the profile of a tunnel is told with its source and what its product is known to do", () => {
+  const { b } = createPair({});
+  const report = explanation(view(b), recorded(b), profileReport("fortigate"));
+  assert.deepEqual(explainReport.parse(report), report);
+  assert.match(
+    renderExplanation(report),
+    /^profile fortigate \(Fortinet FortiGate\); FortiOS CLI reference[^\n]*\n {2}known of it: it opens a second tunnel/m,
+  );
 });
