@@ -39,7 +39,8 @@ export const QUIRKS: readonly Quirk[] = [
   },
   {
     profiles: ["cisco-ios"],
-    vendors: ["Cisco"],
+    // Not "Cisco Unity", which many products send.
+    vendors: ["Cisco (", "Cisco delete reason", "Cisco FlexVPN", "Cisco dynamic route"],
     what: "does not narrow traffic selectors, and takes one pair of ranges for each child (ASA)",
     remedy: "write the exact mirror image of its access list as policies",
     source: "strongswan/strongswan#1150",
@@ -53,14 +54,16 @@ export const QUIRKS: readonly Quirk[] = [
   },
   {
     profiles: ["azure"],
-    vendors: ["Microsoft"],
+    // Every Windows sends Microsoft's.
+    vendors: [],
     what: "removes an idle policy-based tunnel after five minutes",
     remedy: "keep it busy, or let traffic bring it up: start: on-traffic",
     source: "MicrosoftDocs/azure-docs, VPN gateway FAQ",
   },
   {
     profiles: ["azure"],
-    vendors: ["Microsoft"],
+    // Every Windows sends Microsoft's.
+    vendors: [],
     what: "accepts any narrower selectors, and asks for 0.0.0.0/0 when it calls itself",
     remedy: "call from here: start: active, and let it answer",
     source: "learn.microsoft.com/azure/vpn-gateway, policy-based traffic selectors",

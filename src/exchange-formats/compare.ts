@@ -4,6 +4,8 @@
  */
 import { equalConstantTime } from "../../crypto/bytes.js";
 import { keywordOf } from "../../crypto/registry/lookup.js";
+import { DEFAULT_NUMBERING } from "../../crypto/registry/numbering.js";
+import type { TransformRow } from "../../crypto/registry/row.js";
 import { SEQUENCE_32 } from "../../crypto/registry/sequence.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { formatAddress, sameAddress } from "../../esp/address.js";
@@ -231,10 +233,10 @@ function ikeLines(a: Connection, b: Connection): readonly Line[] {
   const version = spoken(a, b);
   return proposalLines(1, a.ike.proposals, b.ike.proposals, (proposals) => [
     ["encryption", encryptionWords(proposals)],
-    ["integrity", words(proposals.flatMap(({ integrity }) => integrity))],
+    ["integrity", words(proposals, ({ integrity }) => integrity)],
     // In IKEv1 the hash is both.
-    ...(version === 2 ? ([["PRF", words(proposals.flatMap(({ prf }) => prf))]] as const) : []),
-    ["group", words(proposals.flatMap(({ keyExchange }) => keyExchange))],
+    ...(version === 2 ? ([["PRF", words(proposals, ({ prf }) => prf)]] as const) : []),
+    ["group", words(proposals, ({ keyExchange }) => keyExchange)],
   ]);
 }
 
@@ -242,15 +244,12 @@ function espLines(a: Connection, b: Connection): readonly Line[] {
   const version = spoken(a, b);
   const lines = proposalLines(2, a.esp.proposals, b.esp.proposals, (proposals) => [
     ["encryption", encryptionWords(proposals)],
-    ["integrity", words(proposals.flatMap(({ integrity }) => integrity))],
+    ["integrity", words(proposals, ({ integrity }) => integrity)],
     ["PFS", pfsWords(proposals)],
     // IKEv1 has them on request alone.
     ...(version === 2
       ? ([
-          [
-            "sequence numbers",
-            words(proposals.flatMap(({ sequence }) => (sequence.length === 0 ? [SEQUENCE_32] : sequence))),
-          ],
+          ["sequence numbers", words(proposals, ({ sequence }) => (sequence.length === 0 ? [SEQUENCE_32] : sequence))],
         ] as const)
       : []),
   ]);
@@ -262,23 +261,34 @@ function espLines(a: Connection, b: Connection): readonly Line[] {
 }
 
 function pfsWords(proposals: readonly EspProposal[]): readonly string[] {
-  return [
-    ...new Set(
-      proposals.flatMap(({ keyExchange }) =>
-        keyExchange.length === 0 ? ["off"] : keyExchange.map((row) => keywordOf(row)),
-      ),
+  return distinct(
+    proposals.flatMap((proposal) =>
+      proposal.keyExchange.length === 0 ? ["off"] : proposal.keyExchange.map((row) => wordOf(row, proposal)),
     ),
-  ];
+  );
 }
 
 function encryptionWords(proposals: readonly (IkeProposal | EspProposal)[]): readonly string[] {
-  return [
-    ...new Set(proposals.flatMap(({ encryption }) => encryption.map(({ row, keyBits }) => keywordOf(row, keyBits)))),
-  ];
+  return distinct(
+    proposals.flatMap((proposal) => proposal.encryption.map(({ row, keyBits }) => wordOf(row, proposal, keyBits))),
+  );
 }
 
-function words(rows: readonly Parameters<typeof keywordOf>[0][]): readonly string[] {
-  return [...new Set(rows.map((row) => keywordOf(row)))];
+function words<P extends IkeProposal | EspProposal>(
+  proposals: readonly P[],
+  rows: (proposal: P) => readonly TransformRow[],
+): readonly string[] {
+  return distinct(proposals.flatMap((proposal) => rows(proposal).map((row) => wordOf(row, proposal))));
+}
+
+/** SM4 and SM3 are the same on both sides only under the same numbers. */
+function wordOf(row: TransformRow, { numbering }: IkeProposal | EspProposal, keyBits?: number): string {
+  const word = keywordOf(row, keyBits);
+  return row.ids.ikev2 === undefined ? `${word} (numbering ${(numbering ?? DEFAULT_NUMBERING).name})` : word;
+}
+
+function distinct(values: readonly string[]): readonly string[] {
+  return [...new Set(values)];
 }
 
 /** Not negotiated in IKEv2; in IKEv1 the shorter counts, where the responder does not refuse a longer one. */

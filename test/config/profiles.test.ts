@@ -4,6 +4,7 @@ import { utf8 } from "../../crypto/bytes.js";
 import { weaknessesOf } from "../../crypto/registry/level.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import { QUIRKS, quirksOfProfile, vendorStory } from "../../ike/core/quirks.js";
+import { FEATURE_VENDOR_ID } from "../../ike/core/vendor-ids.js";
 import { PROFILES, type ProfileName } from "../../src/config/profiles.js";
 import { accepted, oneTunnel, refused } from "./reading.js";
 
@@ -103,4 +104,12 @@ test("a vendor ID brings its product's quirks into the story", () => {
   );
   assert.equal(vendorStory([]), "");
   assert.equal(vendorStory([{ data: utf8("Acme") }]), '; it says it is "Acme"');
+});
+
+test("a vendor ID that many products send brings nobody's quirks", () => {
+  assert.equal(vendorStory([{ data: FEATURE_VENDOR_ID.ciscoUnity }]), "; it says it is Cisco Unity");
+  assert.match(
+    vendorStory([{ data: utf8("CISCO-DELETE-REASON") }]),
+    /known of it: it does not narrow traffic selectors/,
+  );
 });

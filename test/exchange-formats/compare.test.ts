@@ -123,3 +123,17 @@ test("tunnels of two files are paired by addresses, identities and ranges, not b
   assert.deepEqual(pairUp([other, one], [peer]), [[one, peer]]);
   assert.deepEqual(pairUp([], [peer]), []);
 });
+
+test("algorithms without IANA numbers are equal under one numbering alone", () => {
+  const sm4 = { ike: { proposals: ["sm4-sm3-modp2048"] } };
+  assert.deepEqual(notEqual(compare(sm4, sm4)), []);
+  const other = notEqual(compare(sm4, { ...sm4, numbering: "gmalg" })).map(({ attribute, judgement }) => [
+    attribute,
+    judgement,
+  ]);
+  assert.deepEqual(other, [
+    ["encryption", "different"],
+    ["integrity", "different"],
+    ["PRF", "different"],
+  ]);
+});
