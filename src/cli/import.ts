@@ -10,6 +10,7 @@ import { selectorOfWords } from "../exchange-formats/peer-words.js";
 import type { Readout } from "../exchange-formats/readout.js";
 import { pairs } from "../exchange-formats/swanctl-reader.js";
 import { configurationText, keyFile, keyInFile, keyInText, withOwnNames } from "../exchange-formats/tunnel-yaml.js";
+import { withinVersion } from "../exchange-formats/version-1.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 import { readForeignFile, readText } from "./foreign-file.js";
 import { invitingHost } from "./stand-in-host.js";
@@ -38,10 +39,11 @@ export function runImport(file: string, flags: ImportFlags): ExitStatus {
     file,
     flags,
   );
-  const { text, errors, warnings, connections } = imported(readout, flags);
+  const { text, errors, warnings, connections, more } = imported(readout, flags);
   const keyless = connections.filter(({ psk }) => psk === undefined);
   const notes = [
     ...readout.notes,
+    ...more.map((message) => ({ line: 0, message })),
     ...keyless.map(({ name }) => ({
       line: 0,
       message: `no key for tunnel ${name} was found: it belongs into ${keyFile(name)}`,
@@ -104,7 +106,8 @@ export function ourSides({ describes, connections }: Readout, own: boolean): rea
 }
 
 function imported(readout: Readout, flags: ImportFlags) {
-  const connections = ourSides(readout, flags.own === true);
+  const fitted = ourSides(readout, flags.own === true).map(withinVersion);
+  const connections = fitted.map(({ connection }) => connection);
   const text = configurationText(connections, flags.withSecrets ? keyInText : keyInFile);
   // The keys that the text points to are not there yet: they come from what was read.
   const keys = new Map(connections.map(({ name, psk }) => [keyFile(name), psk]));
@@ -112,7 +115,7 @@ function imported(readout: Readout, flags: ImportFlags) {
   const errors: readonly Finding[] =
     "errors" in loaded ? loaded.errors.map(({ path, detail }) => ({ path, message: detail })) : [];
   const warnings: readonly Warning[] = "errors" in loaded ? loaded.warnings : loaded.configuration.warnings;
-  return { text, errors, warnings, connections };
+  return { text, errors, warnings, connections, more: fitted.flatMap(({ notes }) => notes) };
 }
 
 function writeKeys(folder: string, connections: readonly Connection[]): void {

@@ -219,3 +219,28 @@ tunnels:
   assert.equal(other.status, 1);
   assert.match(other.stdout, /✗ PFS .*\n.*first rekey/);
 });
+
+test("import keeps of an IKEv1 file what one side can say there, and tells what went", async () => {
+  const conf = `conn old
+  keyexchange=ikev1
+  authby=secret
+  left=198.51.100.7
+  leftsubnet=10.1.0.0/16
+  right=203.0.113.1
+  rightsubnet=192.168.1.0/24
+  ike=aes256gcm16-prfsha256-modp2048,aes256-sha256-modp2048-modp1536
+  esp=aes256-sha256-modp2048,aes128-sha1-modp1536,chacha20poly1305-modp2048
+`;
+  const { status, stdout, stderr } = await causeway(["import", write("old.conf", conf), "--kind", "strongswan-ipsec"]);
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /proposals:\n +- aes256-sha256-modp2048-modp1536\n +lifetime|proposals:\n +- aes256-sha256-modp2048-modp1536\n +esp:/,
+  );
+  assert.match(stdout, /esp:\n +proposals:\n +- aes256-sha256-modp2048\n/);
+  assert.match(stderr, /note: tunnel old: proposals with algorithms that IKEv1 does not have are left out/);
+  assert.match(
+    stderr,
+    /note: tunnel old: IKEv1 cannot offer a choice of groups here; the first one is kept \(modp2048\)/,
+  );
+});
