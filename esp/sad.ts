@@ -55,6 +55,13 @@ export interface SadEvents {
   firstInbound(child: ChildId): void;
 }
 
+/** Sees the packets of one tunnel on both sides of the cipher; what it is given are copies. */
+export interface Tap<Outer> {
+  sealed(child: ChildSa<Outer>, inner: Uint8Array, esp: Uint8Array): void;
+  /** `inner` is absent where the packet was dropped. */
+  opened(child: ChildSa<Outer>, esp: Uint8Array, inner: Uint8Array | undefined): void;
+}
+
 export interface Sad<Outer, Origin> {
   /**
    * Replaces the policy database. SAs go on for those of their mappings that are still there; where none is, they stop sending,
@@ -79,6 +86,11 @@ export interface Sad<Outer, Origin> {
   stopSending(id: ChildId): void;
   remove(id: ChildId): void;
   child(id: ChildId): ChildSa<Outer> | undefined;
+  /**
+   * From now on the SAs of `tunnel`, also those that come, show their packets to `tap`; undefined: none does any more. There is one tap
+   * at a time. It replaces functions of those SAs, so that all others do not even ask whether there is one.
+   */
+  setTap(tunnel: string, tap: Tap<Outer> | undefined): void;
 
   /** The SA for a packet from the TUN device; undefined: dropped and counted, unless `isAwaited`. */
   route(packet: number, length: number): ChildSa<Outer> | undefined;
@@ -115,7 +127,9 @@ export interface Sad<Outer, Origin> {
 
 /** A child as the SAD keeps it. */
 interface Entry<Outer> extends ChildSa<Outer> {
-  readonly inbound: InboundSa;
+  /** As packets find it: `plain`, or with the tap around it. */
+  inbound: InboundSa;
+  readonly plain: { readonly inbound: InboundSa; readonly sealAt: ChildSa<Outer>["sealAt"] };
   readonly outbound: OutboundSa;
   mappings: readonly number[];
   readonly local: readonly TrafficSelector[];
@@ -142,6 +156,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
   const header = createIpHeader();
   let opened: Entry<Outer> | undefined;
   let alive: ChildId[] = [];
+  let tapped: { readonly tunnel: string; readonly tap: Tap<Outer> } | undefined;
 
   function makeEntry(child: ChildParameters, sealers: Sealers, outer: Outer): Entry<Outer> {
     const reached = new Set<LimitKind>();
@@ -155,6 +170,11 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     const parameters = { ...child, volume, selectors, spi: child.spiOut };
     const outbound = createOutboundSa(arena, sealers.outbound, parameters, fillRandom, limit);
     const inbound = createInboundSa(arena, sealers.inbound, parameters, limit);
+    const sealAt = (at: number, innerLength: number, nextHeader: number): number => {
+      const length = outbound.sealAt(at, innerLength, nextHeader);
+      if (length < 0) ledger.drop(-length, child.tunnel);
+      return length;
+    };
     return {
       id: child.id,
       tunnel: child.tunnel,
@@ -166,12 +186,9 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       padTo(payload) {
         outbound.leastPayload = payload;
       },
-      sealAt(at, innerLength, nextHeader) {
-        const length = outbound.sealAt(at, innerLength, nextHeader);
-        if (length < 0) ledger.drop(-length, child.tunnel);
-        return length;
-      },
+      sealAt,
       inbound,
+      plain: { inbound, sealAt },
       outbound,
       mappings: child.mappings,
       local: child.local,
@@ -179,6 +196,30 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       path: child.path,
       seen: false,
       alive: false,
+    };
+  }
+
+  /** The SA's functions as they are, or with the tap around them. */
+  function applyTap(entry: Entry<Outer>): void {
+    const { plain } = entry;
+    entry.sealAt = plain.sealAt;
+    entry.inbound = plain.inbound;
+    if (tapped?.tunnel !== entry.tunnel) return;
+    const { tap } = tapped;
+    entry.sealAt = (at, innerLength, nextHeader) => {
+      const inner = bytes.slice(at + entry.innerOffset, at + entry.innerOffset + innerLength);
+      const length = plain.sealAt(at, innerLength, nextHeader);
+      if (length > 0) tap.sealed(entry, inner, bytes.slice(at, at + length));
+      return length;
+    };
+    entry.inbound = {
+      ...plain.inbound,
+      openAt(at, length, out, outerTos) {
+        const esp = bytes.slice(at, at + length);
+        const inner = plain.inbound.openAt(at, length, out, outerTos);
+        tap.opened(entry, esp, inner > 0 ? bytes.slice(out, out + inner) : undefined);
+        return inner;
+      },
     };
   }
 
@@ -233,6 +274,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       const entry = makeEntry(child, sealers, outer);
       byId.set(child.id, entry);
       bySpi.set(child.spiIn | 0, entry);
+      if (tapped !== undefined) applyTap(entry);
       ledger.open(child.tunnel);
       peers.add(child.path.remote.address);
       return release(child.spiIn, now);
@@ -259,6 +301,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       if (entry) removeEntry(entry);
     },
     child: (id) => byId.get(id),
+    setTap(tunnel, tap) {
+      tapped = tap && { tunnel, tap };
+      for (const entry of byId.values()) applyTap(entry);
+    },
 
     route(packet, length) {
       awaited = -1;

@@ -66,6 +66,12 @@ export const setsockopt = declare<(fd: number, level: number, option: number, va
   ["int", "int", "int", "uintptr_t", "uint"],
 );
 /** `length` is the address of a socklen_t. */
+export const getsockname = declare<(fd: number, address: number, length: number) => Result>("getsockname", "int", [
+  "int",
+  "uintptr_t",
+  "uintptr_t",
+]);
+/** `length` is the address of a socklen_t. */
 export const getsockopt = declare<(fd: number, level: number, option: number, value: number, length: number) => Result>(
   "getsockopt",
   "int",

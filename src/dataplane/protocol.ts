@@ -79,8 +79,24 @@ export type ToWorker =
   | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelMessage[] }
   /** Answered by a `counters` message with the same number. */
   | { readonly kind: "readCounters"; readonly request: number }
+  /** The packets of this tunnel are told as `tapped`, up to so many octets; null: of none any more, and `tapClosed` answers. */
+  | { readonly kind: "tap"; readonly tunnel: string | null; readonly mostOctets: number }
   /** Close every descriptor and end; answered by the worker's exit. */
   | { readonly kind: "stop" };
+
+/** An ESP packet as it went through the cipher. */
+export interface TappedPacket {
+  readonly kind: "tapped";
+  readonly direction: "in" | "out";
+  /** Microseconds since 1970. */
+  readonly time: number;
+  /** Of the SA. */
+  readonly path: Path;
+  readonly encapsulation: Encapsulation;
+  readonly esp: Uint8Array;
+  /** Absent: dropped. */
+  readonly inner?: Uint8Array;
+}
 
 export interface TunnelCounters {
   readonly bytesIn: number;
@@ -140,5 +156,8 @@ export type FromWorker =
       readonly drops: Readonly<Record<string, number>>;
       readonly io: IoCounters;
     }
+  | TappedPacket
+  /** The tap is closed; so many packets were not told, because there were too many. */
+  | { readonly kind: "tapClosed"; readonly missed: number }
   /** The data plane could not start or cannot go on: what happened and what to do, for the operator. */
   | { readonly kind: "failed"; readonly reason: string };

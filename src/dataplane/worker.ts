@@ -33,6 +33,7 @@ import { createRandomPool } from "./random-pool.js";
 import { openRawEspSockets } from "./raw-esp.js";
 import { createReceiver, type Origin } from "./receive.js";
 import { createSocketCalls } from "./socket-options.js";
+import { type BoundedTap, createTap } from "./tap.js";
 import { createTooBig } from "./too-big.js";
 import { createTransmitter } from "./transmit.js";
 import { openTun, TunError } from "./tun.js";
@@ -172,6 +173,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
 
   const loop = startLoop({ tun: tun.fd, sockets, transmitter, receiver, coalescer, outbox, clock, settled });
   const paths = { narrowed: 0, refused: 0 };
+  let tap: BoundedTap | undefined;
   const readErrors = createErrorReader(arena, checksum, (message) => {
     if (children.narrow(message)) paths.narrowed++;
     else paths.refused++;
@@ -246,6 +248,16 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
       case "tunnels":
         sad.setTunnels(message.tunnels);
         children.setTunnels(message.tunnels);
+        return;
+      case "tap":
+        if (message.tunnel === null) {
+          sad.setTap("", undefined);
+          post({ kind: "tapClosed", missed: tap?.missed ?? 0 });
+          tap = undefined;
+        } else {
+          tap = createTap(message.mostOctets, post);
+          sad.setTap(message.tunnel, tap);
+        }
         return;
       case "readCounters": {
         const io = {
