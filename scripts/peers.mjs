@@ -29,6 +29,7 @@ const PACKAGES = {
     gcc: "/usr/bin/cc",
     "libc6-dev": "/usr/include/elf.h",
   }),
+  tshark: "/usr/bin/tshark",
 };
 
 /** Unpacked, and what of Debian's packages it is linked with: these conflict with nothing, and bring their own dependencies. */

@@ -9,6 +9,7 @@ import type { Random } from "../crypto/interfaces.js";
 import type { Secret } from "../crypto/secret.js";
 import type { Address } from "../esp/address.js";
 import { createEndpoint, deadline, type Endpoint, isEmpty, step, tunnelViews } from "../ike/core/endpoint.js";
+import { type IkeSecrets, ikeSecrets } from "../ike/core/ike-secrets.js";
 import type { Policy, TunnelPolicy } from "../ike/core/policy.js";
 import type { Report } from "../ike/core/report.js";
 import type { AnySa } from "../ike/core/sas.js";
@@ -48,6 +49,10 @@ export interface Driver {
   /** This host has other addresses or routes; these are its addresses now. */
   addressesChanged(addresses: readonly Address[]): void;
   views(): readonly TunnelView[];
+  /** Of one tunnel, for a recording: throws `RangeError` unless `allowSecrets` has allowed it, and for no longer than that. */
+  secrets(tunnel: string): readonly IkeSecrets[];
+  /** Null: of no tunnel, as at the start. */
+  allowSecrets(tunnel: string | null): void;
   /** No IKE SA is left, also none whose deletion the peer has not confirmed. */
   isEmpty(): boolean;
   /** Runs after every event, when all its effects are performed; the result stops it. */
@@ -76,6 +81,7 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
   const listeners = new Set<() => void>();
   /** Taken down by the operator: they stay down when the endpoint is made anew. */
   const kept = new Map<string, "up" | "down">();
+  let mayTell: string | null = null;
   const scheduler = createScheduler(clock, () => dispatch({ kind: "tick" }));
 
   const context = (): Context => ({ now: clock.now(), random: ports.random });
@@ -221,6 +227,13 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       dispatch({ kind: "policy", policy: next, newKeys });
     },
     addressesChanged: (addresses) => dispatch({ kind: "addresses", addresses }),
+    secrets(tunnel) {
+      if (mayTell !== tunnel) throw new RangeError(`nobody records tunnel ${tunnel}, so its keys are not told`);
+      return ikeSecrets(endpoint, tunnel);
+    },
+    allowSecrets(tunnel) {
+      mayTell = tunnel;
+    },
     views: () => tunnelViews(endpoint, { now: clock.now() }),
     isEmpty: () => isEmpty(endpoint),
     onChange(listener) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { createKeyExchange } from "../../crypto/backends.js";
-import { utf8 } from "../../crypto/bytes.js";
+import { hex, utf8 } from "../../crypto/bytes.js";
 import type { KeyExchange } from "../../crypto/interfaces.js";
 import { systemRandom } from "../../crypto/random.js";
 import { rowById } from "../../crypto/registry/lookup.js";
@@ -135,6 +136,24 @@ test("two gateways come up, with the child installed before the reply that makes
   assert.ok(mirrored?.kind === "installChild");
   assert.deepEqual(mirrored.child.inboundKeys, child.child.outboundKeys);
   assert.deepEqual(mirrored.child.suite, child.child.suite);
+});
+
+test("keys of IKE SAs are told of the tunnel that somebody records, while he does, and print as secrets", async () => {
+  const { left, right } = await established();
+  const nameOf = ({ driver }: Side) => driver.views()[0]!.name;
+  const name = nameOf(left);
+  assert.throws(() => left.driver.secrets(name), /nobody records/);
+  const [ours, theirs] = [left, right].map((side) => {
+    side.driver.allowSecrets(nameOf(side));
+    return side.driver.secrets(nameOf(side))[0]!;
+  });
+  assert.ok(ours?.version === 2 && theirs?.version === 2);
+  assert.deepEqual(ours.keys.initiator.encryption.reveal(), theirs.keys.initiator.encryption.reveal());
+  assert.doesNotMatch(inspect(ours, { depth: 9 }), new RegExp(hex(ours.keys.skD.reveal())));
+  assert.match(inspect(ours, { depth: 9 }), /\[secret\]/);
+  assert.throws(() => left.driver.secrets("another"), /nobody records/);
+  left.driver.allowSecrets(null);
+  assert.throws(() => left.driver.secrets(name), /nobody records/);
 });
 
 test("the timer carries retransmissions: a tunnel comes up after the way was cut at first", async () => {

@@ -50,7 +50,9 @@ const STRANGERS = [
 ] as const;
 
 /** The files of `ike/core` that know the versions: the endpoint above both. The rest is what the versions share. */
-const ABOVE_VERSIONS = ["sas", "step", "demux", "draft", "endpoint"].map((name) => `ike/core/${name}.ts`);
+const ABOVE_VERSIONS = ["sas", "step", "demux", "draft", "endpoint", "ike-secrets"].map(
+  (name) => `ike/core/${name}.ts`,
+);
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["']([^"'\n]+)["']/g;
 
