@@ -5,20 +5,25 @@
  */
 import { selectBackends } from "../crypto/backends.js";
 import { systemRandom } from "../crypto/random.js";
-import { unspecified } from "../esp/address.js";
+import { formatAddress, unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, type TunnelPolicy, waitsForTraffic } from "../ike/core/policy.js";
+import type { TunnelView } from "../ike/core/view.js";
+import { type Capture, createCapture } from "./capture/session.js";
 import type { Configuration } from "./config/model.js";
 import { profileReport } from "./config/profile-report.js";
 import { type Action, act } from "./control/actions.js";
 import type { ControlApi } from "./control/api.js";
+import { captureReply } from "./control/capture.js";
+import { keepFailures, ownCapabilities } from "./control/diagnosis.js";
 import { startControlServer } from "./control/server.js";
 import { claimSocketPath } from "./control/socket-path.js";
-import { statusReport } from "./control/status.js";
+import { type CountersMessage, statusReport } from "./control/status.js";
 import { crashSecret } from "./crash-secret.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
+import { setupOf } from "./doctor/setup.js";
 import { createDriver, type Driver } from "./driver.js";
 import { explanation, history, withCause } from "./explain/explanation.js";
 import { createRecorder, type Recorder } from "./explain/recorder.js";
@@ -56,6 +61,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   const plan = await planForThisHost(configuration);
   const routes = liveRoutes(plan, policy, log);
   let driver: Driver | undefined;
+  let capture: Capture | undefined;
   const { life, ready } = await startDataplaneLife(
     await dataplaneSettings(configuration, plan),
     {
@@ -63,11 +69,15 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
         if (message.kind === "innerMtu") {
           log.debug(`a child carries inner packets of up to ${message.mtu} octets`, { child: message.child });
           routes.measured(message.child, message.mtu);
-        } else driver?.received(message);
+        } else {
+          capture?.received(message);
+          driver?.received(message);
+        }
       },
       replaced() {
         routes.reset();
         life.post(tunnelsMessage(policy.tunnels, configuration));
+        capture?.replaced();
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
         // The device is another one: its routes went with the old one, only the unreachable ones are left.
@@ -100,6 +110,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       random: systemRandom,
       post(message) {
         routes.posted(message);
+        capture?.posted(message);
         life.post(message);
       },
       keyExchange,
@@ -111,6 +122,14 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     },
   );
   driver = running;
+  const captured = createCapture({
+    driver: running,
+    post: life.post,
+    clock: systemClock,
+    natTPort: gateway.ports.natT,
+    peersOf: (name) => peerAddresses(policy, name),
+  });
+  capture = captured;
   undo.push({ what: "the protocol", how: async () => running.stop() });
   if (followsAddresses(configuration)) {
     const watch = watchAddresses({
@@ -124,7 +143,18 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
 
   const control = await startControlServer(
     gateway.controlSocket,
-    controlApi(configuration, startedAt, running, reports, recorder, life),
+    controlApi({
+      configuration,
+      plan,
+      startedAt,
+      driver: running,
+      reports,
+      dataplane: life,
+      rawEsp: ready.rawEsp,
+      capture: captured,
+      recorder,
+      log,
+    }),
     log,
   );
   undo.push({ what: "the control socket", how: () => control.close() });
@@ -201,15 +231,39 @@ function usablePolicy(policy: Policy, ready: Ready, log: Log): Policy {
   return { ...policy, tunnels: policy.tunnels.map((tunnel) => ({ ...tunnel, encapsulation: "udp" as const })) };
 }
 
-function controlApi(
-  { gateway: { name }, profiles }: Configuration,
-  startedAt: number,
-  driver: Driver,
-  reports: Reports,
-  recorder: Recorder,
-  dataplane: DataplaneLife,
-): ControlApi {
+interface ControlParts {
+  readonly configuration: Configuration;
+  readonly plan: HostPlan;
+  readonly startedAt: number;
+  readonly driver: Driver;
+  readonly reports: Reports;
+  readonly dataplane: DataplaneLife;
+  readonly rawEsp: boolean;
+  readonly capture: Capture;
+  readonly recorder: Recorder;
+  readonly log: Log;
+}
+
+function peerAddresses({ tunnels }: Policy, name: string): readonly string[] {
+  const peer = tunnels.find((tunnel) => tunnel.name === name)?.peer;
+  return peer?.kind === "address" ? [formatAddress(peer.address)] : [];
+}
+
+function controlApi(parts: ControlParts): ControlApi {
+  const { configuration, plan, startedAt, driver, reports, dataplane, rawEsp, capture, recorder, log } = parts;
+  const { profiles } = configuration;
   const viewOf = (tunnel: string) => driver.views().find((view) => view.name === tunnel);
+  const failures = keepFailures(reports);
+  const counted = () => dataplane.counters().catch(() => undefined);
+  const statusOf = (views: readonly TunnelView[], counters: CountersMessage | undefined) =>
+    statusReport({
+      gateway: configuration.gateway.name,
+      version: packageVersion,
+      startedAt,
+      now: systemClock.now(),
+      views,
+      ...(counters && { counters }),
+    });
   return {
     async status(tunnel?: string) {
       const views = driver
@@ -217,15 +271,28 @@ function controlApi(
         .filter((view) => tunnel === undefined || view.name === tunnel)
         .map((view) => withCause(view, recorder.recorded(view.name, view.state)));
       if (tunnel !== undefined && views.length === 0) return undefined;
-      const counters = await dataplane.counters().catch(() => undefined);
-      return statusReport({
-        gateway: name,
-        version: packageVersion,
-        startedAt,
-        now: systemClock.now(),
-        views,
-        ...(counters && { counters }),
-      });
+      return statusOf(views, await counted());
+    },
+    capture(wish) {
+      if (!driver.views().some(({ name }) => name === wish.tunnel)) return undefined;
+      if (capture.isRunning()) return "busy";
+      log.warn(`somebody records tunnel ${wish.tunnel} for ${wish.seconds} s, with its keys`);
+      return captureReply(capture, wish);
+    },
+    async diagnosis() {
+      const counters = await counted();
+      const own = (await hostAddresses()).map(({ address }) => address);
+      return {
+        setup: setupOf(configuration, plan, own),
+        status: statusOf(driver.views(), counters),
+        daemon: {
+          pid: process.pid,
+          capabilities: ownCapabilities(),
+          raw_esp: rawEsp,
+          io: counters?.io ?? null,
+        },
+        failures: failures.read(),
+      };
     },
     async explain(tunnel) {
       const view = viewOf(tunnel);

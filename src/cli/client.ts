@@ -1,5 +1,7 @@
 /** Talks to a running daemon: HTTP with JSON over its control socket (the shapes stand in `control/status-model.ts`). */
 import { request } from "node:http";
+import type { CaptureRecord } from "../capture/records.js";
+import type { DiagnosisReport } from "../control/diagnosis.js";
 import type { ExplainReport, WhyReport } from "../control/explain-model.js";
 import type { ActionResult, ControlError, RekeyRequest, StatusReport } from "../control/status-model.js";
 import { CommandError, EXIT } from "./exit.js";
@@ -22,6 +24,10 @@ export function fetchHistory(socket: string, tunnel: string): Promise<WhyReport>
   return exchange<WhyReport>(socket, "GET", `/v1/tunnels/${encodeURIComponent(tunnel)}/why`, STATUS_TIMEOUT);
 }
 
+export function fetchDiagnosis(socket: string): Promise<DiagnosisReport> {
+  return exchange<DiagnosisReport>(socket, "GET", "/v1/diagnosis", STATUS_TIMEOUT);
+}
+
 export function act(
   socket: string,
   tunnel: string,
@@ -30,6 +36,64 @@ export function act(
 ): Promise<ActionResult> {
   const path = `/v1/tunnels/${encodeURIComponent(tunnel)}/${action}`;
   return exchange<ActionResult>(socket, "POST", path, ACTION_TIMEOUT, body);
+}
+
+/**
+ * Records a tunnel: `take` gets each record as it comes. Resolves when the recording is over, or when `stop` ends it. Throws `CommandError`
+ * when it cannot begin, or breaks off.
+ */
+export function followCapture(
+  socketPath: string,
+  tunnel: string,
+  wish: { readonly seconds: number; readonly renew: boolean },
+  take: (record: CaptureRecord) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  const path = `/v1/tunnels/${encodeURIComponent(tunnel)}/capture`;
+  const payload = JSON.stringify(wish);
+  const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(payload) };
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void =>
+      stop.aborted
+        ? resolve()
+        : reject(new CommandError(EXIT.failed, connectionFailure(socketPath, error.code ?? error.message)));
+    const sent = request({ socketPath, method: "POST", path, headers, agent: false }, (response) => {
+      let text = "";
+      let ended = false;
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (response.statusCode !== 200) return;
+        const lines = text.split("\n");
+        text = lines.pop() ?? "";
+        for (const line of lines) {
+          const record = JSON.parse(line) as CaptureRecord;
+          if (record.kind === "ended") ended = true;
+          take(record);
+        }
+      });
+      response.once("error", fail);
+      response.once("end", () => {
+        if (response.statusCode !== 200) reject(refusal(response.statusCode ?? 0, text));
+        else if (ended) resolve();
+        else fail(Object.assign(new Error(), { code: "ECONNRESET" }));
+      });
+    });
+    stop.addEventListener("abort", () => sent.destroy(), { once: true });
+    sent.once("error", fail);
+    sent.once("close", () => stop.aborted && resolve());
+    sent.end(payload);
+  });
+}
+
+function refusal(status: number, text: string): CommandError {
+  try {
+    const { error } = JSON.parse(text) as Partial<ControlError>;
+    if (error !== undefined) return new CommandError(EXIT.failed, error);
+  } catch {
+    // Told below.
+  }
+  return new CommandError(EXIT.failed, `the daemon answered with status ${status}`);
 }
 
 async function exchange<Answer>(

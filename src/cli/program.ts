@@ -5,17 +5,21 @@ import { PRODUCTS } from "../exchange-formats/products.js";
 import { KINDS } from "../exchange-formats/read-file.js";
 import { packageVersion } from "../version.js";
 import { runAction } from "./actions.js";
+import { runBundle } from "./bundle.js";
+import { runCapture } from "./capture.js";
 import { runCheck } from "./check.js";
+import { runDoctor } from "./doctor.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 import { showExplanation, showHistory } from "./explain.js";
 import { runExport } from "./export.js";
 import { runImport } from "./import.js";
 import { runLint } from "./lint.js";
+import { runProbe } from "./probe.js";
 import { runGateway } from "./run.js";
 import { showStatus } from "./status.js";
 
 /** Commands of the contract whose feature is missing: refused by name. */
-const NOT_YET = ["reload", "plan", "doctor", "probe", "capture", "bundle"];
+const NOT_YET = ["reload", "plan"];
 
 /** Only then: the other commands need no algorithm. */
 async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
@@ -74,6 +78,38 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .argument("<tunnel>", "the name of a tunnel")
     .option("--ike", "renew the IKE SA instead")
     .action(ending((tunnel, options) => runAction("rekey", tunnel, options)));
+  client(program, "bundle")
+    .description("write a support archive without keys: configuration, status, what the doctor says, host, versions")
+    .option("--output <file>", "where to; a new file in this folder")
+    .action(ending((options) => runBundle(options)));
+  program
+    .command("probe")
+    .description("learn what a peer accepts, and print a tunnel for it")
+    .argument("<address>", "the peer's address or name")
+    .option("--port <n>", "the peer's UDP port (500)")
+    .option("--ike <version>", "1 or 2 alone; otherwise both are asked")
+    .option("--address <address>", "our own address to ask from; otherwise by route")
+    .option("--rate <n>", "packets a second (5)")
+    .option("--json", "print JSON")
+    .action(ending((address, options) => runProbe(address, options)));
+  client(program, "capture")
+    .description("record a tunnel, and write packets and keys for Wireshark into a folder of their own")
+    .argument("<tunnel>", "the name of a tunnel")
+    .option("--seconds <n>", "how long, 1 to 600 (30)")
+    .option("--output <folder>", "where to; a new folder in this one")
+    .option(
+      "--no-renew",
+      "leave the SAs as they are: packets of child SAs that are older than the recording stay closed",
+    )
+    .action(ending((tunnel, options) => runCapture(tunnel, options)));
+  client(program, "doctor")
+    .description("look at this host, the way to the peers and the packets of the tunnels, and say what is wrong")
+    .argument("[tunnel]", "the name of a tunnel")
+    .option(
+      "--target <address>",
+      "whom to ask for an echo through the tunnel; otherwise the first host of each peer range",
+    )
+    .action(ending((tunnel, options) => runDoctor(tunnel, options)));
   program
     .command("export")
     .description("write the configuration of a tunnel's other end, for another product")

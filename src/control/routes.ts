@@ -1,9 +1,11 @@
 /** The table of everything that the control API serves: one row per operation. */
 import type { Action } from "./actions.js";
 import type { ControlApi } from "./api.js";
+import { captureRequest } from "./capture.js";
+import { diagnosisReport } from "./diagnosis.js";
 import { explainReport, whyReport } from "./explain-model.js";
-import { noTunnel } from "./request-error.js";
-import { type JsonReply, jsonRoute, type Route } from "./route.js";
+import { noTunnel, RequestError } from "./request-error.js";
+import { type JsonReply, jsonRoute, type Route, streamRoute } from "./route.js";
 import { type ActionResult, actionResult, rekeyRequest, statusReport } from "./status-model.js";
 
 async function acted(api: ControlApi, name: string, action: Action): Promise<JsonReply<ActionResult>> {
@@ -13,6 +15,14 @@ async function acted(api: ControlApi, name: string, action: Action): Promise<Jso
 }
 
 export const ROUTES: readonly Route<ControlApi>[] = [
+  jsonRoute({
+    method: "GET",
+    path: "/v1/diagnosis",
+    operation: "diagnosis",
+    summary: "What a diagnosis has to know: settings, status, capabilities, the last failures.",
+    response: diagnosisReport,
+    handle: async (api: ControlApi) => ({ body: await api.diagnosis() }),
+  }),
   jsonRoute({
     method: "GET",
     path: "/v1/status",
@@ -72,6 +82,23 @@ export const ROUTES: readonly Route<ControlApi>[] = [
     summary: "Deletes a tunnel's SAs at the peer; it stays down until the next up.",
     response: actionResult,
     handle: (api: ControlApi, { parameters: { name } }) => acted(api, name, "down"),
+  }),
+  streamRoute({
+    method: "POST",
+    path: "/v1/tunnels/{name}/capture",
+    operation: "capture",
+    summary: "Records a tunnel: packets outside and inside, and the keys to open them, one JSON value a line.",
+    privileged: true,
+    errors: { 409: "another recording runs" },
+    body: captureRequest,
+    streams: "application/x-ndjson",
+    async handle(api: ControlApi, { parameters: { name }, body }) {
+      const { seconds, renew } = body;
+      const reply = api.capture({ tunnel: name, seconds, renew });
+      if (reply === undefined) throw noTunnel(name);
+      if (reply === "busy") throw new RequestError(409, "another recording runs; there is one at a time");
+      return reply;
+    },
   }),
   jsonRoute({
     method: "POST",

@@ -54,9 +54,9 @@ export async function sourceAddress(remote: Address, mark: number): Promise<Addr
   return typeof route?.prefsrc === "string" ? parseAddress(route.prefsrc) : undefined;
 }
 
-type Row = Readonly<Record<string, unknown>>;
+export type Row = Readonly<Record<string, unknown>>;
 
-async function ipJson(family: Family | undefined, args: readonly string[]): Promise<readonly Row[]> {
+export async function ipJson(family: Family | undefined, args: readonly string[]): Promise<readonly Row[]> {
   const { status, output, errors } = await run("ip", [...(family ? [`-${family}`] : []), "-json", ...args]);
   // A table in which there never was a route does not exist; a destination without a route is an answer as well.
   if (status !== 0 && /table does not exist|unreachable|No route to host/i.test(errors)) return [];

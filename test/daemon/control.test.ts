@@ -33,6 +33,15 @@ const VIEW: TunnelView = {
 
 const NOTHING_RECORDED = { events: [], evidence: {} };
 
+const neverAsked: ControlApi = {
+  status: async () => undefined,
+  explain: async () => undefined,
+  why: async () => undefined,
+  act: async () => undefined,
+  diagnosis: () => Promise.reject(new Error("not asked")),
+  capture: () => undefined,
+};
+
 before(async () => {
   server = await startControlServer(
     path,
@@ -53,6 +62,8 @@ before(async () => {
         acted.push(`${action} ${tunnel}`);
         return tunnel === VIEW.name ? { ok: true, result: "done" } : undefined;
       },
+      diagnosis: neverAsked.diagnosis,
+      capture: neverAsked.capture,
     },
     log,
   );
@@ -182,13 +193,6 @@ test("a path beyond the kernel's limit is refused with its key", async () => {
     /gateway\.control\.socket/,
   );
 });
-
-const neverAsked: ControlApi = {
-  status: async () => undefined,
-  explain: async () => undefined,
-  why: async () => undefined,
-  act: async () => undefined,
-};
 
 /** A socket file as a process leaves it that was killed: Node unlinks on close, so the file is linked aside first. */
 async function leaveSocket(at: string): Promise<void> {

@@ -33,7 +33,8 @@ function responder(version: 1 | 2, proposals: readonly string[]) {
     ...(version === 1 && { exchange: "main" as const }),
   };
   const random = counter();
-  let endpoint: Endpoint = createEndpoint({ ...policy, tunnels: [{ ...tunnel!, ike }] }, 0);
+  const fresh = () => createEndpoint({ ...policy, tunnels: [{ ...tunnel!, ike }] }, 0);
+  let endpoint: Endpoint = fresh();
   return {
     /** The first datagram that comes back. */
     answer(bytes: Uint8Array): Uint8Array | undefined {
@@ -50,7 +51,7 @@ function responder(version: 1 | 2, proposals: readonly string[]) {
     },
     halfOpen: () => endpoint.sas.size,
     forget: () => {
-      endpoint = { ...endpoint, sas: new Map() };
+      endpoint = fresh();
     },
   };
 }
