@@ -69,7 +69,7 @@ export interface HostPlan {
 }
 
 /** Linux's own default for a device; io in batches makes a longer one unnecessary (decision 32). */
-const QUEUE_LENGTH = 1000;
+export const QUEUE_LENGTH = 1000;
 const ETHERNET_MTU = 1500;
 /** Tables and marks of ours lie in FIRST_TABLE .. FIRST_TABLE + TABLES - 1. */
 const FIRST_TABLE = 430_000;

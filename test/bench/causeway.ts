@@ -1,15 +1,19 @@
 /** Two Causeway gateways. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fetchStatus } from "../../src/cli/client.js";
+import { setTimeout as rest } from "node:timers/promises";
+import { act, fetchStatus } from "../../src/cli/client.js";
 import { type Running, start, until } from "../child.js";
 import { type End, LEFT, RIGHT } from "./bed.js";
-import type { Contender } from "./contender.js";
-import { gatewayProcess } from "./gateway-process.js";
+import type { Contender, Setup } from "./contender.js";
+import { deviceOctets, gatewayProcess } from "./gateway-process.js";
 
 const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
 const DEVICE = "causeway0";
+const TUNNEL = "bench";
 const SECONDS = 4 * 3600;
+/** Ten thousand mappings are negotiated one after the other. */
+const PATIENCE = 300;
 
 interface Daemon {
   readonly side: "left" | "right";
@@ -22,7 +26,8 @@ export const causeway: Contender = {
   title: "Causeway",
   whyNot: () => undefined,
   version: async () => `Causeway (Node.js ${process.versions.node}, OpenSSL ${process.versions.openssl})`,
-  async start(bed, folder, { profileFolder }) {
+  has: () => true,
+  async start(bed, folder, { setup, profileFolder }) {
     const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
     const sides = [
       { side: "left", here: LEFT, there: RIGHT, start: "active" },
@@ -32,7 +37,7 @@ export const causeway: Contender = {
     for (const { side, here, there, start: mode } of sides) {
       const file = join(folder, `${side}.yaml`);
       const socket = join(folder, `${side}.sock`);
-      await writeFile(file, configuration(side, here, there, mode, socket), { mode: 0o600 });
+      await writeFile(file, configuration(setup, side, here, there, mode, socket), { mode: 0o600 });
       const argv = bed.inside(side, process.execPath, ...profile, MAIN, "run", "-c", file);
       daemons.push({
         side,
@@ -44,33 +49,56 @@ export const causeway: Contender = {
       gatewayProcess((...argv) => bed.inside(side, ...argv), running, /\/node$/, DEVICE);
     const processes = [await processOf(daemons[0]!), await processOf(daemons[1]!)] as const;
     for (const { side, socket, running } of daemons)
-      await until(`the tunnel of the ${side} gateway\n${running.output()}`, 30, async () => {
+      await until(`the tunnel of the ${side} gateway\n${running.output()}`, PATIENCE, async () => {
         const state = (await fetchStatus(socket).catch(() => undefined))?.tunnels[0]?.state;
-        return state === "established" ? true : undefined;
+        if (state === "established") return true;
+        await rest(setup.mappings); // a status of many mappings is work for the gateway
+        return undefined;
       });
     return {
       processes,
+      tunneledOctets: () => deviceOctets((...argv) => bed.inside("left", ...argv), DEVICE),
+      rekey: async () => void (await act(daemons[0]!.socket, TUNNEL, "rekey")),
       stop: async () => void (await Promise.all(daemons.map(({ running }) => running.stop()))),
     };
   },
 };
 
-function configuration(name: string, here: End, there: End, start: string, socket: string): string {
+function configuration(
+  { esp, mappings }: Setup,
+  name: string,
+  here: End,
+  there: End,
+  start: string,
+  socket: string,
+): string {
+  const policies =
+    here === LEFT
+      ? Array.from({ length: mappings - 1 }, (_, i) => `      - { local: [${here.network}], peer: [${spare(i)}] }\n`)
+      : Array.from({ length: mappings - 1 }, (_, i) => `      - { local: [${spare(i)}], peer: [${there.network}] }\n`);
   return `version: 1
 gateway:
   name: ${name}
   address: ${here.outer}
   control: { socket: ${socket} }
   tun: { name: ${DEVICE} }
+  limits: { mappings: 10000, policies_per_tunnel: 10000 }
 tunnels:
-  - name: bench
+  - name: ${TUNNEL}
     peer: ${there.outer}
     psk: "a key of the benchmark alone"
     start: ${start}
     encapsulation: udp
+    legacy: true
+    dpd: { timeout: 120s, action: restart }
     policies:
-      - { local: [${here.network}], peer: [${there.network}] }
+${policies.join("")}      - { local: [${here.network}], peer: [${there.network}] }
     ike: { proposals: [aes256gcm16-prfsha256-x25519] }
-    esp: { proposals: [aes256gcm16] }
+    esp: { proposals: [${esp}] }
 `;
+}
+
+/** A range behind the right gateway that nothing is sent to. */
+function spare(index: number): string {
+  return `10.${100 + (index >> 16)}.${(index >> 8) & 0xff}.${index & 0xff}/32`;
 }

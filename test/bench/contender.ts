@@ -1,4 +1,4 @@
-/** What is measured: a pair of gateways with one tunnel, AES-256-GCM in UDP. A further contender is a further file with one of these. */
+/** What is measured: a pair of gateways with one tunnel. A further contender is a further file with one of these. */
 import type { Bed } from "./bed.js";
 import type { GatewayProcess } from "./gateway-process.js";
 
@@ -9,18 +9,41 @@ export interface Contender {
   /** Why it cannot run here; undefined where it can. */
   whyNot(): string | undefined;
   version(): Promise<string>;
+  /** Whether it has the setup; the others have no column for it. */
+  has(setup: Setup): boolean;
   /** Starts both gateways and returns when their tunnel stands. `folder` is its own, for configuration, sockets and logs. */
   start(bed: Bed, folder: string, options: StartOptions): Promise<Gateways>;
 }
 
+/** ESP in UDP with one pair of SAs for each mapping. */
+export interface Setup {
+  /** As a title. */
+  readonly suite: string;
+  /** As the configuration writes it, ours and strongSwan's. */
+  readonly esp: string;
+  /** Mappings between both networks; what is measured goes through the last one. */
+  readonly mappings: number;
+}
+
+export const AES_GCM: Setup = { suite: "AES-256-GCM", esp: "aes256gcm16", mappings: 1 };
+
+export function isUsual({ esp, mappings }: Setup): boolean {
+  return esp === AES_GCM.esp && mappings === 1;
+}
+
 export interface StartOptions {
+  readonly setup: Setup;
   /** Where a contender that can leaves the profile of its gateways when they end. */
   readonly profileFolder?: string;
 }
 
 export interface Gateways {
-  /** Left and right. */
-  readonly processes: readonly [GatewayProcess, GatewayProcess];
+  /** Left and right; none where the kernel forwards by itself. */
+  readonly processes: readonly GatewayProcess[];
+  /** Octets that came and went through the left gateway's tunnel: shows that what is measured did. */
+  tunneledOctets(): Promise<number>;
+  /** Renews the SAs, where that can be asked for. */
+  rekey?(): Promise<void>;
   stop(): Promise<void>;
 }
 

@@ -15,8 +15,6 @@ export interface GatewayProcess {
   residentOctets(): number;
   /** The most that was resident since it started. */
   peakOctets(): number;
-  /** Octets that came into and left its TUN device; shows that what is measured went through the tunnel. */
-  tunneledOctets(): Promise<number>;
 }
 
 /** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture that Node runs on. */
@@ -53,12 +51,14 @@ export async function gatewayProcess(
     cpuSeconds: () => cpuSeconds(own("stat")),
     residentOctets: () => octetsOf(own("status"), "VmRSS"),
     peakOctets: () => octetsOf(own("status"), "VmHWM"),
-    async tunneledOctets() {
-      const text = await must(inside("ip", "-s", "-j", "link", "show", "dev", device));
-      const [link] = JSON.parse(text) as { stats64: Record<"rx" | "tx", { bytes: number }> }[];
-      return link!.stats64.rx.bytes + link!.stats64.tx.bytes;
-    },
   };
+}
+
+/** Octets that came into and left a device. */
+export async function deviceOctets(inside: (...argv: string[]) => string[], device: string): Promise<number> {
+  const text = await must(inside("ip", "-s", "-j", "link", "show", "dev", device));
+  const [link] = JSON.parse(text) as { stats64: Record<"rx" | "tx", { bytes: number }> }[];
+  return link!.stats64.rx.bytes + link!.stats64.tx.bytes;
 }
 
 /** The process itself and everything that it started, as far as it lives. */

@@ -6,6 +6,15 @@ export interface Results<Contender extends Titled> {
   add(contender: Contender, figures: readonly Figure[]): void;
   /** As a Markdown table. */
   table(): string;
+  rows(): readonly ResultRow[];
+}
+
+export interface ResultRow {
+  readonly title: string;
+  readonly unit: string;
+  readonly better: Figure["better"];
+  /** By contender, in the order of the rounds. */
+  readonly values: readonly (readonly number[])[];
 }
 
 interface Titled {
@@ -43,6 +52,13 @@ export function createResults<Contender extends Titled>(contenders: readonly Con
         row.values.set(contender, [...(row.values.get(contender) ?? []), figure.value]);
       }
     },
+    rows: () =>
+      [...rows.values()].map(({ figure: { row, unit, better }, values }) => ({
+        title: row.trim(),
+        unit,
+        better,
+        values: contenders.map((one) => values.get(one) ?? []),
+      })),
     table() {
       const [own, ...others] = contenders;
       const titles = ["", "unit", ...contenders.map(({ title }) => title)];

@@ -17,10 +17,17 @@ export interface Streamed {
 /** `forward`: from the left host to the right one. */
 export type Direction = "forward" | "reverse";
 
+export interface StreamKind {
+  readonly congestion: Congestion;
+  readonly direction: Direction;
+  /** At the same time. */
+  readonly streams: number;
+}
+
 export interface StreamPrograms {
   readonly name: "iperf3" | "Node.js";
   startServers(lane: Lane): Promise<void>;
-  run(lane: Lane, congestion: Congestion, direction: Direction, seconds: number): Promise<Streamed>;
+  run(lane: Lane, kind: StreamKind, seconds: number): Promise<Streamed>;
 }
 
 export function streamPrograms(): StreamPrograms {
@@ -33,10 +40,22 @@ const iperf: StreamPrograms = {
     const server = start(bed.inside("right-host", IPERF, "-s", "--forceflush"), { seconds: 4 * 3600 });
     await until("iperf3 to listen", 10, async () => (server.output().includes("listening") ? true : undefined));
   },
-  async run({ bed }, congestion, direction, seconds) {
+  async run({ bed }, { congestion, direction, streams }, seconds) {
     await bed.pin(congestion);
     const reverse = direction === "reverse" ? ["-R"] : [];
-    const words = ["-c", RIGHT.host, "-p", String(PORT), "-t", String(seconds), "--connect-timeout", "5000", "-J"];
+    const words = [
+      "-c",
+      RIGHT.host,
+      "-p",
+      String(PORT),
+      "-t",
+      String(seconds),
+      "--connect-timeout",
+      "5000",
+      "-P",
+      String(streams),
+      "-J",
+    ];
     const text = await must(bed.inside("left-host", IPERF, ...words, ...reverse), { seconds: seconds + 20 });
     const { end } = JSON.parse(text) as {
       end: { sum_received: { bytes: number; seconds: number }; sender_tcp_congestion?: string };
@@ -58,11 +77,15 @@ const node: StreamPrograms = {
       await until("the receiver", 10, async () => (server.output().includes("listening") ? true : undefined));
     }
   },
-  async run({ bed }, congestion, direction, seconds) {
+  async run({ bed }, { congestion, direction, streams }, seconds) {
     await bed.pin(congestion);
     const [from, to] = direction === "forward" ? (["left-host", RIGHT] as const) : (["right-host", LEFT] as const);
     const words = ["send", to.host, String(NODE_PORT), String(seconds)];
-    const text = await must(bed.inside(from, process.execPath, PROGRAM, ...words), { seconds: seconds + 20 });
-    return JSON.parse(text) as Streamed;
+    const one = () => must(bed.inside(from, process.execPath, PROGRAM, ...words), { seconds: seconds + 20 });
+    const all = (await Promise.all(Array.from({ length: streams }, one))).map((text) => JSON.parse(text) as Streamed);
+    return {
+      octets: all.reduce((sum, { octets }) => sum + octets, 0),
+      seconds: Math.max(...all.map((streamed) => streamed.seconds)),
+    };
   },
 };

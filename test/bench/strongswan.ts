@@ -5,8 +5,8 @@ import { namespacePlace } from "../interop/place.js";
 import { charonAnswers } from "../interop/stage.js";
 import { strongswanConf } from "../interop/strongswan.js";
 import { type Bed, type End, LEFT, RIGHT } from "./bed.js";
-import type { Contender } from "./contender.js";
-import { gatewayProcess } from "./gateway-process.js";
+import type { Contender, Setup } from "./contender.js";
+import { deviceOctets, gatewayProcess } from "./gateway-process.js";
 
 const CHARON = "/usr/sbin/charon-systemd";
 const DEVICE = "ipsec0";
@@ -22,23 +22,25 @@ export const strongswan: Contender = {
   },
   version: async () =>
     `${(await must(["swanctl", "--help"])).split("\n")[0]!.replace(" swanctl", "")} (kernel-libipsec)`,
-  async start(bed, folder) {
-    const left = await startSide(bed, folder, "left", LEFT, RIGHT);
-    const right = await startSide(bed, folder, "right", RIGHT, LEFT);
+  has: ({ esp, mappings }) => mappings === 1 && !/sm4/.test(esp),
+  async start(bed, folder, { setup }) {
+    const left = await startSide(bed, folder, setup, "left", LEFT, RIGHT);
+    const right = await startSide(bed, folder, setup, "right", RIGHT, LEFT);
     const charons = [left, right];
     await left.swanctl("--initiate --child bench --timeout 15");
     for (const { side, swanctl } of charons)
       await until(`the tunnel of the ${side} charon`, 20, async () =>
-        /bench.*INSTALLED.*AES_GCM_16-256/s.test(await swanctl("--list-sas")) ? true : undefined,
+        /bench.*INSTALLED/s.test(await swanctl("--list-sas")) ? true : undefined,
       );
     return {
       processes: [await left.process(), await right.process()],
+      tunneledOctets: () => deviceOctets((...argv) => bed.inside("left", ...argv), DEVICE),
       stop: async () => void (await Promise.all(charons.map(({ running }) => running.stop()))),
     };
   },
 };
 
-async function startSide(bed: Bed, folder: string, side: "left" | "right", here: End, there: End) {
+async function startSide(bed: Bed, folder: string, setup: Setup, side: "left" | "right", here: End, there: End) {
   const place = namespacePlace(bed.namespaces, bed.at(side), folder);
   const conf = await place.file(`${side}.conf`, strongswanConf(place, side, true));
   const running: Running = start(bed.inside(side, CHARON), {
@@ -48,7 +50,7 @@ async function startSide(bed: Bed, folder: string, side: "left" | "right", here:
   await charonAnswers(place, side, running);
   const swanctl = (words: string): Promise<string> =>
     place.shell(`STRONGSWAN_CONF=${conf} swanctl ${words} --uri unix://${place.path(`${side}.vici`)}`);
-  await swanctl(`--load-all --file ${await place.file(`${side}-swanctl.conf`, swanctlConf(here, there))}`);
+  await swanctl(`--load-all --file ${await place.file(`${side}-swanctl.conf`, swanctlConf(setup, here, there))}`);
   return {
     side,
     running,
@@ -57,7 +59,7 @@ async function startSide(bed: Bed, folder: string, side: "left" | "right", here:
   };
 }
 
-function swanctlConf(here: End, there: End): string {
+function swanctlConf({ esp }: Setup, here: End, there: End): string {
   return `connections {
   bench {
     version = 2
@@ -77,7 +79,7 @@ function swanctlConf(here: End, there: End): string {
       bench {
         local_ts = ${here.network}
         remote_ts = ${there.network}
-        esp_proposals = aes256gcm16
+        esp_proposals = ${esp}
       }
     }
   }
