@@ -62,8 +62,10 @@ function isDue(at: Instant | undefined, now: Instant): boolean {
 const known = new WeakMap<Units | Tunnels, Soonest>();
 
 /** Tables with the same keys have them in parts of the same number: a tunnel's IKE SAs stand beside its state. */
-function* agenda({ sas, tunnels, byName }: Parts): Iterable<Soonest> {
-  for (const [i, here] of tunnels.parts.entries()) {
+function agenda({ sas, tunnels, byName }: Parts): readonly Soonest[] {
+  const all: Soonest[] = [];
+  for (let i = 0; i < tunnels.parts.length; i++) {
+    const here = tunnels.parts[i]!;
     const units = sas.units.parts[i]!;
     if (units.size + here.size === 0) continue;
     const key = units.size > 0 ? units : here;
@@ -72,15 +74,16 @@ function* agenda({ sas, tunnels, byName }: Parts): Iterable<Soonest> {
       found = look(units, here, byName);
       known.set(key, found);
     }
-    yield found;
+    all.push(found);
   }
+  return all;
 }
 
 function look(units: Units, tunnels: Tunnels, byName: Endpoint["byName"]): Soonest {
   let ofSas: Instant | undefined;
   let ofTunnels: Instant | undefined;
-  for (const { value } of units.values())
-    for (const sa of value) ofSas = earlier(ofSas, saDeadline(sa, policies(byName)));
+  const policy = policies(byName);
+  for (const { value } of units.values()) for (const sa of value) ofSas = earlier(ofSas, saDeadline(sa, policy));
   for (const [name, { value }] of tunnels) ofTunnels = earlier(ofTunnels, tunnelDeadline(name, value, units));
   return { units, tunnels, byName, sa: ofSas, tunnel: ofTunnels };
 }

@@ -31,7 +31,7 @@ export async function gatewayProcess(
   device: string,
 ): Promise<GatewayProcess> {
   const namespace = inside()[3]!;
-  const pid = await until(`the gateway of ${namespace} to hold ${device}\n${running.output()}`, 20, async () =>
+  const pid = await until(`the gateway of ${namespace} to hold ${device}\n${running.output()}`, 60, async () =>
     descendants(running.pid).find((one) => command.test(name(one)) && holds(one, device)),
   );
   const expected = statSync(join("/run/netns", namespace)).ino;
