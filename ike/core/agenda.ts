@@ -5,7 +5,7 @@
 import type { Endpoint } from "./endpoint.js";
 import { type AnySa, isHandshake, isHolder, saDeadline } from "./sas.js";
 import { supervisorDeadline, type TunnelState } from "./supervisor.js";
-import type { Part } from "./table.js";
+import { NOTHING, type Part } from "./table.js";
 import { earlier } from "./timers.js";
 import type { Instant } from "./types.js";
 
@@ -59,23 +59,24 @@ function isDue(at: Instant | undefined, now: Instant): boolean {
   return at !== undefined && at <= now;
 }
 
-const known = new WeakMap<Units | Tunnels, Soonest>();
+/** What was found last, by the number of the part: a process has one endpoint, and what is of another one does not fit. */
+let known: readonly (Soonest | undefined)[] = [];
 
 /** Tables with the same keys have them in parts of the same number: a tunnel's IKE SAs stand beside its state. */
 function agenda({ sas, tunnels, byName }: Parts): readonly Soonest[] {
   const all: Soonest[] = [];
-  for (let i = 0; i < tunnels.parts.length; i++) {
+  const next = new Array<Soonest | undefined>(tunnels.parts.length);
+  for (let i = 0; i < next.length; i++) {
     const here = tunnels.parts[i]!;
     const units = sas.units.parts[i]!;
-    if (units.size + here.size === 0) continue;
-    const key = units.size > 0 ? units : here;
-    let found = known.get(key);
-    if (found?.units !== units || found.tunnels !== here || found.byName !== byName) {
+    if (units === NOTHING && here === NOTHING) continue;
+    let found = known[i];
+    if (found === undefined || found.units !== units || found.tunnels !== here || found.byName !== byName)
       found = look(units, here, byName);
-      known.set(key, found);
-    }
+    next[i] = found;
     all.push(found);
   }
+  known = next;
   return all;
 }
 

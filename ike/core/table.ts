@@ -6,7 +6,7 @@
  */
 
 /** Parts of a table; a step copies the list of them, and the entries of one. */
-const PARTS = 64;
+const PARTS = 256;
 
 interface Entry<V> {
   readonly value: V;
@@ -16,7 +16,8 @@ interface Entry<V> {
 
 export type Part<K, V> = ReadonlyMap<K, Entry<V>>;
 
-const NOTHING = new Map<never, never>();
+/** The only part without an entry. */
+export const NOTHING: ReadonlyMap<unknown, never> = new Map<never, never>();
 
 export class Table<K extends string | number, V> implements ReadonlyMap<K, V> {
   /** Keys of the same spelling are in the part of the same number in every table. */
@@ -64,7 +65,11 @@ export class Table<K extends string | number, V> implements ReadonlyMap<K, V> {
     if (!this.parts[at]!.has(key)) return this;
     const part = new Map(this.parts[at]!);
     part.delete(key);
-    return new Table(replaced(this.parts, at, part.size === 0 ? NOTHING : part), this.size - 1, this.nextSerial);
+    return new Table(
+      replaced(this.parts, at, part.size === 0 ? (NOTHING as Part<K, V>) : part),
+      this.size - 1,
+      this.nextSerial,
+    );
   }
 
   /** The entries whose keys `other`, an earlier or a later state of the same table, has not. */
