@@ -4,7 +4,7 @@ import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { type Notes, quote } from "./notes.js";
 
 /** "aes-128-cbc", "AES-CBC-128", "AES128-GCM-16", "AES128GCM128", "3DES-CBC", "des-cbc", "SM4". */
-export function cipherWord(words: string): string | undefined {
+function cipherWord(words: string): string | undefined {
   const plain = words.toLowerCase().replace(/[^a-z0-9]/g, "");
   if (/^3des(cbc)?$/.test(plain)) return "3des";
   if (/^des(cbc)?$/.test(plain)) return "des";
@@ -17,7 +17,7 @@ export function cipherWord(words: string): string | undefined {
 }
 
 /** "sha1", "hmac-sha1-96", "sha2-256", "SHA-256", "hmac-sha2-256-128", "MD5", "SM3". */
-export function hashWord(words: string): string | undefined {
+function hashWord(words: string): string | undefined {
   const plain = words.toLowerCase().replace(/^hmac-?/, "");
   if (/^md5/.test(plain)) return "md5";
   if (/^sm3/.test(plain)) return "sm3";
@@ -27,7 +27,7 @@ export function hashWord(words: string): string | undefined {
 }
 
 /** "Group 2", "group14", "DH-GROUP1", "Diffie-Hellman Group 2"; "" for none. */
-export function groupWord(words: string): string | undefined {
+function groupWord(words: string): string | undefined {
   if (/^(null|none|disabled?|off|)$/i.test(words.trim())) return "";
   const [, number] = /(?:group|dh)[\s_-]*(\d{1,2})\s*$/i.exec(words) ?? [];
   return number === undefined ? undefined : `dh${Number(number)}`;

@@ -8,7 +8,7 @@ import { DEFAULT_NUMBERING } from "../../crypto/registry/numbering.js";
 import type { TransformRow } from "../../crypto/registry/row.js";
 import { SEQUENCE_32 } from "../../crypto/registry/sequence.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
-import { formatAddress, sameAddress } from "../../esp/address.js";
+import { sameAddress } from "../../esp/address.js";
 import { isSubset, sameSelector } from "../../esp/selector.js";
 import { formatIdentity, type Identity, sameIdentity } from "../../ike/core/identity.js";
 import type { Mapping } from "../../ike/core/policy.js";
@@ -446,9 +446,4 @@ function likeness(a: Connection, b: Connection): number {
     id(b.local, a.remote) +
     Math.min(mirrorImages, 3)
   );
-}
-
-/** "192.0.2.1", for a heading. */
-export function endWords({ at }: End): string {
-  return at?.kind === "address" ? formatAddress(at.address) : placeWords(at);
 }

@@ -1,5 +1,5 @@
 /** Pre-shared keys as words of files: octets as they stand where that is unmistakable, else base64 or hex. */
-import { hex, octets, text, utf8 } from "../../crypto/bytes.js";
+import { octets, text, utf8 } from "../../crypto/bytes.js";
 import { Secret } from "../../crypto/secret.js";
 
 /** Whether the octets are printable ASCII that no reader takes for anything else. */
@@ -24,10 +24,6 @@ export function ownSecret(psk: Secret): string {
 export function typedSecret(psk: Secret, longest: number, forbidden: RegExp = /[\s"?\\]/): string | undefined {
   const key = psk.reveal();
   return key.length <= longest && isPlain(key, forbidden) ? text(key) : undefined;
-}
-
-export function hexSecret(psk: Secret): string {
-  return hex(psk.reveal());
 }
 
 /** What `0x…`, `0s…` or plain text means; undefined when the digits are wrong or nothing is left. */

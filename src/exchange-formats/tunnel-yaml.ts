@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { weaknessesOf } from "../../crypto/registry/level.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import { formatAddress, formatPrefix, sameAddress } from "../../esp/address.js";
-import { sameSelector, type TrafficSelector, toPrefixes } from "../../esp/selector.js";
+import { type TrafficSelector, toPrefixes } from "../../esp/selector.js";
 import { formatIdentity, sameIdentity } from "../../ike/core/identity.js";
 import type { Mapping } from "../../ike/core/policy.js";
 import { formatDuration, formatSize } from "../config/scalars.js";
@@ -120,7 +120,7 @@ function espProposals(proposals: Connection["esp"]["proposals"]): Record<string,
 }
 
 /** Mappings as the fewest entries that are plain to read: by what they narrow to, then by local, then by equal peers. */
-export function policiesOf(mappings: readonly Mapping[]): readonly Record<string, unknown>[] {
+function policiesOf(mappings: readonly Mapping[]): readonly Record<string, unknown>[] {
   const byLocal = new Map<string, { locals: string[]; narrow: Record<string, unknown>; peers: Set<string> }>();
   for (const { local, peer } of mappings) {
     const narrow = narrowing(local, peer);
@@ -153,11 +153,4 @@ function narrowing(local: TrafficSelector, peer: TrafficSelector): Record<string
 function ports(key: string, { startPort, endPort }: TrafficSelector): Record<string, unknown> {
   if (startPort === 0 && endPort === 65535) return {};
   return { [key]: startPort === endPort ? startPort : `${startPort}-${endPort}` };
-}
-
-/** Whether two lists hold the same mappings. */
-export function sameMappings(a: readonly Mapping[], b: readonly Mapping[]): boolean {
-  const inside = (one: Mapping, all: readonly Mapping[]) =>
-    all.some((each) => sameSelector(each.local, one.local) && sameSelector(each.peer, one.peer));
-  return a.length === b.length && a.every((one) => inside(one, b)) && b.every((one) => inside(one, a));
 }
