@@ -83,6 +83,20 @@ export function intersect(a: TrafficSelector, b: TrafficSelector): TrafficSelect
   return ports && { family: a.family, protocol: a.protocol || b.protocol, ...ports, start, end };
 }
 
+/** Whether the whole selector lies inside the union, of which none needs to hold it alone: a peer may join neighbours into one range. */
+export function coversWhole(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
+  const ranges = union
+    .filter((s) => isSubset({ ...selector, start: s.start, end: s.end }, s))
+    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  let next = selector.start;
+  for (const { start, end } of ranges) {
+    if (start > next) return false;
+    if (end >= selector.end) return true;
+    if (end >= next) next = end + 1n;
+  }
+  return false;
+}
+
 export function overlaps(a: TrafficSelector, b: TrafficSelector): boolean {
   return intersect(a, b) !== undefined;
 }

@@ -37,6 +37,7 @@ export function policyOf({ local, peer, mappings, tunnel = {} }: PolicyWords): P
         close: "none",
         duplicates: "replace",
         encapsulation: "auto",
+        split: "auto",
         mappings: mappings.map((line) => {
           const [ours, theirs] = line.split(" ");
           return { local: range(ours), peer: range(theirs) };

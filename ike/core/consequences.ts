@@ -24,6 +24,7 @@ import {
   afterMappingLoss,
   isCalling,
   type TunnelState,
+  withApart,
   withTrouble,
   withUse,
 } from "./supervisor.js";
@@ -59,6 +60,7 @@ function perform(
       case "redirected":
       case "refused":
       case "renew":
+      case "apart":
       case "mappingLost":
         notice(draft, effect, before, after, ctx);
         break;
@@ -153,6 +155,9 @@ function notice(
       draft.setTunnel(told.tunnel, afterLoss(state, ctx.sight.tunnel(told.tunnel), loss, ctx.now, ctx.random));
       return;
     }
+    case "apart":
+      draft.setTunnel(told.tunnel, withApart(draft.tunnels.get(told.tunnel)!, told.mappings));
+      return;
     case "mappingLost": {
       const { tunnel, mapping, cause, reason } = told;
       if (ctx.sight.carried(tunnel, mapping)) return;

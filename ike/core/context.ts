@@ -40,6 +40,11 @@ export interface Sight {
   inContact(tunnel: string, peerId: Identity, except: IkeKey): boolean;
   /** A child of the tunnel, in whatever IKE SA, that carries the mapping and is not being replaced. */
   carried(tunnel: string, mapping: number): boolean;
+  /**
+   * The mapping, with those that are to share an SA with it: wanted, carried nowhere, and taken together by the peer as far as is known.
+   * `made`: carried all the same, by what this step has just made.
+   */
+  joint(tunnel: string, mapping: number, made?: (mapping: number) => boolean): readonly number[];
   /** Whether a mapping sends on this child; a duplicate that none sends on is not renewed. */
   inUse(child: ChildId): boolean;
   /** Another IKE SA: the heir of this one, or its predecessor. */
@@ -64,6 +69,8 @@ export type Notice<Adopted> =
   | { readonly kind: "lost"; readonly tunnel: string; readonly cause: LossCause; readonly reason: string }
   /** A rekey is refused again and again: only a new IKE SA beside the old one helps (`decisions.md` 12). */
   | { readonly kind: "renew"; readonly tunnel: string; readonly reason: string }
+  /** The peer does not take these mappings together: from now on each is asked for by itself. */
+  | { readonly kind: "apart"; readonly tunnel: string; readonly mappings: readonly number[] }
   /** The peer sends us to another gateway (RFC 5685). */
   | { readonly kind: "redirected"; readonly tunnel: string; readonly to: Address; readonly from: Address }
   /** A refusal that is not believed yet. */
@@ -76,8 +83,11 @@ export type Notice<Adopted> =
       readonly reason: string;
     };
 
-/** The "peer" deleted its child, it "expired"; the peer refused one, or is "busy" with what collides with it. */
-export type MappingLossCause = "peer" | "failed" | "expired" | "busy";
+/**
+ * The "peer" deleted its child, it "expired"; the peer refused one, or is "busy" with what collides with it; it has left out what may
+ * not have an SA of its own ("unsplit").
+ */
+export type MappingLossCause = "peer" | "failed" | "expired" | "busy" | "unsplit";
 
 /** "peer" deleted it, it is "dead", the negotiation "failed", it "expired", the "operator" wanted it, a newer one "replaced" it. */
 export type LossCause = "peer" | "dead" | "failed" | "expired" | "operator" | "replaced";

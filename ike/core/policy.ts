@@ -29,6 +29,11 @@ export interface TunnelPolicy {
   readonly duplicates: "replace" | "keep" | "never";
   readonly encapsulation: "auto" | "udp";
   readonly mappings: readonly Mapping[];
+  /**
+   * IKEv2: whether mappings of one entry share an SA. "auto": where the peer takes them so; "always": each has one of its own; "never":
+   * those that the peer does not take together stay down. In IKEv1 each has one of its own.
+   */
+  readonly split: "auto" | "always" | "never";
   /** The mappings of one `policies[]` entry, as ranges of indices: entry k covers mappings groups[k].first .. +count-1. */
   readonly entries: readonly { readonly first: number; readonly count: number }[];
   readonly ike: {

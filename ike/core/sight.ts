@@ -3,6 +3,7 @@ import { type Path, sameAddress } from "../../esp/address.js";
 import type { SaContext, Sight } from "./context.js";
 import type { Draft } from "./draft.js";
 import { sameIdentity } from "./identity.js";
+import { jointWith } from "./joint.js";
 import type { TunnelPolicy } from "./policy.js";
 import { tunnelsFor } from "./policy-index.js";
 import { holdersOf, tunnelOf } from "./sas.js";
@@ -22,6 +23,7 @@ export function contextOf(draft: Draft, given: Context): SaContext {
       holdersOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
     other: (key) => draft.sas.get(key),
     carried: (tunnel, mapping) => draft.liveChild(tunnel, mapping) !== undefined,
+    joint: (tunnel, mapping, made) => joint(draft, byName.get(tunnel)!, mapping, made),
     inUse(id) {
       const owner = draft.childOwner(id);
       const using = owner && draft.tunnels.get(owner.tunnel)?.using;
@@ -37,6 +39,22 @@ export function contextOf(draft: Draft, given: Context): SaContext {
       ),
   };
   return { ...given, policy, ids: draft.ids(given), sight };
+}
+
+function joint(
+  draft: Draft,
+  policy: TunnelPolicy,
+  mapping: number,
+  made: (mapping: number) => boolean = () => false,
+): readonly number[] {
+  const state = draft.tunnels.get(policy.name)!;
+  if (policy.split === "always" || state.apart.has(mapping)) return [mapping];
+  return jointWith(policy, mapping, (other) => {
+    const trouble = state.troubles.get(other);
+    const mayBeAsked = trouble === undefined || trouble.retryAt !== undefined || trouble.asking === true;
+    const isFree = isWanted(state, other) && mayBeAsked && !state.apart.has(other) && !made(other);
+    return isFree && draft.liveChild(policy.name, other) === undefined;
+  });
 }
 
 const CLOSENESS = { address: 0, name: 1, any: 2 } as const;

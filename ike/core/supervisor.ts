@@ -53,6 +53,8 @@ export interface TunnelState {
   /** Why it is as it is, in words; empty while all is well. */
   readonly reason: string;
   readonly troubles: ReadonlyMap<number, MappingTrouble>;
+  /** Mappings that the peer has not taken together with others: kept while the gateway runs, so that a peer that ends the IKE SA over them is not asked so again. */
+  readonly apart: ReadonlySet<number>;
   /** Which child each mapping sends on. */
   readonly using: ReadonlyMap<number, ChildId>;
 }
@@ -73,6 +75,7 @@ export function initialState({ start }: TunnelPolicy): TunnelState {
     superseded: new Map(),
     reason: "",
     troubles: new Map(),
+    apart: NOBODY,
     using: new Map(),
   };
 }
@@ -171,13 +174,19 @@ export function afterMappingLoss(
   const attempts = (state.troubles.get(mapping)?.attempts ?? 0) + 1;
   const sleeps = cause === "peer" ? sleepsAfterClose(state, policy) : state.want === "traffic" && cause === "failed";
   const stays = cause === "peer" && policy.close === "none" && !sleeps;
-  const wait = cause === "expired" ? 0 : pause(PAUSE_BY_CAUSE[cause], attempts, random);
-  const trouble: MappingTrouble = stays ? { reason, attempts } : { reason, attempts, retryAt: now + wait };
+  const trouble: MappingTrouble =
+    cause === "unsplit" || stays
+      ? { reason, attempts }
+      : { reason, attempts, retryAt: now + pauseAfter(cause, attempts, random) };
   const next = sleeps ? asleep(state, policy, mapping) : state;
   return { ...next, troubles: new Map(state.troubles).set(mapping, trouble) };
 }
 
 const PAUSE_BY_CAUSE = { peer: RECONNECT, failed: RETRY_MAPPING, busy: RETRY_BUSY } as const;
+
+function pauseAfter(cause: Exclude<MappingLossCause, "unsplit">, attempts: number, random: Random): number {
+  return cause === "expired" ? 0 : pause(PAUSE_BY_CAUSE[cause], attempts, random);
+}
 
 /** Whether a mapping whose child the peer has deleted waits for traffic. */
 function sleepsAfterClose({ want }: TunnelState, { start, close }: TunnelPolicy): boolean {
@@ -190,6 +199,11 @@ function asleep(state: TunnelState, { mappings }: TunnelPolicy, mapping: number)
   const awake = new Set(state.want === "up" ? mappings.keys() : state.awake);
   awake.delete(mapping);
   return { ...state, want: "traffic", awake };
+}
+
+/** The peer wants an SA for each of these mappings: they are asked for again, one by one, at once. */
+export function withApart(state: TunnelState, mappings: readonly number[]): TunnelState {
+  return { ...state, apart: new Set([...state.apart, ...mappings]) };
 }
 
 export function withTrouble(state: TunnelState, mapping: number, trouble: MappingTrouble): TunnelState {
@@ -234,7 +248,7 @@ function pairOf<Value>(mapping: number | undefined, value: Value): readonly (rea
 /** The operator's or the configuration's wish for it to be up, at once. */
 export function wantUp(state: TunnelState): TunnelState {
   const { retryAt: _, ...kept } = state;
-  return { ...kept, want: "up", attempts: 0, troubles: new Map() };
+  return { ...kept, want: "up", attempts: 0, troubles: new Map(), apart: NOBODY };
 }
 
 export function wantDown(state: TunnelState): TunnelState {

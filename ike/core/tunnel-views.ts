@@ -2,9 +2,10 @@
 import { espSuiteName } from "../../crypto/registry/proposal.js";
 import { formatAddress, formatSocketAddress } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import { formatSelector } from "../../esp/selector.js";
+import { coversWhole, formatSelector } from "../../esp/selector.js";
 import type { Child } from "./child.js";
 import type { Endpoint } from "./endpoint.js";
+import { mappingWords } from "./joint.js";
 import type { TunnelPolicy } from "./policy.js";
 import {
   type AnySa,
@@ -123,7 +124,7 @@ function childViews(
   policy.mappings.forEach(({ local, peer }, mapping) => {
     const carrier = carrierOf(established, mapping, state.using.get(mapping));
     if (carrier !== undefined) {
-      if (!shown.has(carrier.child.id)) views.push(liveView(carrier.sa, carrier.child));
+      if (!shown.has(carrier.child.id)) views.push(liveView(policy, carrier.sa, carrier.child));
       shown.add(carrier.child.id);
       return;
     }
@@ -152,20 +153,29 @@ function carrierOf(established: readonly Holder[], mapping: number, used: ChildI
   return found;
 }
 
-function liveView(sa: Holder, child: Child): ChildView {
+function liveView(policy: TunnelPolicy, sa: Holder, child: Child): ChildView {
   const { id, pair, rekeyAt } = child;
   return {
     id,
     local: pair.local.map(formatSelector),
     peer: pair.remote.map(formatSelector),
     state: isRenewing(sa, child) ? "rekeying" : "established",
-    reason: "",
+    reason: narrowedWords(policy, child),
     spiIn: pair.spiIn,
     spiOut: pair.spiOut,
     proposal: espSuiteName(pair.suite),
     encapsulation: pair.encapsulation,
     ...(rekeyAt !== undefined && { rekeyAt }),
   };
+}
+
+/** What is carried in part alone, because the peer wanted it so. */
+function narrowedWords(policy: TunnelPolicy, { pair }: Child): string {
+  const cut = pair.mappings.filter((i) => {
+    const mapping = policy.mappings[i];
+    return mapping && !(coversWhole(pair.local, mapping.local) && coversWhole(pair.remote, mapping.peer));
+  });
+  return cut.length === 0 ? "" : `the peer narrowed ${mappingWords(policy, cut)}: the rest of it is not carried`;
 }
 
 function idleWords(

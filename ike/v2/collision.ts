@@ -29,9 +29,10 @@ export function refuseWhileUnanswered({ task }: Established): void {
 /** Two children for the same mapping would be born at once, and each end call another one the newest. */
 export function refuseSameMapping({ task, children }: Established, mappings: readonly number[]): void {
   if (task?.do !== "child") return;
-  const { purpose } = task.offer;
+  const { purpose, selectors } = task.offer;
   if (purpose.do === "create") {
-    if (mappings.includes(purpose.mapping)) throw busy("we are asking for this mapping ourselves");
+    if (mappings.some((mapping) => selectors.mappings.includes(mapping)))
+      throw busy("we are asking for this mapping ourselves");
   } else if (task.stage !== "keying" && sharesMapping(children.get(purpose.child), mappings))
     throw busy("we are replacing the child that carries this mapping");
 }

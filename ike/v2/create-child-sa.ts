@@ -24,7 +24,6 @@ import { childClosed, childEstablished, makeChild, refusesTfc, withChild, withou
 import { settleRivals } from "./collision.js";
 import { report, type SaContext, type SaEffect, type Step, stepTo } from "./context.js";
 import type { ChildAnswer, ChildOffer, Task } from "./exchanges.js";
-import { childRefused } from "./ike-auth.js";
 import { groupOf, NONCE_BYTES } from "./ike-sa-init.js";
 import { checkAnswer, offerFor, type SelectorOffer, tsPayload } from "./narrowing.js";
 import { inPlaceOf, redundantTo, renewalOf, retireRedundant } from "./redundant.js";
@@ -32,6 +31,7 @@ import { refusedChild } from "./refused-child.js";
 import { rehearsalFailed } from "./rehearsal.js";
 import type { Received } from "./row.js";
 import type { Child, Established } from "./state.js";
+import { afterAnswer, childRefused } from "./together.js";
 import { sendRequest } from "./window.js";
 import { wish } from "./wishes.js";
 
@@ -41,9 +41,9 @@ const MOST_RESTARTS = 2;
 type ChildTask = Extract<Task, { do: "child" }>;
 export type ChildResponse = Received<"SA" | "Nonce" | "TSi" | "TSr", "KE" | "N">;
 
-export function startCreate(sa: Established, mapping: number, ctx: SaContext): Step<Established> {
-  const selectors = offerFor(ctx.sight.tunnel(sa.tunnel), [mapping]);
-  return start(sa, { do: "create", mapping }, selectors, ctx);
+/** For mappings that may share an SA (`Sight.joint`). */
+export function startCreate(sa: Established, mappings: readonly number[], ctx: SaContext): Step<Established> {
+  return start(sa, { do: "create" }, offerFor(ctx.sight.tunnel(sa.tunnel), mappings), ctx);
 }
 
 export function startRekey(
@@ -115,8 +115,9 @@ export function onChildResponse(
 ): Step<Established> {
   const policy = ctx.sight.tunnel(sa.tunnel);
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, true);
-  const { selectors, lost } = checkAnswer(policy, offer.selectors, TSi, TSr);
-  const narrowed = lost.map((words) => report(sa, { kind: "story", story: `the peer narrowed ${words}` }));
+  const answered = checkAnswer(policy, offer.selectors, TSi, TSr);
+  const { selectors } = answered;
+  const narrowed = afterAnswer(sa, offer.selectors, answered, ctx);
   const answer: ChildAnswer = {
     suite,
     spiOut: espSpiFrom(peerSpi),
@@ -239,7 +240,7 @@ export function onChildRefused(
     return stepTo<Established>(
       withoutTask(sa),
       { kind: "releaseSpi", spi: offer.spiIn },
-      ...childRefused(sa, notify, purpose.mapping, "CREATE_CHILD_SA", ctx, data),
+      ...childRefused(sa, notify, offer.selectors.mappings, "CREATE_CHILD_SA", ctx, data),
     );
   const name = notifyName(notify);
   const policy = ctx.sight.tunnel(sa.tunnel);
@@ -281,7 +282,7 @@ export function mappingsLost(
 /** Our exchange came to nothing; the peer has nothing either. Tried again after a pause. */
 function childFailed(
   sa: Established,
-  { purpose, spiIn }: ChildOffer,
+  { purpose, spiIn, selectors }: ChildOffer,
   failure: Omit<Failure, "exchange">,
   ctx: SaContext,
 ): Step<Established> {
@@ -294,9 +295,11 @@ function childFailed(
   const released = { kind: "releaseSpi", spi: spiIn } as const;
   const next = withoutTask(sa);
   if (purpose.do === "create") {
-    const { mapping } = purpose;
     const cause = code === "TEMPORARY_FAILURE" ? "busy" : "failed";
-    return stepTo(next, released, told, { kind: "mappingLost", tunnel, mapping, cause, reason });
+    const lost = selectors.mappings.map(
+      (mapping) => ({ kind: "mappingLost", tunnel, mapping, cause, reason }) as const,
+    );
+    return stepTo(next, released, told, ...lost);
   }
   const child = next.children.get(purpose.child);
   if (child === undefined || child.state !== "live") return stepTo(next, released, told);

@@ -13,7 +13,7 @@ import type { MobikeExchange } from "./wishes.js";
 /** A child that we ask for with CREATE_CHILD_SA. */
 export interface ChildOffer {
   readonly purpose:
-    | { readonly do: "create"; readonly mapping: number }
+    | { readonly do: "create" }
     | { readonly do: "rekey"; readonly child: ChildId; readonly rehearsal?: true };
   readonly spiIn: number;
   readonly ni: Uint8Array;

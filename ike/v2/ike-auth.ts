@@ -23,12 +23,11 @@ import {
   theirIdentity,
 } from "../core/identity.js";
 import { chosenEsp, offerEsp } from "../core/negotiate.js";
-import { oursInWords } from "../core/offer-words.js";
-import { agreedIke, methodWords, phase1Evidence, phase2Evidence } from "../core/our-values.js";
+import { agreedIke, methodWords, phase1Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
 import type { Answer } from "../core/types.js";
 import { type Payload, payload } from "../wire/message.js";
-import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
+import { isErrorNotify, notifyName } from "../wire/notify-table.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
 import { notification } from "../wire/payloads/notify.js";
 import { childEstablished, makeChild, refusesTfc, withChild } from "./child.js";
@@ -41,10 +40,10 @@ import { redirectIn, redirectOf } from "./features/redirect.js";
 import { notifications } from "./ike-sa-init.js";
 import { isPskAuth, pskAuth } from "./keys.js";
 import { checkAnswer, offerFor, tsPayload } from "./narrowing.js";
-import { refusedChild } from "./refused-child.js";
 import { withRehearsal } from "./rehearsal.js";
 import { type Received, row } from "./row.js";
 import type { AuthSent, Established, PskAwaited } from "./state.js";
+import { afterAnswer, childRefused, isRefusedTogether } from "./together.js";
 import { AFTER_INIT_INITIATOR, sendRequest } from "./window.js";
 
 /** HDR, SK {IDi, …} --> */
@@ -63,8 +62,8 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   const { psk } = answer;
   const localId = ourIdentity(policy, sa.path);
   const peerId = theirIdentity(policy, sa.path);
-  const mapping = firstMapping(sa, ctx);
-  const child = mapping === undefined ? undefined : { spiIn: ctx.ids.espSpi(), mapping };
+  const mappings = firstMappings(sa, ctx);
+  const child = mappings && { spiIn: ctx.ids.espSpi(), selectors: offerFor(policy, mappings) };
   const { negotiated, first, keys } = sa;
   const auth = pskAuth(createPrf(negotiated.suite.prf), psk, {
     message: first.initRequest,
@@ -96,8 +95,7 @@ export function onPskAwaitedAnswer(sa: PskAwaited, answer: Answer, ctx: SaContex
   return stepTo({ ...next, request }, ...reserved, send);
 }
 
-function childPayloads(policy: TunnelPolicy, { spiIn, mapping }: NonNullable<AuthSent["child"]>): readonly Payload[] {
-  const selectors = offerFor(policy, [mapping]);
+function childPayloads(policy: TunnelPolicy, { spiIn, selectors }: NonNullable<AuthSent["child"]>): readonly Payload[] {
   return [
     payload("SA", offerEsp(policy.esp.proposals, espSpiOctets(spiIn), false)),
     payload("TSi", tsPayload(selectors.local)),
@@ -106,14 +104,14 @@ function childPayloads(policy: TunnelPolicy, { spiIn, mapping }: NonNullable<Aut
 }
 
 /**
- * The mapping that the child of IKE_AUTH is for: the first that is wanted and that no child of another IKE SA carries. None, where
- * none is wanted and the peer does without (RFC 6023).
+ * What the child of IKE_AUTH is for: the first mapping that is wanted and that no child of another IKE SA carries, with those that may
+ * share its SA. Nothing, where none is wanted and the peer does without (RFC 6023).
  */
-function firstMapping({ tunnel, negotiated }: PskAwaited, { sight }: SaContext): number | undefined {
+function firstMappings({ tunnel, negotiated }: PskAwaited, { sight }: SaContext): readonly number[] | undefined {
   const mappings = [...sight.tunnel(tunnel).mappings.keys()];
   if (negotiated.childless && !mappings.some((i) => sight.wanted(tunnel, i))) return undefined;
   const open = mappings.filter((i) => !sight.carried(tunnel, i));
-  return open.find((i) => sight.wanted(tunnel, i)) ?? open[0] ?? 0;
+  return sight.joint(tunnel, open.find((i) => sight.wanted(tunnel, i)) ?? open[0] ?? 0);
 }
 
 /** <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
@@ -124,7 +122,8 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
   if (asked === undefined) throw new ProtocolError("INVALID_SYNTAX", "a child that was not asked for");
   const policy = ctx.sight.tunnel(sa.tunnel);
   const { suite, peerSpi } = chosenEsp(SA, policy.esp.proposals, false);
-  const { selectors, lost } = checkAnswer(policy, offerFor(policy, [asked.mapping]), TSi, TSr);
+  const answered = checkAnswer(policy, asked.selectors, TSi, TSr);
+  const { selectors } = answered;
   const { ni, nr } = sa.negotiated;
   const facts = { suite, spiIn: asked.spiIn, spiOut: espSpiFrom(peerSpi), ni, nr, selectors };
   const child = makeChild(established, { ...facts, refusesTfc: refusesTfc(notifies), asked: true }, ctx);
@@ -135,7 +134,7 @@ function onResponse(sa: AuthSent, message: Received<"IDr" | "AUTH" | "SA" | "TSi
     { kind: "installChild", child: child.pair },
     { kind: "useChild", id: child.id },
     childEstablished(next, child, "IKE_AUTH", ctx),
-    ...lost.map((words) => report(next, { kind: "story", story: `the peer narrowed ${words}` })),
+    ...afterAnswer(next, asked.selectors, answered, ctx),
     establishedNotice(notifies),
   );
 }
@@ -165,7 +164,7 @@ function onChildless(sa: AuthSent, message: Received<"IDr" | "AUTH", "N">, ctx: 
     established,
     ikeEstablished(established, ctx),
     { kind: "releaseSpi", spi: child.spiIn },
-    ...childRefused(established, refusal.notify, child.mapping, "IKE_AUTH", ctx),
+    ...childRefused(established, refusal.notify, child.selectors.mappings, "IKE_AUTH", ctx),
     establishedNotice(notifies),
   );
 }
@@ -182,6 +181,7 @@ function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): S
     code === "AUTHENTICATION_FAILED"
       ? `the peer answers IKE_AUTH with AUTHENTICATION_FAILED: it knows no such identity, or the pre-shared keys differ; ${ids}`
       : `the peer answers IKE_AUTH with ${name}; ${ids}`;
+  const together = sa.child?.selectors.mappings ?? [];
   return stepTo(
     undefined,
     ...withdraw(sa, reason),
@@ -193,6 +193,9 @@ function onRefusal(sa: AuthSent, { notifies }: Received<"N">, ctx: SaContext): S
       message: "response",
       ...(code === "AUTHENTICATION_FAILED" && refusedProof(sa, ctx)),
     }),
+    ...(isRefusedTogether(sa, refusal.notify, together, ctx)
+      ? [{ kind: "apart", tunnel, mappings: together } as const]
+      : []),
     { kind: "lost", tunnel, cause: "failed", reason },
   );
 }
@@ -272,29 +275,6 @@ function authenticated(
     },
     ctx,
   );
-}
-
-/** The peer refused a child that we asked for, in IKE_AUTH or in CREATE_CHILD_SA. */
-export function childRefused(
-  sa: Established,
-  notify: NotifyType,
-  mapping: number,
-  exchange: "IKE_AUTH" | "CREATE_CHILD_SA",
-  ctx: SaContext,
-  data?: Uint8Array,
-): readonly SaEffect[] {
-  const { tunnel } = sa;
-  const name = notifyName(notify);
-  const policy = ctx.sight.tunnel(tunnel);
-  const detail =
-    name === "TS_UNACCEPTABLE" || name === "SINGLE_PAIR_REQUIRED"
-      ? `the peer refuses mapping ${mapping + 1} of ${policy.mappings.length} with ${name}`
-      : `the peer refuses the child with ${name}; ${oursInWords(policy.esp.proposals)}`;
-  const evidence = phase2Evidence(policy, refusedChild(name, exchange, data));
-  return [
-    report(sa, { kind: "failed", code: causeCode(name), detail, exchange, message: "response", evidence }),
-    { kind: "mappingLost", tunnel, mapping, cause: "failed", reason: detail },
-  ];
 }
 
 function establishedNotice(notifies: Received<"N">["notifies"]): SaEffect {

@@ -1,5 +1,12 @@
 /** Narrowing of traffic selectors, RFC 7296 section 2.9, between the configured mappings and the peer's TSi and TSr. */
-import { formatSelector, intersect, isSubset, sameSelector, type TrafficSelector } from "../../esp/selector.js";
+import {
+  coversWhole,
+  formatSelector,
+  intersect,
+  isSubset,
+  sameSelector,
+  type TrafficSelector,
+} from "../../esp/selector.js";
 import { type Grounds, ProtocolError } from "../core/errors.js";
 import { selectorWords } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
@@ -23,10 +30,10 @@ export interface SelectorOffer {
   readonly mappings: readonly number[];
 }
 
-type Mappings = Pick<TunnelPolicy, "mappings" | "entries">;
+type Mappings = Pick<TunnelPolicy, "mappings" | "entries"> & Partial<Pick<TunnelPolicy, "split">>;
 
-/** What we offer for these mappings, which must be a full cross product: an entry, or the rest of one. */
-export function offerFor({ mappings }: Mappings, indices: readonly number[]): SelectorOffer {
+/** What we offer for these mappings, which must be a full cross product (`ike/core/joint.ts`). */
+export function offerFor({ mappings }: Pick<Mappings, "mappings">, indices: readonly number[]): SelectorOffer {
   return {
     local: distinct(indices.map((i) => mappings[i]!.local)),
     remote: distinct(indices.map((i) => mappings[i]!.peer)),
@@ -65,7 +72,7 @@ export function narrowAsResponder(
   tsr: TsPayload,
   { live = new Set(), rekeyed, grounds }: ResponderOptions = {},
 ): ResponderChoice {
-  const fits = policy.entries
+  const fits = unitsOf(policy)
     .filter(({ first, count }) => rekeyed === undefined || (rekeyed >= first && rekeyed < first + count))
     .map((entry) => fit(policy, entry, tsi.selectors, tsr.selectors, live))
     .filter((candidate) => candidate !== undefined);
@@ -78,17 +85,18 @@ export function narrowAsResponder(
   return { selectors: best.selectors, more: fits.length > 1 };
 }
 
+/** An answer that lies inside the offer. */
+export interface Answered {
+  readonly selectors: NarrowedSelectors;
+  /** Offered mappings that are carried in part. */
+  readonly cut: readonly number[];
+}
+
 /**
- * Initiator: the answer must lie inside the offer and hold something. Throws `ProtocolError` TS_UNACCEPTABLE.
- * `lost` says in words what the peer took away, wholly or in part; offered mappings that `selectors.mappings` lacks may
- * be asked for again.
+ * Initiator: the answer must lie inside the offer and hold something. Throws `ProtocolError` TS_UNACCEPTABLE. Offered mappings
+ * that `selectors.mappings` lacks may be asked for again.
  */
-export function checkAnswer(
-  policy: Mappings,
-  offer: SelectorOffer,
-  tsi: TsPayload,
-  tsr: TsPayload,
-): { readonly selectors: NarrowedSelectors; readonly lost: readonly string[] } {
+export function checkAnswer(policy: Mappings, offer: SelectorOffer, tsi: TsPayload, tsr: TsPayload): Answered {
   inside("TSi", tsi, offer.local);
   inside("TSr", tsr, offer.remote);
   const local = largest(tsi.selectors);
@@ -96,11 +104,16 @@ export function checkAnswer(
   const carried = offer.mappings.filter((i) => carries(policy, i, local, remote));
   if (carried.length === 0)
     throw new ProtocolError("TS_UNACCEPTABLE", "the answer covers none of the offered mappings");
-  const lost = offer.mappings
-    .map((i) => policy.mappings[i]!)
-    .filter((mapping) => !(covers(local, mapping.local) && covers(remote, mapping.peer)))
-    .map((mapping) => `${formatSelector(mapping.local)} <-> ${formatSelector(mapping.peer)}`);
-  return { selectors: proven(local, remote, carried), lost };
+  const cut = carried.filter((i) => {
+    const mapping = policy.mappings[i]!;
+    return !(coversWhole(local, mapping.local) && coversWhole(remote, mapping.peer));
+  });
+  return { selectors: proven(local, remote, carried), cut };
+}
+
+/** What may share an SA when the peer asks for it: an entry, or each mapping alone. */
+function unitsOf({ mappings, entries, split }: Mappings): Mappings["entries"] {
+  return split === "always" ? mappings.map((_, first) => ({ first, count: 1 })) : entries;
 }
 
 interface Fit {
@@ -182,25 +195,11 @@ function meets(selector: TrafficSelector, others: readonly TrafficSelector[]): b
   return others.some((other) => intersect(selector, other) !== undefined);
 }
 
-/** Whether the whole selector lies inside the union: a peer may join neighbours of our offer into one range. */
-export function covers(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
-  const ranges = union
-    .filter((s) => isSubset({ ...selector, start: s.start, end: s.end }, s))
-    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
-  let next = selector.start;
-  for (const { start, end } of ranges) {
-    if (start > next) return false;
-    if (end >= selector.end) return true;
-    if (end >= next) next = end + 1n;
-  }
-  return false;
-}
-
 function inside(name: "TSi" | "TSr", answer: TsPayload, offered: readonly TrafficSelector[]): void {
   if (answer.unknown.length > 0)
     throw new ProtocolError("TS_UNACCEPTABLE", `the answer's ${name} holds a selector type that we did not offer`);
   for (const selector of answer.selectors)
-    if (!covers(offered, selector))
+    if (!coversWhole(offered, selector))
       throw new ProtocolError(
         "TS_UNACCEPTABLE",
         `the answer's ${name} holds ${formatSelector(selector)}, we offered ${list(offered)}`,

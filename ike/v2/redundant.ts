@@ -7,11 +7,12 @@
  * A peer may open another one for each that is deleted. It is let be for a while then: what it opens replaces what it had, which ends
  * with its lifetime.
  */
+
+import { coversWhole } from "../../esp/selector.js";
 import { DELETE_OLD_CHILD_AFTER, REAP_AGAIN_AFTER, REAP_REDUNDANT_AFTER } from "../core/timers.js";
 import type { Instant } from "../core/types.js";
 import { withChild } from "./child.js";
 import { report, type Step, stepTo } from "./context.js";
-import { covers } from "./narrowing.js";
 import type { Child, Established } from "./state.js";
 import { wish } from "./wishes.js";
 
@@ -33,8 +34,8 @@ function isOther({ id, state }: Child, newest: Child): boolean {
 
 function carriesAll({ pair: wide }: Child, { pair: narrow }: Child): boolean {
   return (
-    narrow.local.every((selector) => covers(wide.local, selector)) &&
-    narrow.remote.every((selector) => covers(wide.remote, selector))
+    narrow.local.every((selector) => coversWhole(wide.local, selector)) &&
+    narrow.remote.every((selector) => coversWhole(wide.remote, selector))
   );
 }
 

@@ -25,6 +25,7 @@ import type { SaPayload } from "../wire/payloads/sa.js";
 import type { TsPayload } from "../wire/payloads/ts.js";
 import type { Answering, Task } from "./exchanges.js";
 import type { IkeKeys } from "./keys.js";
+import type { SelectorOffer } from "./narrowing.js";
 import type { SaWish } from "./wishes.js";
 
 export type { Child } from "../core/child.js";
@@ -123,7 +124,7 @@ export interface AuthSent extends Base {
   readonly window: Window;
   readonly request: OpenRequest;
   /** The child inside IKE_AUTH; absent where none is wanted yet (RFC 6023). */
-  readonly child?: { readonly spiIn: number; readonly mapping: number };
+  readonly child?: { readonly spiIn: number; readonly selectors: SelectorOffer };
 }
 
 // --- the responder's handshake ---------------------------------------------------------------------------------

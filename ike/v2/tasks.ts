@@ -45,7 +45,11 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
     case "createChild":
       return carries(sa, next.mapping) || ctx.sight.carried(sa.tunnel, next.mapping)
         ? stepTo(sa)
-        : startCreate(sa, next.mapping, ctx);
+        : startCreate(
+            sa,
+            ctx.sight.joint(sa.tunnel, next.mapping, (other) => carries(sa, other)),
+            ctx,
+          );
     case "mobike":
       return startMobike(sa, next.errand, ctx);
     case "probe":

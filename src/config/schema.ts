@@ -261,7 +261,10 @@ const tunnelShape = {
       "What the peer's product uses: below every key of this file, above the built-in defaults. Never implies legacy.",
   }),
   numbering: numbering.exactOptional(),
-  split: choice(["auto"], ["always", "never"]).exactOptional(),
+  split: choice(["auto", "always", "never"]).exactOptional().meta({
+    description:
+      "Whether the mappings of one entry share an ESP SA. auto: where the peer takes them together; always: one SA for each; never: what the peer does not take together stays down. IKE version 1 has one SA for each. Default: auto.",
+  }),
   duplicates: choice(["replace", "keep", "never"]).exactOptional().meta({
     description:
       "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",

@@ -70,6 +70,7 @@ export function buildTunnel(
       close: block.close ?? "restart",
       duplicates: block.duplicates ?? "replace",
       encapsulation: block.encapsulation ?? "auto",
+      split: block.split ?? "auto",
       mappings: expanded.mappings.map(({ local, peer }) => ({ local, peer })),
       entries: expanded.entries,
       ike: {

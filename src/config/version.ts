@@ -59,6 +59,12 @@ export function complainOfForeignKeys(tunnel: InheritedTunnel, findings: Finding
   if (version === 2 && exchange === "aggressive") tell("exchange", "aggressive");
   if (version === 2 && typeof volume === "number") tell("volume", "a volume limit of the IKE SA");
   if (version === 1 && mobike === true) tell("mobike", "true");
+  if (version === 1 && tunnel.block.split === "never" && (tunnel.says("split") || !tunnel.says("ike", "version")))
+    findings.complain(
+      tunnel.where("split"),
+      `found never, and tunnel ${tunnel.name} speaks IKEv1, where each mapping has an SA of its own (RFC 2407 section 4.6.2); ` +
+        "leave it out, or write version: 2 beside it",
+    );
 }
 
 /** The groups of a proposal and where it stands. */

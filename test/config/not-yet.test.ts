@@ -8,8 +8,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],
   ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
-  ["split", "split: always"],
-  ["split", "split: never"],
   ["tun", "tun: cw-a"],
   ["inner_address", "inner_address: 169.254.0.1/30"],
   ["table", "table: 220"],

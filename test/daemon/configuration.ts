@@ -54,6 +54,7 @@ function tunnelPolicy(
     start: start ?? "active",
     close: "restart",
     duplicates: "replace",
+    split: "auto",
     encapsulation: "auto",
     mappings: mappings.map((text) => {
       const [local = "", remote = ""] = text.split(" ");

@@ -221,7 +221,7 @@ function isIdle({ endpoint }: Side): boolean {
 function secondChild(endpoint: Endpoint, given: Context): { endpoint: Endpoint; effects: readonly Effect[] } {
   const draft = new Draft(endpoint);
   const ctx = contextOf(draft, given);
-  for (const sa of draft.sas.values()) if (sa.phase === "established") apply(draft, sa, startCreate(sa, 0, ctx), ctx);
+  for (const sa of draft.sas.values()) if (sa.phase === "established") apply(draft, sa, startCreate(sa, [0], ctx), ctx);
   return { endpoint: draft.done(), effects: draft.effects };
 }
 

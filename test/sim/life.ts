@@ -106,6 +106,7 @@ function optionsOf(random: SeededRandom): PairOptions {
     halfOpen: random.pick([64, 64, 1]),
     reauth: random.chance(0.2),
     pfsCheck: random.chance(0.5),
+    split: random.pick(["auto", "auto", "always"] as const),
   });
   const natted = random.chance(0.3);
   const bothActive = !natted && random.chance(0.3);

@@ -24,6 +24,7 @@ export interface SideOptions {
   readonly ikeLifetimeSeconds: number;
   readonly childLifetimeSeconds: number;
   readonly encapsulation?: "auto" | "udp";
+  readonly split?: TunnelPolicy["split"];
   readonly close?: TunnelPolicy["close"];
   readonly duplicates?: TunnelPolicy["duplicates"];
   readonly dpdSeconds?: number;
@@ -59,6 +60,7 @@ export function onePolicy(options: SideOptions): Policy {
     close: options.close ?? "restart",
     duplicates: options.duplicates ?? "replace",
     encapsulation: options.encapsulation ?? "auto",
+    split: options.split ?? "auto",
     mappings,
     entries,
     ike: {

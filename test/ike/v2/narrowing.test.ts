@@ -88,24 +88,26 @@ test("nothing in common is TS_UNACCEPTABLE, and says what both want", () => {
   unacceptable(() => narrowAsResponder(TWO, ts("2001:db8::/32"), ts("10.1.0.0/16")), /2001:db8::\/32/);
 });
 
-test("the initiator takes an answer inside of its offer and says what it lost", () => {
+test("the initiator takes an answer inside of its offer and says which mapping was cut", () => {
   const policy = policyOf(["10.1.0.0/24 10.2.0.0/16", "10.1.1.0/24 10.2.0.0/16"]);
   const offer = offerFor(policy, [0, 1]);
   assert.deepEqual(texts(offer.local), ["10.1.0.0/24", "10.1.1.0/24"]);
   assert.deepEqual(texts(offer.remote), ["10.2.0.0/16"]);
   const whole = checkAnswer(policy, offer, tsPayload(offer.local), tsPayload(offer.remote));
   assert.deepEqual(whole.selectors.mappings, [0, 1]);
-  assert.deepEqual(whole.lost, []);
+  assert.deepEqual(whole.cut, []);
   const half = checkAnswer(policy, offer, ts("10.1.1.0/24"), ts("10.2.0.0/16"));
   assert.deepEqual(half.selectors.mappings, [1]);
-  assert.deepEqual(half.lost, ["10.1.0.0/24 <-> 10.2.0.0/16"]);
+  assert.deepEqual(half.cut, []);
+  const part = checkAnswer(policy, offer, ts("10.1.0.0/24", "10.1.1.0/25"), ts("10.2.0.0/16"));
+  assert.deepEqual([part.selectors.mappings, part.cut], [[0, 1], [1]]);
 });
 
 test("a peer may join neighbours of our offer into one range", () => {
   const policy = policyOf(["10.1.0.0/24 10.2.0.0/16", "10.1.1.0/24 10.2.0.0/16"]);
-  const { selectors, lost } = checkAnswer(policy, offerFor(policy, [0, 1]), ts("10.1.0.0/23"), ts("10.2.0.0/16"));
+  const { selectors, cut } = checkAnswer(policy, offerFor(policy, [0, 1]), ts("10.1.0.0/23"), ts("10.2.0.0/16"));
   assert.deepEqual(selectors.mappings, [0, 1]);
-  assert.deepEqual(lost, []);
+  assert.deepEqual(cut, []);
 });
 
 test("an answer outside of our offer is TS_UNACCEPTABLE", () => {
