@@ -5,6 +5,7 @@ import { parse, stringify } from "yaml";
 import { act, fetchStatus } from "../../src/cli/client.js";
 import { type Finished, type Running, run, start, until } from "../child.js";
 import type { BatchTunnel } from "./batch.js";
+import { partsOf } from "./grid.js";
 import { identity, namesGroup, PSK, renewalAfter, type Scenario } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { NAMESPACE, type Topology } from "./topology.js";
@@ -168,7 +169,7 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
 
 /** gateway.yaml of a scenario, as the value that is written. */
 export function configuration(topology: Topology, scenario: Scenario, socket: string) {
-  const { outer = 4, inner = 4 } = scenario;
+  const { outer = 4 } = scenario;
   const { ours, peer } = topology.addresses;
   const passive = scenario.role === "responder";
   return {
@@ -189,9 +190,7 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
         psk: { file: join(socket, "..", "site.psk") },
         start: passive ? "passive" : "active",
         close: passive ? "none" : "restart",
-        policies: scenario.mappings
-          ? peer.parts.slice(0, scenario.mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }))
-          : [{ local: [ours.net[inner]], peer: [peer.net[inner]] }],
+        policies: policiesOf(topology, scenario),
         ike: {
           proposals: [scenario.ike],
           ...(scenario.version && { version: scenario.version }),
@@ -209,6 +208,15 @@ export function configuration(topology: Topology, scenario: Scenario, socket: st
       },
     ],
   };
+}
+
+function policiesOf({ addresses: { ours, peer } }: Topology, { grid, mappings, inner = 4 }: Scenario) {
+  if (grid) {
+    const nets = (who: "ours" | "peer") => partsOf(grid, who).map(({ net }) => net);
+    return [{ local: nets("ours"), peer: nets("peer") }];
+  }
+  if (mappings === undefined) return [{ local: [ours.net[inner]], peer: [peer.net[inner]] }];
+  return peer.parts.slice(0, mappings).map(({ net }, k) => ({ local: [ours.parts[k]!.net], peer: [net] }));
 }
 
 function lifetime(scenario: Scenario, seconds: number): { readonly lifetime: number; readonly rekey_margin: number } {

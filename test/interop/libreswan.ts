@@ -1,6 +1,7 @@
 /** libreswan as a peer: its configuration from a scenario, and its control by whack. */
 
 import { until } from "../child.js";
+import { childCount, partsOf } from "./grid.js";
 import { LIBRESWAN } from "./guest.js";
 import { libreswanProposal } from "./libreswan-words.js";
 import type { Place } from "./place.js";
@@ -27,6 +28,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     new RegExp(ESTABLISHED_CHILD).test(await whack("--showstates")) || undefined;
   let initiated = false;
   let hopeless = false;
+  let waited = 0;
   let logStart = 0;
   let dropsStart = new Map<string, number>();
 
@@ -44,6 +46,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     async load(scenario) {
       initiated = false;
       hopeless = scenario.wrongPsk === true;
+      waited = childCount(scenario);
       logStart = (await read()).length;
       dropsStart = await xfrmStatistics(place);
       await place.file("pluto.secrets", `: PSK "${scenario.wrongPsk ? WRONG_PSK : PSK}"\n`);
@@ -59,7 +62,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
       const revived = initiated && (await until("it to come back", 8, established).catch(() => undefined));
       initiated = true;
       // It would go on trying for a minute.
-      if (!revived) await whack(`--initiate ${hopeless ? "--asynchronous " : ""}--name site`, 25);
+      if (!revived) await whack(`--initiate ${hopeless ? "--asynchronous " : ""}--name site`, 25 + waited);
     },
     rekey: async (what) => void (await whack(`--rekey-${what === "ike" ? "ike" : "ipsec"} --name site`)),
     terminate: async () => void (await whack("--terminate --name site")),
@@ -75,7 +78,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
 }
 
 function connection(topology: Topology, scenario: Scenario): string {
-  const { outer = 4, inner = 4 } = scenario;
+  const { outer = 4, inner = 4, grid } = scenario;
   const { ours, peer } = topology.addresses;
   const at = (name: string): string => (scenario.ids === "address" ? name : `@${name}`);
   return `
@@ -86,11 +89,11 @@ conn site
   authby=secret
   left=${peer.outer[outer]}
   leftid=${at(identity(scenario, "peer", peer))}
-  leftsubnet=${peer.net[inner]}
+  ${subnets("left", grid ? partsOf(grid, "peer").map(({ net }) => net) : [peer.net[inner]])}
   leftupdown=/bin/true
   right=${scenario.behindNat === "ours" ? "%any" : ours.outer[outer]}
   rightid=${at(identity(scenario, "ours", ours))}
-  rightsubnet=${ours.net[inner]}
+  ${subnets("right", grid ? partsOf(grid, "ours").map(({ net }) => net) : [ours.net[inner]])}
   ike=${libreswanProposal(scenario.ike)}
   esp=${libreswanProposal(scenario.esp)}
   pfs=${namesGroup(scenario.esp) ? "yes" : "no"}
@@ -111,6 +114,11 @@ function lifetimes(scenario: Scenario): readonly string[] {
   return [`salifetime=${esp}s`, `ikelifetime=${ike}s`, `rekeymargin=${margin}s`, "rekeyfuzz=0%"];
 }
 
+/** Several become a connection for each pair: site/1x1, site/1x2 and so on. */
+function subnets(side: "left" | "right", nets: readonly string[]): string {
+  return nets.length === 1 ? `${side}subnet=${nets[0]}` : `${side}subnets={${nets.join(" ")}}`;
+}
+
 /** Names of states in IKEv2; in IKEv1 of main, aggressive and quick mode, by the role in the exchange. */
 const ESTABLISHED_IKE = "STATE_(?:V2_ESTABLISHED_IKE_SA|MAIN_I4|MAIN_R3|AGGR_I2|AGGR_R2)\\b";
 const ESTABLISHED_CHILD = "STATE_(?:V2_ESTABLISHED_CHILD_SA|QUICK_I2|QUICK_R2)\\b";
@@ -121,10 +129,10 @@ const ESTABLISHED_CHILD = "STATE_(?:V2_ESTABLISHED_CHILD_SA|QUICK_I2|QUICK_R2)\\
  * newest child counts.
  */
 export function parseStates(states: string, kernel: string): SideView {
-  const ike = [...states.matchAll(new RegExp(`#(\\d+): "site(?:-\\d+)?"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
-  const established = [
-    ...states.matchAll(/#(\d+): "site(?:-\d+)?"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g),
-  ].filter(([, state]) => new RegExp(`#${state}: "site(?:-\\d+)?"[^ ]* ${ESTABLISHED_CHILD}`).test(states));
+  const ike = [...states.matchAll(new RegExp(`#(\\d+): "site[^"]*"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
+  const established = [...states.matchAll(/#(\d+): "site[^"]*"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)].filter(
+    ([, state]) => new RegExp(`#${state}: "site[^"]*"[^ ]* ${ESTABLISHED_CHILD}`).test(states),
+  );
   const isV1 = /STATE_(MAIN|AGGR|QUICK)_/.test(states);
   const children = (isV1 ? established.slice(-1) : established).map(([, , spiOut, spiIn]) => ({
     spiIn: spiIn!.padStart(8, "0"),

@@ -1,11 +1,15 @@
 /** A row of the interoperability table: what both sides are told, what then happens, and what must come of it. */
 
+import type { Grid } from "./grid.js";
+
 export type PeerKind = "strongswan-userspace" | "strongswan-kernel" | "libreswan-kernel";
 export type Who = "ours" | "peer";
 
 export type Step =
   /** Echo requests from the host behind `from` to the host behind the other side; every one must come back. */
   | { readonly do: "ping"; readonly from: Who; readonly count: number }
+  /** One echo request for each mapping of the grid. */
+  | { readonly do: "echo each"; readonly from: Who }
   /** A TCP transfer from the host behind `from`, compared by SHA-256. */
   | { readonly do: "transfer"; readonly from: Who; readonly mebibytes: number }
   /** A rekey that `by` begins, with echo requests running through it. */
@@ -42,6 +46,8 @@ export interface Scenario {
   readonly lifetimes?: { readonly ike: number; readonly esp: number };
   /** So many parts of our network to as many of the peer's, each with an SA pair of its own (IPv4 inside). Default: the whole, one. */
   readonly mappings?: 2 | 3;
+  /** Instead: many mappings of one entry (IPv4 inside). */
+  readonly grid?: Grid;
   /** Who stands behind a router that translates address and port. */
   readonly behindNat?: Who;
   /** The link between a router and the peer carries no more, in octets; our own link is Ethernet's, so we have to be told. */
@@ -101,6 +107,7 @@ export function namesGroup(proposal: string): boolean {
 }
 
 export const ping = (from: Who, count = 5): Step => ({ do: "ping", from, count });
+export const echoEach = (from: Who): Step => ({ do: "echo each", from });
 export const transfer = (from: Who, mebibytes: number): Step => ({ do: "transfer", from, mebibytes });
 export const rekey = (what: "child" | "ike", by: Who): Step => ({ do: "rekey", what, by });
 export const deleteBy = (by: Who): Step => ({ do: "delete", by });

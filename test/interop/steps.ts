@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { must, run, start, until } from "../child.js";
+import { childCount, pairsOf, unanswered } from "./grid.js";
 import type { Scenario, Step, Who } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
 import { HOST, type Topology } from "./topology.js";
@@ -30,6 +31,8 @@ export async function perform(stage: Stage, scenario: Scenario, step: Step): Pro
   switch (step.do) {
     case "ping":
       return ping(stage, scenario, step.from, step.count);
+    case "echo each":
+      return echoEach(stage, scenario, step.from);
     case "transfer":
       return transfer(stage, scenario, step.from, step.mebibytes);
     case "rekey":
@@ -68,10 +71,11 @@ export async function agreement(
   isNew: (a: Agreement) => boolean = () => true,
 ): Promise<Agreement> {
   let last = "";
-  const agreed = await until("both ends show the same established tunnel", 25, async () => {
+  const count = childCount(scenario);
+  const agreed = await until("both ends show the same established tunnel", 25 + count / 2, async () => {
     const [ours, peer] = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
     last = `ours ${JSON.stringify(ours)}\npeer ${JSON.stringify(peer)}`;
-    const found = compare(ours, peer, scenario.mappings ?? 1);
+    const found = compare(ours, peer, count);
     return found && isNew(found) ? found : undefined;
   }).catch((error: Error) => {
     throw new Error(`${error.message}; the last views:\n${last}`);
@@ -121,9 +125,13 @@ async function ping(stage: Stage, scenario: Scenario, from: Who, count: number):
 /** A pair of hosts for each mapping. */
 function flows(
   { topology: { addresses } }: Stage,
-  { inner = 4, mappings }: Scenario,
+  { inner = 4, mappings, grid }: Scenario,
   from: Who,
 ): readonly { readonly source: string; readonly target: string }[] {
+  if (grid) {
+    const [first] = pairsOf(grid);
+    return [{ source: first![from].host, target: first![other(from)].host }];
+  }
   const pairs = mappings
     ? addresses.peer.parts
         .slice(0, mappings)
@@ -131,6 +139,18 @@ function flows(
     : [{ ours: addresses.ours.host[inner], peer: addresses.peer.host[inner] }];
   return pairs.map((pair) => ({ source: pair[from], target: pair[other(from)] }));
 }
+
+async function echoEach(stage: Stage, { grid }: Scenario, from: Who): Promise<void> {
+  const begun = performance.now();
+  const missing = await unanswered(stage.topology, grid!, from);
+  if (missing.length > 0)
+    throw new Error(
+      `${missing.length} of ${pairsOf(grid!).length} mappings gave no echo: ${missing.slice(0, 5).join(", ")}; ${await drops(stage)}`,
+    );
+  stage.note(`${pairsOf(grid!).length} mappings carried an echo in ${seconds(begun)} s`);
+}
+
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
 
 async function transfer(stage: Stage, scenario: Scenario, from: Who, mebibytes: number): Promise<void> {
   const target = stage.topology.addresses[other(from)].host[scenario.inner ?? 4];

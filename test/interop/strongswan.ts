@@ -1,5 +1,6 @@
 /** strongSwan as a peer: its configuration from a scenario, and its control by swanctl. */
 
+import { pairsOf, partsOf } from "./grid.js";
 import type { Place } from "./place.js";
 import { identity, PSK, renewalAfter, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
 import type { Side, SideView } from "./side.js";
@@ -62,7 +63,7 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
   return {
     async load(scenario) {
       patience = scenario.wrongPsk ? 3 : 15;
-      children = Array.from({ length: scenario.mappings ?? 1 }, (_, index) => childName(index));
+      children = selectorsOf(topology.addresses, who, scenario).map((_, index) => childName(index));
       const file = await place.file(`${name}-swanctl.conf`, swanctlConf(topology.addresses, who, scenario));
       await swanctl(`--load-all --clear --file ${file}`);
       logStart = (await place.read(`${name}.log`)).length;
@@ -74,7 +75,13 @@ export function strongSwan(place: Place, name: string, topology: Topology, who: 
       await swanctl("--terminate --ike site --force --timeout 2").catch(() => {}); // there may be none
     },
     async initiate() {
-      for (const child of children) await swanctl(`--initiate --child ${child} --timeout ${patience}`);
+      // In one shell: a guest takes its time for each.
+      const uri = `--uri unix://${place.path(`${name}.vici`)} --timeout ${patience}`;
+      await place.shell(
+        `export STRONGSWAN_CONF=${place.path(`${name}.conf`)}
+        for child in ${children.join(" ")}; do swanctl --initiate --child $child ${uri} || exit 1; done`,
+        20 + children.length,
+      );
     },
     async rekey(what) {
       // By number: in IKEv1 what a rekey replaced stays for a while under the same name.
@@ -102,23 +109,18 @@ export async function xfrmStatistics(place: Place): Promise<Map<string, number>>
 }
 
 function swanctlConf(addresses: Readonly<Record<Who, SiteAddresses>>, who: Who, scenario: Scenario): string {
-  const { outer = 4, inner = 4 } = scenario;
+  const { outer = 4 } = scenario;
   const own = addresses[who];
   const other = addresses[who === "ours" ? "peer" : "ours"];
   // A side behind a translation cannot be named by the address that it sees itself.
   const remoteAddress = scenario.behindNat !== undefined && scenario.behindNat !== who ? "%any" : other.outer[outer];
-  const between = (part: number) => {
-    if (scenario.mappings === undefined) return { own: own.net[inner], other: other.net[inner] };
-    return { own: own.parts[part]!.net, other: other.parts[part]!.net };
-  };
   const seconds = (lifetime: number | undefined, otherwise: string): string =>
     lifetime === undefined ? otherwise : `${renewalAfter(scenario, who, lifetime)}s`;
-  const children = Array.from(
-    { length: scenario.mappings ?? 1 },
-    (_, index) => `
+  const children = selectorsOf(addresses, who, scenario).map(
+    (between, index) => `
       ${childName(index)} {
-        local_ts = ${between(index).own}
-        remote_ts = ${between(index).other}
+        local_ts = ${between.own}
+        remote_ts = ${between.other}
         esp_proposals = ${scenario.esp}
         rekey_time = ${seconds(scenario.lifetimes?.esp, "1h")}
         ${scenario.lifetimes ? `life_time = ${scenario.lifetimes.esp}s\n        rand_time = 0s` : ""}
@@ -157,6 +159,28 @@ secrets {
   }
 }
 `;
+}
+
+/** The selectors of each child, of the side `who` first. */
+function selectorsOf(
+  addresses: Readonly<Record<Who, SiteAddresses>>,
+  who: Who,
+  { grid, mappings, inner = 4 }: Scenario,
+): readonly { readonly own: string; readonly other: string }[] {
+  const far = who === "ours" ? "peer" : "ours";
+  if (grid?.peerHas === "one child") {
+    const all = (side: Who) =>
+      partsOf(grid, side)
+        .map(({ net }) => net)
+        .join(",");
+    return [{ own: all(who), other: all(far) }];
+  }
+  if (grid) return pairsOf(grid).map((pair) => ({ own: pair[who].net, other: pair[far].net }));
+  if (mappings === undefined) return [{ own: addresses[who].net[inner], other: addresses[far].net[inner] }];
+  return Array.from({ length: mappings }, (_, part) => ({
+    own: addresses[who].parts[part]!.net,
+    other: addresses[far].parts[part]!.net,
+  }));
 }
 
 function childName(index: number): string {

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { until } from "../child.js";
 import { engineOfRun } from "./containers.js";
+import { addHosts } from "./grid.js";
 import { LIBRESWAN } from "./guest.js";
 import { needsRouter, PSK, type Scenario, type Who, WRONG_PSK } from "./scenario.js";
 import { CONTROL, type OpenStage, openStage } from "./stage.js";
@@ -64,13 +65,16 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
     if (scenario.pathMtu) await stage.topology.narrow(scenario.pathMtu);
     if (scenario.behindNat) await stage.topology.translate(scenario.behindNat);
     if (scenario.dropsFragments) await stage.topology.dropFragments();
+    if (scenario.grid) await addHosts(stage.topology, scenario.grid, stage.guest);
     await peer.load(scenario);
     await ours.load(scenario);
+    const begun = performance.now();
     if (scenario.wrongPsk) await refused(stage, scenario);
     else {
       if (scenario.role === "responder") await peer.initiate();
       else if (!stage.gateway) await ours.initiate();
       await agreement(scene, scenario);
+      if (scenario.grid) scene.note(`up after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
       for (const step of scenario.steps)
         await perform(scene, scenario, step).catch((error: Error) => {
           throw new Error(`step ${JSON.stringify(step)}: ${error.message}`, { cause: error });
