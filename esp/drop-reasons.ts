@@ -5,6 +5,9 @@
 
 const REASONS = {
   noPolicy: "no mapping covers the inner source and destination",
+  policyDrop: "a drop policy of the tunnel covers the packet",
+  policyBypass:
+    "a bypass policy covers the packet: it belongs outside of the tunnel, in clear, and something led it into it",
   noSa: "the mapping has no established SA to send on",
   narrowed: "the peer narrowed the mapping, and no SA covers this packet",
   heldFull: "too many packets waited for the SA of a mapping that traffic brings up",

@@ -2,7 +2,7 @@
 import type { Arena, Sealer } from "../crypto/interfaces.js";
 import { DROP } from "./drop-reasons.js";
 import { readIcmpQuote } from "./icmp-error.js";
-import { createIpHeader, readIpHeader } from "./ip-header.js";
+import { createIpHeader, type IpHeader, readIpHeader } from "./ip-header.js";
 import { createLifetime, type LimitKind } from "./lifetime.js";
 import { ESP_HEADER_BYTES, NEXT_HEADER, payloadLength, payloadOffset, TRAILER_BYTES, textAlignment } from "./packet.js";
 import { createReplayWindow } from "./replay-window.js";
@@ -17,6 +17,8 @@ export interface InboundParameters {
   readonly volume: VolumeLimits;
   /** What the inner packets may be, from remote to local. */
   readonly selectors: readonly SelectorPair[];
+  /** The drop code of a policy that takes an inner packet out of them; 0: none does. */
+  readonly refuses?: (inner: IpHeader) => number;
 }
 
 export interface InboundSa {
@@ -45,7 +47,7 @@ export interface InboundSa {
 export function createInboundSa(
   arena: Arena,
   sealer: Sealer,
-  { extendedSequence, replayWindow, volume, selectors }: InboundParameters,
+  { extendedSequence, replayWindow, volume, selectors, refuses = () => 0 }: InboundParameters,
   limit: (kind: LimitKind) => void,
 ): InboundSa {
   const { bytes, view } = arena;
@@ -77,6 +79,8 @@ export function createInboundSa(
     if (malformed !== 0) return -malformed;
     if ((inner.family === 4) !== (nextHeader === NEXT_HEADER.ipv4)) return -DROP.badNextHeader;
     if (!covered()) return -DROP.selectorMismatch;
+    const refused = refuses(inner);
+    if (refused !== 0) return -refused;
     const corrupt = applyOuterEcn(arena, out, outerTos);
     if (corrupt !== 0) return -corrupt;
     // What follows the packet is padding for traffic flow confidentiality (RFC 4303 section 2.7).

@@ -34,8 +34,10 @@ export interface Routing<Child extends Routable> {
   code(): number;
   /** Whose mapping it was. */
   tunnel(): string | undefined;
-  /** Which mapping it was, as an index of what `setTunnels` gave; -1: none. */
+  /** Which mapping it was, as an index of what `setTunnels` gave; negative: none. */
   mapping(): number;
+  /** See `Spd.refusesInbound`. */
+  refusesInbound(header: IpHeader): number;
 }
 
 /** A child on one mapping. */
@@ -107,8 +109,9 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       const i = spd.find(header);
       mapping = i;
       if (i < 0) {
-        code = DROP.noPolicy;
-        tunnel = undefined;
+        const refusal = i === -1 ? undefined : spd.refusal(i);
+        code = refusal?.code ?? DROP.noPolicy;
+        tunnel = refusal?.tunnel;
         return undefined;
       }
       const list = carriers[i]!;
@@ -123,6 +126,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
     code: () => code,
     tunnel: () => tunnel,
     mapping: () => mapping,
+    refusesInbound: (header) => spd.refusesInbound(header),
   };
 }
 

@@ -167,7 +167,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     };
     const selectors = routing.selectorsOf(child);
     const volume = withCipherLimits(child.volume, sealers.outbound.blockBytes);
-    const parameters = { ...child, volume, selectors, spi: child.spiOut };
+    const parameters = { ...child, volume, selectors, spi: child.spiOut, refuses: routing.refusesInbound };
     const outbound = createOutboundSa(arena, sealers.outbound, parameters, fillRandom, limit);
     const inbound = createInboundSa(arena, sealers.inbound, parameters, limit);
     const sealAt = (at: number, innerLength: number, nextHeader: number): number => {

@@ -1,13 +1,16 @@
 /** The security policy database of outgoing traffic: which mapping of which tunnel a packet belongs to (RFC 4301 section 4.4.1). */
 import type { Arena } from "../crypto/interfaces.js";
+import { EXCEPTION_CODE, inOrder, type PolicyException } from "./exception.js";
 import { readIcmpQuote } from "./icmp-error.js";
 import { createIpHeader, type IpHeader } from "./ip-header.js";
 import { formatSelector, type TrafficSelector } from "./selector.js";
-import { createSelectorIndex, type SelectorIndex } from "./selector-index.js";
+import { createSelectorIndex, type SelectorIndex, type SelectorPair } from "./selector-index.js";
 
 export interface TunnelMappings {
   readonly name: string;
   readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+  /** Inside the mappings, and before them. */
+  readonly exceptions?: readonly PolicyException[];
   /** A packet for a mapping without an SA asks for one, and waits for it. */
   readonly onTraffic?: boolean;
 }
@@ -21,6 +24,13 @@ export interface MappingRef {
   readonly onTraffic: boolean;
 }
 
+/** A packet that is neither protected nor let in: why, and whose policy says so. */
+export interface Refusal {
+  readonly tunnel: string;
+  /** A drop code. */
+  readonly code: number;
+}
+
 export interface Spd {
   /** Every mapping of every tunnel, in order: what `find` gives an index of. */
   readonly mappings: readonly MappingRef[];
@@ -28,18 +38,28 @@ export interface Spd {
   placeOf(mapping: MappingRef): number | undefined;
   /** Which of them a tunnel's mapping is; undefined: there is none of that number. */
   indexOf(tunnel: string, index: number): number | undefined;
-  /** The mapping for an outgoing packet, whose header has been read; -1: none. */
+  /** The mapping for an outgoing packet, whose header has been read; -1: none; below that `refusal` says why it is dropped. */
   find(header: IpHeader): number;
+  refusal(found: number): Refusal;
   /** The same among other pairs: what `part` says of the packet, or of the one that it is an ICMP error about. */
   findIn(part: SelectorIndex, header: IpHeader): number;
+  /** The drop code for an incoming packet that came protected and is covered by an exception; 0: none is. */
+  refusesInbound(header: IpHeader): number;
 }
+
+const NONE = -1;
 
 /** Mappings do not overlap (the configuration is checked for it); where they do, the first one counts. */
 export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd {
   const mappings = tunnels.flatMap(({ name, mappings, onTraffic = false }) =>
     mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping, onTraffic })),
   );
-  const index = createSelectorIndex(mappings.map(({ local, peer }) => ({ local, remote: peer })));
+  const exceptions = tunnels.flatMap(({ name, exceptions = [] }) =>
+    inOrder(exceptions).map((exception) => ({ tunnel: name, ...exception, code: EXCEPTION_CODE[exception.action] })),
+  );
+  const count = exceptions.length;
+  const index = createSelectorIndex([...exceptions, ...mappings].map(toPair));
+  const exceptionIndex = count === 0 ? undefined : createSelectorIndex(exceptions.map(toPair));
   const quoted = createIpHeader();
   const positions = new Map<string, number>();
   let places: Map<string, number> | undefined;
@@ -60,11 +80,25 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
       const i = (positions.get(tunnel) ?? Number.NaN) + index;
       return mappings[i]?.tunnel === tunnel ? i : undefined;
     },
-    find: (header) => findIn(index, header),
+    find(header) {
+      const found = findIn(index, header);
+      if (found >= count) return found - count;
+      return found < 0 ? NONE : NONE - 1 - found;
+    },
+    refusal: (found) => exceptions[NONE - 1 - found]!,
     findIn,
+    refusesInbound(header) {
+      if (exceptionIndex === undefined) return 0;
+      const found = exceptionIndex.findInbound(header);
+      return found < 0 ? 0 : exceptions[found]!.code;
+    },
   };
 }
 
 function placeWords({ tunnel, local, peer }: MappingRef): string {
   return `${tunnel} ${formatSelector(local)} ${formatSelector(peer)}`;
+}
+
+function toPair({ local, peer }: { readonly local: TrafficSelector; readonly peer: TrafficSelector }): SelectorPair {
+  return { local, remote: peer };
 }

@@ -213,11 +213,11 @@ async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Pr
   };
 }
 
-function tunnelsMessage(configured: readonly TunnelPolicy[], { wrappings }: Configuration): ToWorker {
+function tunnelsMessage(configured: readonly TunnelPolicy[], { wrappings, exceptions }: Configuration): ToWorker {
   const tunnels = configured.map((tunnel) => {
     const { name, mappings } = tunnel;
     const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
-    return { name, mappings, onTraffic: waitsForTraffic(tunnel), wrapping };
+    return { name, mappings, exceptions: exceptions.get(name) ?? [], onTraffic: waitsForTraffic(tunnel), wrapping };
   });
   return { kind: "tunnels", tunnels };
 }

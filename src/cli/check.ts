@@ -4,9 +4,10 @@ import { DEFAULT_NUMBERING } from "../../crypto/registry/numbering.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { formatAddress } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import { formatSelector } from "../../esp/selector.js";
 import { formatIdentity } from "../../ike/core/identity.js";
-import type { TunnelPolicy } from "../../ike/core/policy.js";
+import type { Mapping, TunnelPolicy } from "../../ike/core/policy.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
 import type { Configuration, Warning } from "../config/model.js";
 import { profileReport } from "../config/profile-report.js";
@@ -48,7 +49,15 @@ interface CheckedTunnel {
   readonly numbering: string;
   /** What stands below SHOULD, proposal by proposal. */
   readonly weak: readonly WeakMember[];
-  readonly mappings: readonly { readonly local: string; readonly peer: string }[];
+  readonly mappings: readonly Pair[];
+  /** Policies without IPsec, as far as the mappings go. */
+  readonly drop: readonly Pair[];
+  readonly bypass: readonly Pair[];
+}
+
+interface Pair {
+  readonly local: string;
+  readonly peer: string;
 }
 
 interface WeakMember extends Omit<Weakness, "forbidden"> {
@@ -69,11 +78,17 @@ function checkReport(file: string, loaded: Loaded) {
   };
 }
 
-function checkedTunnels({ policy, profiles }: Configuration): readonly CheckedTunnel[] {
-  return policy.tunnels.map((tunnel) => checkedTunnel(tunnel, profiles.get(tunnel.name)));
+function checkedTunnels({ policy, profiles, exceptions }: Configuration): readonly CheckedTunnel[] {
+  return policy.tunnels.map((tunnel) =>
+    checkedTunnel(tunnel, profiles.get(tunnel.name), exceptions.get(tunnel.name) ?? []),
+  );
 }
 
-function checkedTunnel(tunnel: TunnelPolicy, profile: ProfileName | undefined): CheckedTunnel {
+function checkedTunnel(
+  tunnel: TunnelPolicy,
+  profile: ProfileName | undefined,
+  exceptions: readonly PolicyException[],
+): CheckedTunnel {
   const { name, start, localId, localAddress, peerId, peer, ike, esp, mappings } = tunnel;
   const ownId = localAddress ? formatAddress(localAddress) : null;
   const theirId = peer.kind === "address" ? formatAddress(peer.address) : null;
@@ -101,8 +116,14 @@ function checkedTunnel(tunnel: TunnelPolicy, profile: ProfileName | undefined): 
       ...ike.proposals.flatMap((each) => weakMembers(each, "ike")),
       ...esp.proposals.flatMap((each) => weakMembers(each, "esp")),
     ],
-    mappings: mappings.map((each) => ({ local: formatSelector(each.local), peer: formatSelector(each.peer) })),
+    mappings: mappings.map(pair),
+    drop: exceptions.filter(({ action }) => action === "drop").map(pair),
+    bypass: exceptions.filter(({ action }) => action === "bypass").map(pair),
   };
+}
+
+function pair({ local, peer }: Mapping): Pair {
+  return { local: formatSelector(local), peer: formatSelector(peer) };
 }
 
 function weakMembers(proposal: IkeProposal | EspProposal, usage: Usage): readonly WeakMember[] {
@@ -139,17 +160,8 @@ function renderConfiguration(configuration: Configuration): readonly string[] {
   ];
 }
 
-function renderTunnel({
-  name,
-  peer,
-  start,
-  profile,
-  local_id,
-  peer_id,
-  ike,
-  esp,
-  mappings,
-}: CheckedTunnel): readonly string[] {
+function renderTunnel(tunnel: CheckedTunnel): readonly string[] {
+  const { name, peer, start, profile, local_id, peer_id, ike, esp, mappings, drop, bypass } = tunnel;
   const ids = `local id ${local_id ?? "own outer address"}, peer id ${peer_id ?? "the peer's address"}`;
   return [
     `tunnel ${name}: peer ${peer}, ${start}, ${ids}`,
@@ -161,9 +173,15 @@ function renderTunnel({
         ]),
     `  IKEv${ike.version}${ike.exchange === null ? "" : ` ${ike.exchange} mode`}, ${lifetimeWords(ike)}: ${ike.proposals.join(", ")}`,
     `  ESP, ${lifetimeWords(esp)}: ${esp.proposals.join(", ")}`,
-    ...mappings.map(({ local, peer: remote }) => `  ${local} <-> ${remote}`),
+    ...mappings.map(pairLine),
+    ...drop.map((each) => `${pairLine(each)}: dropped`),
+    ...bypass.map((each) => `${pairLine(each)}: in clear, outside of the tunnel`),
     "",
   ];
+}
+
+function pairLine({ local, peer }: Pair): string {
+  return `  ${local} <-> ${peer}`;
 }
 
 /** "lifetime 1h or 1800MiB". */

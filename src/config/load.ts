@@ -110,6 +110,11 @@ function build(
         limits: { halfOpen: limits.half_open, halfOpenPerAddress: limits.half_open_per_address },
       },
       psk,
+      exceptions: new Map(
+        built
+          .filter(({ exceptions }) => exceptions.length > 0)
+          .map(({ policy, exceptions }) => [policy.name, exceptions]),
+      ),
       wrappings: new Map(built.map(({ policy, wrapping }) => [policy.name, wrapping])),
       profiles: new Map(built.flatMap(({ policy, profile }) => (profile ? [[policy.name, profile]] : []))),
       warnings,

@@ -3,11 +3,12 @@
  * mappings of one gateway, without which a packet would have two tunnels to choose from.
  */
 import { formatPrefix, type Prefix, prefixEnd } from "../../esp/address.js";
-import { ANY_PROTOCOL, formatSelector, type ProtocolPorts, selectorFromPrefix } from "../../esp/selector.js";
+import { formatSelector, selectorFromPrefix } from "../../esp/selector.js";
 import type { Mapping } from "../../ike/core/policy.js";
 import { excess, type Limits } from "./limits.js";
 import { firstOverlaps } from "./overlap.js";
 import { formatPath, type ValuePath } from "./path.js";
+import { protocolPorts } from "./protocol-ports.js";
 import type { PolicyBlock } from "./schema.js";
 
 /** Adds a problem at a path; the position is found from it. */
@@ -60,16 +61,8 @@ function expandEntry(
     complain([...entry, "peer"], tooMany);
     return [];
   }
-  const protocol = protocolNumber(policy.protocol);
-  if (protocol === undefined) {
-    complain(
-      [...entry, "protocol"],
-      `unknown protocol "${policy.protocol}"; allowed: any, ${[...PROTOCOLS.keys()].join(", ")}, or 1 to 255`,
-    );
-    return [];
-  }
-  const localPorts = portRanges(protocol, policy.local_ports, [...entry, "local_ports"], complain);
-  const peerPorts = portRanges(protocol, policy.peer_ports, [...entry, "peer_ports"], complain);
+  const ports = protocolPorts(policy, entry, complain);
+  if (ports === undefined) return [];
   complainOfTwins(policy.local, [...entry, "local"], "local ranges of one policy overlap", complain);
   complainOfTwins(policy.peer, [...entry, "peer"], "peer ranges under one local range overlap", complain);
   complainOfLonely(policy.local, policy.peer, [...entry, "local"], "peer", complain);
@@ -84,8 +77,8 @@ function expandEntry(
         complain(peerPath, insideEachOther(local, peer));
         continue;
       }
-      for (const localPort of localPorts)
-        for (const peerPort of peerPorts)
+      for (const localPort of ports.local)
+        for (const peerPort of ports.peer)
           mappings.push({
             tunnel,
             entry,
@@ -155,55 +148,4 @@ function complainOfLonely(
   for (const [i, range] of ranges.entries())
     if (!partners.some(({ family }) => family === range.family))
       complain([...path, i], `${formatPrefix(range)} has no ${other} range of IPv${range.family} to go with; add one`);
-}
-
-const PROTOCOLS: ReadonlyMap<string, number> = new Map([
-  ["icmp", 1],
-  ["ipip", 4],
-  ["tcp", 6],
-  ["udp", 17],
-  ["dccp", 33],
-  ["gre", 47],
-  ["icmpv6", 58],
-  ["ospf", 89],
-  ["sctp", 132],
-  ["udplite", 136],
-]);
-const WITH_PORTS: ReadonlySet<number> = new Set([6, 17, 33, 132, 136]);
-
-function protocolNumber(protocol: PolicyBlock["protocol"]): number | undefined {
-  if (protocol === undefined || protocol === "any") return 0;
-  return typeof protocol === "number" ? protocol : PROTOCOLS.get(protocol.toLowerCase());
-}
-
-function portRanges(
-  protocol: number,
-  ports: PolicyBlock["local_ports"],
-  path: ValuePath,
-  complain: Complain,
-): readonly ProtocolPorts[] {
-  if (ports === undefined) return [{ ...ANY_PROTOCOL, protocol }];
-  if (!WITH_PORTS.has(protocol)) {
-    complain(path, "ports need a protocol that has them; allowed with protocol: tcp, udp, sctp, dccp or udplite");
-    return [];
-  }
-  const written = typeof ports === "object" ? ports : [ports];
-  const ranges: ProtocolPorts[] = [];
-  for (const each of written) {
-    const [first = "", last = first] = String(each).split("-");
-    const range = { protocol, startPort: Number(first), endPort: Number(last) };
-    const twin = ranges.find((other) => range.startPort <= other.endPort && other.startPort <= range.endPort);
-    if (range.startPort < 1 || range.startPort > range.endPort || range.endPort > 65535) {
-      complain(path, `found ${each}; allowed: a port or a range such as 8000-8080, from 1 to 65535`);
-      continue;
-    }
-    if (twin !== undefined)
-      complain(path, `found ${each}, which overlaps ${formatPorts(twin)} in the same list; keep the one that is meant`);
-    ranges.push(range);
-  }
-  return ranges;
-}
-
-function formatPorts({ startPort, endPort }: ProtocolPorts): string {
-  return startPort === endPort ? `${startPort}` : `${startPort}-${endPort}`;
 }

@@ -1,6 +1,7 @@
 /** The configuration after reading: checked, defaults filled in, ready for use. */
 import type { Secret } from "../../crypto/secret.js";
 import type { Address } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import type { Wrapping } from "../../esp/tunnel.js";
 import type { Policy } from "../../ike/core/policy.js";
 import type { ProfileName } from "./profiles.js";
@@ -36,5 +37,7 @@ export interface Configuration {
   readonly wrappings: ReadonlyMap<string, Wrapping>;
   /** By tunnel name, of those that have one. */
   readonly profiles: ReadonlyMap<string, ProfileName>;
+  /** Policies without IPsec, cut to the tunnel's mappings, drops first; by tunnel name, absent where there are none. */
+  readonly exceptions: ReadonlyMap<string, readonly PolicyException[]>;
   readonly warnings: readonly Warning[];
 }

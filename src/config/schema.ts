@@ -136,6 +136,11 @@ const policy = block("which local ranges reach which peer ranges", {
   peer_ports: portRange().exactOptional(),
 }).meta({ id: "policy" });
 
+const exception = policy.partial({ local: true, peer: true }).meta({
+  id: "exception",
+  description: "Which part of the tunnel's mappings. Without local or peer: all of that side.",
+});
+
 const psk = z
   .union(
     [
@@ -240,6 +245,10 @@ const dpd = z
   )
   .meta({ id: "dpd", description: "Dead peer detection. Default: timeout 30s, action restart." });
 
+const exceptionWords = {
+  error: () => "allowed: a list of blocks with any of local, peer, protocol, local_ports and peer_ports",
+};
+
 const tunnelShape = {
   peer: text("an address, a DNS name, or any", 253).exactOptional(),
   local_id: words("an address, a name, user@name, keyid:… or a DN").exactOptional(),
@@ -277,8 +286,13 @@ const tunnelShape = {
   priority: notYet("failover groups").exactOptional(),
   health_check: inertOnly("health checks", "off", false).exactOptional(),
   bandwidth: inertOnly("bandwidth caps", "off", false).exactOptional(),
-  bypass: emptyOnly("policies without IPsec").exactOptional(),
-  drop: emptyOnly("policies without IPsec").exactOptional(),
+  bypass: z.array(exception, exceptionWords).exactOptional().meta({
+    description: "Policies without IPsec: this part of the mappings travels in clear, outside of the tunnel.",
+  }),
+  drop: z.array(exception, exceptionWords).exactOptional().meta({
+    description:
+      "Policies without IPsec: this part of the mappings is discarded, in both directions. Goes before bypass.",
+  }),
 };
 
 export const defaultsSchema = block("any keys of a tunnel but its name", tunnelShape);
@@ -296,5 +310,6 @@ export type GatewayBlock = z.infer<typeof gatewaySchema>;
 export type TunnelBlock = z.infer<typeof defaultsSchema>;
 export type TunnelEntry = z.infer<typeof tunnelSchema>;
 export type PolicyBlock = z.infer<typeof policy>;
+export type ExceptionBlock = z.infer<typeof exception>;
 export type NumberingBlock = z.infer<typeof numbering>;
 export type PskBlock = z.infer<typeof psk>;

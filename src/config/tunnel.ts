@@ -1,9 +1,11 @@
 /** One tunnel after inheritance: what must be there, what fits together, and what it means to the protocol. */
 import { type Address, formatAddress, sameAddress } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import { LEAST_MTU } from "../../esp/mtu.js";
 import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import { type Identity, parseIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
+import { exceptionsOf } from "./exceptions.js";
 import type { Findings } from "./findings.js";
 import type { InheritedTunnel } from "./inherit.js";
 import type { Limits } from "./limits.js";
@@ -22,6 +24,7 @@ export interface BuiltTunnel {
   readonly mappings: readonly PlacedMapping[];
   readonly wrapping: Wrapping;
   readonly profile?: ProfileName;
+  readonly exceptions: readonly PolicyException[];
 }
 
 const IKE_LIFETIME = 86400;
@@ -60,6 +63,7 @@ export function buildTunnel(
     mappings: expanded.mappings,
     wrapping: wrappingOf(tunnel, expanded.mappings, findings),
     ...(profile && { profile }),
+    exceptions: exceptionsOf(tunnel, expanded.mappings, limits, findings),
     policy: {
       name,
       peer,

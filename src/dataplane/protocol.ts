@@ -4,6 +4,7 @@
  * Everything is structured-clonable: suites travel as names, keys as octets.
  */
 import type { Path, SocketAddress } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import type { Wrapping } from "../../esp/tunnel.js";
@@ -58,6 +59,8 @@ export interface ChildMessage {
 export interface TunnelMessage {
   readonly name: string;
   readonly mappings: readonly { readonly local: TrafficSelector; readonly peer: TrafficSelector }[];
+  /** Inside the mappings, and before them. */
+  readonly exceptions?: readonly PolicyException[];
   /** But where this is set, it is told (`traffic`), and waits for the SA. */
   readonly onTraffic?: boolean;
   /** Absent: `USUAL_WRAPPING`. */

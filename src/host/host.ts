@@ -107,11 +107,17 @@ async function guard(plan: HostPlan, undo: (() => Promise<void>)[], notes: strin
   if (script === undefined) return;
   const problem = await nft(script);
   if (problem === undefined) undo.push(() => removeGuard(plan));
-  else
-    notes.push(
-      `cleartext from the peer ranges is not dropped on other devices: ${problem}. ` +
-        "Install nftables, or set net.ipv4.conf.all.rp_filter=1",
-    );
+  else {
+    if (plan.leakProtection)
+      notes.push(
+        `cleartext from the peer ranges is not dropped on other devices: ${problem}. ` +
+          "Install nftables, or set net.ipv4.conf.all.rp_filter=1",
+      );
+    if (plan.exceptions.some(({ action }) => action === "bypass"))
+      notes.push(
+        `what the bypass policies name is dropped, and does not travel in clear: ${problem}. Install nftables`,
+      );
+  }
 }
 
 async function removeGuard(plan: HostPlan): Promise<void> {
@@ -132,7 +138,8 @@ const VALID_MARK = "/proc/sys/net/ipv4/conf/all/src_valid_mark";
 
 /** With a peer inside a covered range, the reverse path filter must look its packets up with our mark. */
 async function validMark(plan: HostPlan, undo: (() => Promise<void>)[], notes: string[]): Promise<void> {
-  if (!plan.peersInside.some(({ family }) => family === 4)) return;
+  const bypasses = plan.exceptions.some(({ action, peer }) => action === "bypass" && peer.family === 4);
+  if (!bypasses && !plan.peersInside.some(({ family }) => family === 4)) return;
   try {
     const before = (await readFile(VALID_MARK, "utf8")).trim();
     if (before === "1") return;
@@ -140,8 +147,8 @@ async function validMark(plan: HostPlan, undo: (() => Promise<void>)[], notes: s
     undo.push(() => writeFile(VALID_MARK, before));
   } catch (error) {
     notes.push(
-      `a peer lies inside a covered range, and src_valid_mark could not be set (${(error as Error).message}): ` +
-        "with a strict rp_filter its packets are lost; set net.ipv4.conf.all.src_valid_mark=1",
+      `${bypasses ? "answers to what a bypass policy names" : "packets of a peer inside a covered range"} are lost with a strict ` +
+        `rp_filter, because src_valid_mark could not be set (${(error as Error).message}): set net.ipv4.conf.all.src_valid_mark=1`,
     );
   }
 }

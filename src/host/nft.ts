@@ -3,6 +3,8 @@
  * than the tunnel's is dropped (RFC 4301 section 5.2 wants inbound traffic checked against the policies). Pure.
  */
 import { type Address, type Family, formatAddress, formatPrefix, type Prefix } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
+import type { TrafficSelector } from "../../esp/selector.js";
 import type { HostPlan } from "./plan.js";
 
 /** The table's name, also for finding what a crashed run left. */
@@ -12,8 +14,10 @@ export function tableName(tun: string): string {
 
 /** A script for `nft -f -` that puts the whole table in place in one transaction; undefined when there is nothing to guard. */
 export function guardScript(plan: HostPlan): string | undefined {
-  if (!plan.leakProtection || plan.routes.length === 0) return undefined;
+  const { exceptions, leakProtection } = plan;
+  if (exceptions.length === 0 && (!leakProtection || plan.routes.length === 0)) return undefined;
   const name = tableName(plan.tun);
+  const leaving = exceptions.map((exception) => exceptionRule(plan, exception, "out"));
   return [
     `add table inet ${name}`,
     `delete table inet ${name}`,
@@ -21,6 +25,20 @@ export function guardScript(plan: HostPlan): string | undefined {
     "  chain cleartext {",
     "    type filter hook prerouting priority mangle; policy accept;",
     `    iifname { "${plan.tun}", "lo" } accept`,
+    ...leaving,
+    ...exceptions.map((exception) => exceptionRule(plan, exception, "in")),
+    ...(leakProtection ? cleartextRules(plan) : []),
+    "  }",
+    ...(leaving.length === 0
+      ? []
+      : ["  chain own {", "    type route hook output priority mangle; policy accept;", ...leaving, "  }"]),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function cleartextRules(plan: HostPlan): readonly string[] {
+  return [
     // With the mark a strict reverse path filter looks the peer up where its packets really come from.
     ...ruleFor(plan.peersInside.map(toHost), "saddr", `meta mark set ${plan.mark} accept`),
     // IKE and ESP are no cleartext, wherever a peer without a fixed address may be.
@@ -32,10 +50,30 @@ export function guardScript(plan: HostPlan): string | undefined {
       "saddr",
       "counter drop",
     ),
-    "  }",
-    "}",
-    "",
-  ].join("\n");
+  ];
+}
+
+/**
+ * A bypass gets the mark of our own sockets, which leads it past the tunnel's routes, and its answers past a strict reverse path
+ * filter. What is to be dropped goes on to the tunnel, which counts it; where it comes in clear it is dropped here.
+ */
+function exceptionRule(plan: HostPlan, { action, local, peer }: PolicyException, way: "out" | "in"): string {
+  const [from, to] = way === "out" ? [local, peer] : [peer, local];
+  const verdict = action === "bypass" ? `meta mark set ${plan.mark} accept` : way === "out" ? "accept" : "counter drop";
+  const ip = local.family === 4 ? "ip" : "ip6";
+  const protocol = local.protocol === 0 ? "" : `meta l4proto ${local.protocol} `;
+  const ports = `${portMatch("sport", from)}${portMatch("dport", to)}`;
+  return `    ${ip} saddr ${rangeWords(from)} ${ip} daddr ${rangeWords(to)} ${protocol}${ports}${verdict}`;
+}
+
+function rangeWords({ family, start, end }: TrafficSelector): string {
+  const first = formatAddress({ family, value: start });
+  return start === end ? first : `${first}-${formatAddress({ family, value: end })}`;
+}
+
+function portMatch(which: "sport" | "dport", { startPort, endPort }: TrafficSelector): string {
+  if (startPort === 0 && endPort === 65535) return "";
+  return `th ${which} ${startPort === endPort ? startPort : `${startPort}-${endPort}`} `;
 }
 
 /** Removes the table; `add` first, so that it is no error when there is none. */

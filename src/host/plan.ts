@@ -9,6 +9,8 @@
  *     TABLE      10.2.0.0/16 dev causeway0 src 10.1.0.1 mtu 1382
  *                unreachable 10.2.0.0/16 metric 4294967295        what is left when the device has gone
  *                throw 10.2.9.0/24                                a network that this host is connected to
+ *
+ * What a tunnel's bypass policies take out of its mappings carries that mark as well, set by nftables (`nft.ts`).
  */
 import {
   type Address,
@@ -19,6 +21,7 @@ import {
   type Prefix,
   prefixContains,
 } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import { innerLimits, LEAST_MTU } from "../../esp/mtu.js";
 import type { EspLengths } from "../../esp/packet.js";
 import { formatSelector, type TrafficSelector, toPrefixes } from "../../esp/selector.js";
@@ -64,6 +67,8 @@ export interface HostPlan {
   readonly direct: readonly Prefix[];
   /** Outer addresses of peers inside a covered range: their packets are no leak. */
   readonly peersInside: readonly Address[];
+  /** What travels in clear although a mapping covers it, and what may not travel at all; drops first. */
+  readonly exceptions: readonly PolicyException[];
   /** What the operator should know, as sentences. */
   readonly notes: readonly string[];
 }
@@ -78,7 +83,7 @@ const TABLES = 10_000;
 /** The plan for a configuration on such a host. */
 export function planRoutes(configuration: Configuration, host: HostFacts): HostPlan {
   const { addresses, ipv6, outerMtu = ETHERNET_MTU } = host;
-  const { gateway, policy, wrappings } = configuration;
+  const { gateway, policy, wrappings, exceptions } = configuration;
   const notes: string[] = [];
   const routes = new Map<string, PlannedRoute>();
   const { mtu: deviceMtu } = gateway.tun;
@@ -125,6 +130,9 @@ export function planRoutes(configuration: Configuration, host: HostFacts): HostP
     ports: [gateway.ports.ike, gateway.ports.natT],
     direct: direct.map(({ network }) => network),
     peersInside: peerAddresses(policy.tunnels).filter((peer) => covered.some((prefix) => prefixContains(prefix, peer))),
+    exceptions: policy.tunnels
+      .flatMap(({ name }) => exceptions.get(name) ?? [])
+      .filter(({ peer }) => peer.family === 4 || ipv6),
     notes,
   };
 }

@@ -117,6 +117,17 @@ test("check tells the mode and the volume limits of an IKEv1 tunnel", async () =
   assert.match(stdout, /warning: tunnels\[0\]\.ike\.exchange: aggressive mode shows .* hash of the pre-shared key/);
 });
 
+test("check lists policies without IPsec beside the mappings", async () => {
+  const lines = "    bypass: [{ peer: [10.1.7.0/24] }]\n    drop: [{ protocol: tcp, peer_ports: 25 }]\n";
+  const file = write("exceptions.yaml", VALID + lines);
+  const { stdout } = await causeway(["check", file]);
+  assert.match(stdout, /^ {2}240\.1\.0\.0\/25\[tcp\] <-> 10\.1\.0\.0\/16\[tcp\/25\]: dropped$/m);
+  assert.match(stdout, /^ {2}240\.1\.0\.0\/25 <-> 10\.1\.7\.0\/24: in clear, outside of the tunnel$/m);
+  const [tunnel] = JSON.parse((await causeway(["check", file, "--json"])).stdout).tunnels;
+  assert.deepEqual(tunnel.bypass, [{ local: "240.1.0.0/25", peer: "10.1.7.0/24" }]);
+  assert.deepEqual(tunnel.drop, [{ local: "240.1.0.0/25[tcp]", peer: "10.1.0.0/16[tcp/25]" }]);
+});
+
 test("check --json prints the same as data", async () => {
   const file = write("valid.yaml", VALID);
   const { status, stdout } = await causeway(["check", file, "--json"]);

@@ -16,8 +16,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
   ["priority", "priority: 1"],
   ["health_check", "health_check: { peer: 169.254.128.2 }"],
   ["bandwidth", "bandwidth: 10Mbit"],
-  ["bypass", "bypass: [10.0.0.0/8]"],
-  ["drop", "drop: [10.0.0.0/8]"],
   ["local_id", "local_id: 'CN=gw, O=Example'"],
 ];
 

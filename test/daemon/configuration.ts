@@ -39,6 +39,7 @@ export function configurationOf(
     psk: new Map(tunnels.map(({ name }) => [name, secret(utf8("an old key of the tests, long enough"))])),
     wrappings: new Map(),
     profiles: new Map(),
+    exceptions: new Map(),
     warnings: [],
   };
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatPrefix, parseAddress, parsePrefix } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
+import { selectorFromPrefix } from "../../esp/selector.js";
 import { USUAL_WRAPPING, type Wrapping } from "../../esp/tunnel.js";
 import { linkLines, setUpLines, type TableState, tearDownLines } from "../../src/host/ip.js";
 import { guardScript, removeScript } from "../../src/host/nft.js";
@@ -204,6 +206,36 @@ test("tearing down removes what is there, and nothing the second time", () => {
     6: [],
   });
   assert.deepEqual(tearDownLines(plan, NOTHING), { 4: [], 6: [] });
+});
+
+test("a bypass is marked past the tunnel's routes in both directions, a drop is not, and comes first", () => {
+  const range = (text: string, startPort = 0, endPort = 65535) =>
+    selectorFromPrefix(parsePrefix(text), { protocol: 6, startPort, endPort });
+  const exceptions: readonly PolicyException[] = [
+    { action: "drop", local: range("10.1.0.0/24"), peer: range("10.2.0.9/32", 25, 26) },
+    { action: "bypass", local: range("10.1.0.0/24"), peer: range("10.2.0.0/24", 25, 25) },
+  ];
+  const site = configurationOf([{ name: "site", peer: "192.0.2.2", mappings: ["10.1.0.0/24 10.2.0.0/16"] }]);
+  const plan = planRoutes(
+    { ...site, exceptions: new Map([["site", exceptions]]) },
+    { addresses: [LAN, OUTER], ipv6: true },
+  );
+  const script = guardScript(plan)!;
+  const out = [
+    "    ip saddr 10.1.0.0-10.1.0.255 ip daddr 10.2.0.9 meta l4proto 6 th dport 25-26 accept",
+    `    ip saddr 10.1.0.0-10.1.0.255 ip daddr 10.2.0.0-10.2.0.255 meta l4proto 6 th dport 25 meta mark set ${plan.mark} accept`,
+  ];
+  const back = [
+    "    ip saddr 10.2.0.9 ip daddr 10.1.0.0-10.1.0.255 meta l4proto 6 th sport 25-26 counter drop",
+    `    ip saddr 10.2.0.0-10.2.0.255 ip daddr 10.1.0.0-10.1.0.255 meta l4proto 6 th sport 25 meta mark set ${plan.mark} accept`,
+  ];
+  const [forwarded, own] = script.split("chain own {");
+  assert.ok(forwarded!.includes([...out, ...back].join("\n")), script);
+  assert.ok(forwarded!.indexOf(back[1]!) < forwarded!.indexOf("ip saddr { 10.2.0.0/16 } counter drop"));
+  assert.ok(own!.includes(["    type route hook output priority mangle; policy accept;", ...out].join("\n")));
+  // Without leak protection there is nothing to guard, and still something to lead past the tunnel.
+  const open = guardScript({ ...plan, leakProtection: false })!;
+  assert.ok(open.includes(out[1]!) && !open.includes("{ 10.2.0.0/16 }"));
 });
 
 test("the same TUN name has the same table in every run, and another name another one", () => {
