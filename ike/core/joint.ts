@@ -51,7 +51,7 @@ export function pairWords({ local, peer }: Mapping): string {
 }
 
 /** "mapping 3 of 7 (10.1.0.0/16 <-> 10.2.0.0/16)", or several. */
-export function mappingWords({ mappings }: Pick<TunnelPolicy, "mappings">, indices: readonly number[]): string {
+export function mappingsInWords({ mappings }: Pick<TunnelPolicy, "mappings">, indices: readonly number[]): string {
   const shown = indices.slice(0, MOST_SHOWN).map((i) => pairWords(mappings[i]!));
   const more = indices.length > MOST_SHOWN ? ` and ${indices.length - MOST_SHOWN} more` : "";
   const which = indices.length === 1 ? `mapping ${indices[0]! + 1}` : `${indices.length} mappings`;

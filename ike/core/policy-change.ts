@@ -51,6 +51,7 @@ const ROWS: readonly Row[] = [
   row("start", "now", ({ start }) => start),
   row("close", "now", ({ close }) => close),
   row("duplicates", "now", ({ duplicates }) => duplicates),
+  row("split", "next", ({ split }) => split),
   row("dpd", "now", ({ dpd }) => dpd),
   row("ike.keepalive", "now", ({ ike }) => ike.keepaliveSeconds),
   row("ike.reauth", "now", ({ ike }) => ike.reauth),

@@ -237,8 +237,9 @@ export function withUse(state: TunnelState, mappings: readonly number[], child: 
 export function withMappings(state: TunnelState, moved: Moved): TunnelState {
   const renumber = <Value>(values: ReadonlyMap<number, Value>) =>
     new Map([...values].flatMap(([mapping, value]) => pairOf(moved(mapping), value)));
-  const awake = new Set([...state.awake].flatMap((mapping) => moved(mapping) ?? []));
-  return { ...state, awake, troubles: renumber(state.troubles), using: renumber(state.using) };
+  const renumberAll = (mappings: ReadonlySet<number>) => new Set([...mappings].flatMap((each) => moved(each) ?? []));
+  const [awake, apart] = [renumberAll(state.awake), renumberAll(state.apart)];
+  return { ...state, awake, apart, troubles: renumber(state.troubles), using: renumber(state.using) };
 }
 
 function pairOf<Value>(mapping: number | undefined, value: Value): readonly (readonly [number, Value])[] {

@@ -5,7 +5,7 @@ import type { ChildId } from "../../esp/sa.js";
 import { coversWhole, formatSelector } from "../../esp/selector.js";
 import type { Child } from "./child.js";
 import type { Endpoint } from "./endpoint.js";
-import { mappingWords } from "./joint.js";
+import { mappingsInWords } from "./joint.js";
 import type { TunnelPolicy } from "./policy.js";
 import {
   type AnySa,
@@ -175,7 +175,7 @@ function narrowedWords(policy: TunnelPolicy, { pair }: Child): string {
     const mapping = policy.mappings[i];
     return mapping && !(coversWhole(pair.local, mapping.local) && coversWhole(pair.remote, mapping.peer));
   });
-  return cut.length === 0 ? "" : `the peer narrowed ${mappingWords(policy, cut)}: the rest of it is not carried`;
+  return cut.length === 0 ? "" : `the peer narrowed ${mappingsInWords(policy, cut)}: the rest of it is not carried`;
 }
 
 function idleWords(

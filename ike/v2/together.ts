@@ -3,7 +3,7 @@
  * peer that keeps one pair of networks per SA narrows to one of them, or refuses; then each is asked for by itself.
  */
 import { causeCode } from "../core/causes.js";
-import { mappingWords } from "../core/joint.js";
+import { mappingsInWords } from "../core/joint.js";
 import { oursInWords } from "../core/offer-words.js";
 import { phase2Evidence } from "../core/our-values.js";
 import { type NotifyType, notifyName } from "../wire/notify-table.js";
@@ -22,12 +22,15 @@ export function afterAnswer(
   const { tunnel } = sa;
   const policy = ctx.sight.tunnel(tunnel);
   const told = cut.map((i) =>
-    report(sa, { kind: "story", story: `the peer narrowed ${mappingWords(policy, [i])}: the SA carries a part of it` }),
+    report(sa, {
+      kind: "story",
+      story: `the peer narrowed ${mappingsInWords(policy, [i])}: the SA carries a part of it`,
+    }),
   );
   const left = offer.mappings.filter((i) => !selectors.mappings.includes(i));
   if (left.length === 0) return told;
-  const taken = mappingWords(policy, selectors.mappings);
-  const rest = mappingWords(policy, left);
+  const taken = mappingsInWords(policy, selectors.mappings);
+  const rest = mappingsInWords(policy, left);
   if (policy.split === "never") {
     const reason = `the peer took ${taken} into the SA and left this one out; "split: never" asks for no further SA: make them one entry at the peer as well, or write "split: auto"`;
     const story = `the peer took ${taken} into the SA and left out ${rest}, which "split: never" keeps down`;
@@ -74,7 +77,7 @@ export function childRefused(
   const { tunnel } = sa;
   const code = notifyName(notify);
   const policy = ctx.sight.tunnel(tunnel);
-  const which = mappingWords(policy, mappings);
+  const which = mappingsInWords(policy, mappings);
   if (isRefusedTogether(sa, notify, mappings, ctx)) {
     const story = `the peer refuses ${which} in one SA with ${code}: most likely ${ONE_PAIR}; each is asked for by itself now, "split: always" does so from the start`;
     return [report(sa, { kind: "story", story }), { kind: "apart", tunnel, mappings }];
