@@ -1,6 +1,7 @@
 /** The security policy database of outgoing traffic: which mapping of which tunnel a packet belongs to (RFC 4301 section 4.4.1). */
 import type { Arena } from "../crypto/interfaces.js";
 import { EXCEPTION_CODE, inOrder, type PolicyException } from "./exception.js";
+import { withFlowCache } from "./flow-cache.js";
 import { readIcmpQuote } from "./icmp-error.js";
 import { createIpHeader, type IpHeader } from "./ip-header.js";
 import { formatSelector, type TrafficSelector } from "./selector.js";
@@ -58,7 +59,8 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
     inOrder(exceptions).map((exception) => ({ tunnel: name, ...exception, code: EXCEPTION_CODE[exception.action] })),
   );
   const count = exceptions.length;
-  const index = createSelectorIndex([...exceptions, ...mappings].map(toPair));
+  const pairs = [...exceptions, ...mappings].map(toPair);
+  const index = cached(createSelectorIndex(pairs), pairs.length);
   const exceptionIndex = count === 0 ? undefined : createSelectorIndex(exceptions.map(toPair));
   const quoted = createIpHeader();
   const positions = new Map<string, number>();
@@ -97,6 +99,13 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
 
 function placeWords({ tunnel, local, peer }: MappingRef): string {
   return `${tunnel} ${formatSelector(local)} ${formatSelector(peer)}`;
+}
+
+/** Among a few pairs a search costs less than to remember it. */
+const MANY = 16;
+
+function cached(index: SelectorIndex, pairs: number): SelectorIndex {
+  return pairs < MANY ? index : { ...index, findOutbound: withFlowCache(index.findOutbound) };
 }
 
 function toPair({ local, peer }: { readonly local: TrafficSelector; readonly peer: TrafficSelector }): SelectorPair {

@@ -35,6 +35,7 @@ export const USAGE = `usage: npm run bench -- [PART ...] [--quick] [--rounds N] 
        npm run bench -- scale       what 1,000 and 10,000 SAs, and rekeys, cost a packet
        npm run bench -- endurance   checksummed data in both directions at full load, with rekeys; --minutes N
        npm run bench -- crypto      every suite on every backend, per packet; without devices
+       npm run bench -- lookup      a packet with 1, 200 and 10,000 mappings; without devices
 
 parts (the first five without any):
 ${Object.entries({ ...PARTS, ...NAMED })

@@ -16,6 +16,7 @@ import { cryptoTable } from "./crypto.js";
 import { endurance } from "./endurance.js";
 import { idleFigures } from "./idle.js";
 import { ikeTable } from "./ike/main.js";
+import { lookupTable } from "./lookup.js";
 import { type Measure, measuresOf } from "./measures.js";
 import { type PacketPrograms, packetPrograms } from "./packets.js";
 import { plain } from "./plain.js";
@@ -45,6 +46,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
   if (words.length === 1 && words[0] === "crypto") {
     cryptoTable();
+    return 0;
+  }
+  if (words.length === 1 && words[0] === "lookup") {
+    lookupTable();
     return 0;
   }
   let wanted: Arguments;

@@ -108,6 +108,35 @@ test("the index finds what a walk over all pairs finds, in both directions", () 
   );
 });
 
+test("flows that are remembered are those of a search, also where they meet in one place", () => {
+  const all = Array.from({ length: 64 }, (_, i) => ({
+    local: selector("10.0.0.0/16"),
+    peer: selector(`10.1.${i}.0/24`, { protocol: i % 2 === 0 ? 6 : 17, startPort: 0, endPort: 65535 }),
+  }));
+  const index = createSelectorIndex(all.map(({ local, peer }) => ({ local, remote: peer })));
+  const spd = createSpd(arena, [{ name: "hub", mappings: all }]);
+  const flow = fc.record({
+    host: fc.integer({ min: 1, max: 40 }),
+    net: fc.integer({ min: 0, max: 70 }),
+    port: fc.integer({ min: 0, max: 3 }),
+    udp: fc.boolean(),
+    later: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(flow, { minLength: 1, maxLength: 200 }), (flows) => {
+      for (const { host, net, port, udp, later } of [...flows, ...flows]) {
+        const ends = { source: `10.0.0.${host}`, destination: `10.1.${net}.9`, sourcePort: port, destinationPort: 5 };
+        const packet = udp ? udpPacket(ends) : tcpPacket(ends);
+        if (later) packet[7] = 1;
+        arena.bytes.set(packet, at);
+        assert.equal(readIpHeader(arena, at, packet.length, header), 0);
+        assert.equal(spd.find(header), index.findOutbound(header));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test("ten thousand mappings of one hub are told apart", () => {
   const mappings = Array.from({ length: 10_000 }, (_, i) => ({
     local: selector("10.0.0.0/16"),
