@@ -6,9 +6,15 @@ import type { IpHeader } from "./ip-header.js";
 
 /** Places; a power of two. 20 KiB of keys: they stay in the cache of a processor. */
 const PLACES = 512;
+const HASH_SHIFT = 32 - Math.log2(PLACES);
 /** Family and protocol, ports, four words of each address. */
 const WORDS = 10;
 const EMPTY = -1;
+
+/** Source and destination of one network would cancel each other out. */
+function half(word: number): number {
+  return (word << 16) | (word >>> 16);
+}
 
 /** The search, with a memory. What finds nothing (negative) is not remembered, nor what shows no ports. */
 export function withFlowCache(search: (header: IpHeader) => number): (header: IpHeader) => number {
@@ -29,11 +35,10 @@ export function withFlowCache(search: (header: IpHeader) => number): (header: Ip
     if (sourcePort < 0 || destinationPort < 0) return search(h);
     const kind = (h.protocol << 4) | h.family;
     const ports = ((sourcePort << 16) | destinationPort) >>> 0;
-    let hash = Math.imul(source[0]! ^ ports, 0x9e3779b1) ^ Math.imul(destination[0]! ^ kind, 0x85ebca77);
+    let mixed = source[0]! ^ ports ^ kind ^ half(destination[0]!);
     if (h.family === 6)
-      for (let i = 1; i < 4; i++)
-        hash = Math.imul(hash ^ source[i]! ^ Math.imul(destination[i]!, 0xc2b2ae3d), 0x27d4eb2f);
-    const place = (hash ^ (hash >>> 15)) & (PLACES - 1);
+      mixed ^= source[1]! ^ source[2]! ^ source[3]! ^ half(destination[1]! ^ destination[2]! ^ destination[3]!);
+    const place = Math.imul(mixed, 0x9e3779b1) >>> HASH_SHIFT;
     const at = place * WORDS;
     if (found[place] !== EMPTY && isSame(at, kind, ports, h)) return found[place]!;
     const result = search(h);

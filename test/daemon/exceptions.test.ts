@@ -49,7 +49,7 @@ before(async () => {
     await until("the echo servers to listen", 10, async () => echo.output().split("listening").length > 4 || undefined);
   }
   for (const site of BOTH) pair.launch(site);
-  for (const site of BOTH) await pair.established(site);
+  for (const site of BOTH) await pair.established(site, 60);
 });
 
 after(async () => {
