@@ -15,6 +15,12 @@ export interface ProbeOptions {
   readonly ike?: string;
   readonly address?: string;
   readonly json?: boolean;
+  /** What goes into the printed tunnel as it is. */
+  readonly pskFile?: string;
+  readonly local?: string;
+  readonly remote?: string;
+  readonly localId?: string;
+  readonly peerId?: string;
 }
 
 const MOST_RATE = 100;
@@ -34,7 +40,7 @@ export async function runProbe(peer: string, options: ProbeOptions): Promise<Exi
     wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     progress: createProgress(options.json === true),
   });
-  const block = blockOf(peer, result);
+  const block = blockOf(peer, result, options);
   process.stdout.write(options.json ? `${JSON.stringify(asJson(result, block), null, 2)}\n` : render(result, block));
   return block === undefined ? EXIT.failed : EXIT.done;
 }
@@ -49,10 +55,18 @@ function createProgress(silent: boolean): (sentence: string) => void {
   };
 }
 
-function blockOf(peer: string, { versions }: ProbeResult): string | undefined {
+function blockOf(peer: string, { versions }: ProbeResult, options: ProbeOptions): string | undefined {
+  const { pskFile, local, remote, localId, peerId } = options;
+  const given = {
+    ...(pskFile !== undefined && { pskFile }),
+    ...(local !== undefined && { local }),
+    ...(remote !== undefined && { remote }),
+    ...(localId !== undefined && { localId }),
+    ...(peerId !== undefined && { peerId }),
+  };
   for (const version of [2, 1] as const) {
     const accepted = versions[version]?.accepted;
-    if (accepted) return tunnelBlock({ name: nameOf(peer), peer, version, accepted });
+    if (accepted) return tunnelBlock({ name: nameOf(peer), peer, version, accepted, ...given });
   }
   return undefined;
 }

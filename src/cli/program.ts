@@ -90,6 +90,11 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .option("--ike <version>", "1 or 2 alone; otherwise both are asked")
     .option("--address <address>", "our own address to ask from; otherwise by route")
     .option("--rate <n>", "packets a second (5)")
+    .option("--psk-file <file>", "for the printed tunnel: the file of its key")
+    .option("--local <network>", "for the printed tunnel: our network")
+    .option("--remote <network>", "for the printed tunnel: the peer's network")
+    .option("--local-id <id>", "for the printed tunnel: who we are")
+    .option("--peer-id <id>", "for the printed tunnel: who the peer is")
     .option("--json", "print JSON")
     .action(ending((address, options) => runProbe(address, options)));
   client(program, "capture")

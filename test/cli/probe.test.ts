@@ -68,7 +68,9 @@ async function probe(
 
 test("probe finds what a peer of IKEv2 accepts, and prints a tunnel that check accepts", async () => {
   const { port } = await peer(2, ["aes256gcm16-prfsha384-ecp384", "aes128-sha256-modp2048"]);
-  const { found, status } = await probe(port, "--ike", "2", "--rate", "100");
+  const key = join(folder, "key");
+  const networks = ["--local", "10.9.0.0/24", "--remote", "10.8.0.0/24"];
+  const { found, status } = await probe(port, "--ike", "2", "--rate", "100", "--psk-file", key, ...networks);
   assert.equal(status, 0);
   assert.deepEqual(found.ikev2?.accepted, {
     encryption: ["aes256gcm16", "aes128"],
@@ -79,10 +81,11 @@ test("probe finds what a peer of IKEv2 accepts, and prints a tunnel that check a
   assert.deepEqual([...(found.ikev2?.accepted?.groups ?? [])].sort(), ["ecp384", "modp2048"]);
   assert.match(found.block ?? "", /proposals: \[aes256gcm16-prfsha384-ecp384\]/);
   const file = join(folder, "probed.yaml");
-  writeFileSync(join(folder, "key"), "a key that is long enough for everybody\n", { mode: 0o600 });
-  writeFileSync(file, (found.block ?? "").replace(/\/etc\/causeway\/[^"]*/, "key"));
+  writeFileSync(key, "a key that is long enough for everybody\n", { mode: 0o600 });
+  writeFileSync(file, found.block ?? "");
   const checked = await causeway(["check", file]);
   assert.equal(checked.status, 0, checked.stdout);
+  assert.match(checked.stdout, /10\.9\.0\.0\/24 <-> 10\.8\.0\.0\/24/);
 });
 
 test("probe finds what a peer of IKEv1 accepts, and tells of IKEv2 that nothing is accepted there", async () => {
