@@ -102,7 +102,7 @@ export async function openGateways(
       return daemon;
     },
     status: (site) => fetchStatus(socketOf(site)).catch(() => undefined),
-    established: (site, seconds = 20) =>
+    established: (site, seconds = 60) =>
       until(`${site.name} to be established`, seconds, async () => {
         const tunnel = (await gateways.status(site))?.tunnels[0];
         return tunnel?.state === "established" ? tunnel : undefined;
