@@ -13,11 +13,12 @@ import { addressOf } from "./peer-words.js";
 import type { Readout } from "./readout.js";
 
 export function looksLikeAws(text: string): boolean {
-  return (
-    /^\s*(<\?xml[^>]*>\s*)?(<!--[\s\S]*?-->\s*)*<vpn_connection\b/.test(text) ||
-    (/IPSec Tunnel #\d/.test(text) && /Internet Key Exchange Configuration/.test(text))
-  );
+  if (/^\s*</.test(text)) return text.slice(0, FRONT).includes("<vpn_connection");
+  return /IPSec Tunnel #\d/.test(text) && text.includes("Internet Key Exchange Configuration");
 }
+
+/** Where the outermost element begins, behind a declaration and a comment. */
+const FRONT = 4096;
 
 export function readAwsDownload(text: string): Readout {
   const notes = collectNotes();
@@ -125,10 +126,10 @@ function readText(text: string, notes: Notes): readonly Tunnel[] {
     else if (/^#?\d*:?\s*IPSec Configuration/i.test(words)) part = "esp";
     else if (/^Outside IP Addresses/i.test(words)) part = "outside";
     else if (/^(Inside IP Addresses|#?\d*:?\s*(Static Routing|Border Gateway))/i.test(words)) part = "other";
-    const [, key = "", value = ""] = /^-\s*([^:]+?)\s*:\s*(.*)$/.exec(words) ?? [];
-    const field = fieldOf(part, key.toLowerCase());
+    const [, key = "", value = ""] = /^-([^:]*):(.*)$/.exec(words) ?? [];
+    const field = fieldOf(part, key.trim().toLowerCase());
     const current = tunnels.at(-1);
-    if (field !== undefined && current !== undefined) current.values.set(field, { text: value, line });
+    if (field !== undefined && current !== undefined) current.values.set(field, { text: value.trim(), line });
   }
   if (tunnels.length > 16) {
     notes.add(tunnels[16]!.line, "more than 16 tunnels; the rest is left out");

@@ -26,7 +26,7 @@ export function parseElements(text: string): Element {
   const open: Open[] = [top];
   let line = 1;
   let count = 0;
-  for (const [token] of text.matchAll(/<!--[\s\S]*?-->|<[^<>]*>|[^<]+|</g)) {
+  for (const [token] of withoutComments(text).matchAll(/<[^<>]*>|[^<]+|</g)) {
     const current = open.at(-1)!;
     const [, closing, name = "", alone] = /^<(\/?)([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(\/?)>$/.exec(token) ?? [];
     if (name === "") {
@@ -49,6 +49,20 @@ export function parseElements(text: string): Element {
   const [root, ...more] = top.children;
   if (root === undefined || more.length > 0) throw new UnreadableFile(1, "there is not one element around the rest");
   return root;
+}
+
+/** Their lines stay. */
+function withoutComments(text: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (;;) {
+    const begin = text.indexOf("<!--", at);
+    if (begin < 0) return parts.join("") + text.slice(at);
+    const end = text.indexOf("-->", begin + 4);
+    if (end < 0) throw new UnreadableFile(text.slice(0, begin).split("\n").length, "a comment is not closed");
+    parts.push(text.slice(at, begin), text.slice(begin, end).replace(/[^\n]/g, ""));
+    at = end + 3;
+  }
 }
 
 function closed({ name, line, children, text }: Open): Element {

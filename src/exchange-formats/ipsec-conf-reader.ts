@@ -55,9 +55,9 @@ function ofTheSecrets(notes: Notes): Notes {
 
 /** Words that only one of the two has. */
 const OF_STRONGSWAN =
-  /^\s+(keyexchange|leftauth|rightauth|closeaction|margintime|reauth|lifebytes|leftsourceip|ike=.*!|esp=.*!)/gm;
+  /^[^\S\n]+(keyexchange|leftauth|rightauth|closeaction|margintime|reauth|lifebytes|leftsourceip|ike=.*!|esp=.*!)/gm;
 const OF_LIBRESWAN =
-  /^\s+(ikev2|phase2|phase2alg|pfs|salifetime|rekeymargin|encapsulation|leftsubnets|rightsubnets|ipsec-max-bytes|(?:ike|esp)\s*=.*[;_])/gm;
+  /^[^\S\n]+(ikev2|phase2|phase2alg|pfs|salifetime|rekeymargin|encapsulation|leftsubnets|rightsubnets|ipsec-max-bytes|(?:ike|esp)\s*=.*[;_])/gm;
 
 export function productOf(text: string): IpsecConfProduct {
   const count = (pattern: RegExp) => [...text.matchAll(pattern)].length;

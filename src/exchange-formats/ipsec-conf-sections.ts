@@ -50,11 +50,11 @@ export function parseIpsecConf(text: string): IpsecConf {
         throw new UnreadableFile(line, "neither a section (conn, config, ca) nor an indented key=value");
       continue;
     }
-    const [, key = "", value = ""] = /^\s+([A-Za-z0-9_-]+)\s*=\s*(.*?)\s*$/.exec(words) ?? [];
+    const [, key = "", value = ""] = /^\s+([A-Za-z0-9_-]+)\s*=(.*)$/.exec(words) ?? [];
     if (key === "" && /^\s+include\s/.test(words)) includes.push({ text: words.trim().slice(8), line });
     else if (key === "") throw new UnreadableFile(line, "an indented line without key=value");
     else if (current !== undefined) {
-      const plain = { text: value.replace(/^"(.*)"$/s, "$1"), line };
+      const plain = { text: value.trim().replace(/^"(.*)"$/s, "$1"), line };
       if (key.toLowerCase() === "also")
         current.also.push(...plain.text.split(/[\s,]+/).map((name) => ({ text: name, line })));
       else current.values.set(key.toLowerCase(), plain);

@@ -49,7 +49,7 @@ function entries(text: string): readonly { readonly line: number; readonly words
 /** A comment may follow what is not quoted. */
 function unquoted(words: string): string {
   const quoted = /^(["'])(.*?)\1/s.exec(words);
-  return quoted ? quoted[2]! : words.replace(/\s+#.*$/s, "").trim();
+  return quoted ? quoted[2]! : words.replace(/(?<!\s)\s+#.*$/s, "").trim();
 }
 
 function ownersOf(words: string, line: number, notes: Notes): OwnedSecret["owners"] {

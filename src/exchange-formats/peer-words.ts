@@ -165,7 +165,7 @@ export function portsOf(words: string): Pick<ProtocolPorts, "startPort" | "endPo
  * what is none; host bits behind a prefix are cleared, as the product does.
  */
 export function selectorOfWords(words: string, own: Address | undefined): TrafficSelector | undefined {
-  const [, range = "", , narrower] = /^([^[\]]*?)\s*(\[([^[\]]*)\])?$/.exec(words.trim()) ?? [];
+  const [, range = "", narrower] = /^([^[\]\s]*)(?:\s*\[([^[\]]*)\])?$/.exec(words.trim()) ?? [];
   const ports = narrower === undefined ? ANY_PROTOCOL : protocolPortsOf(narrower);
   if (ports === undefined) return undefined;
   if (range === "dynamic" || range === "%dynamic") return own && { ...selectorFromAddress(own), ...ports };

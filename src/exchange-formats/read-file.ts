@@ -16,8 +16,8 @@ export type KindWord = (typeof KINDS)[number];
 export function kindOf(text: string): KindWord | undefined {
   if (looksLikeAws(text)) return "aws";
   if (looksLikeTencent(text)) return "tencent";
-  const plain = text.replace(/^\s*#.*$/gm, "");
-  if (/^\s*(connections|secrets)\s*\{/m.test(plain)) return "swanctl";
+  const plain = text.replace(/^[^\S\n]*#.*$/gm, "");
+  if (/^[^\S\n]*(connections|secrets)\s*\{/m.test(plain)) return "swanctl";
   if (/^(conn\s+\S|config\s+setup)/m.test(plain))
     return productOf(text) === "libreswan" ? "libreswan" : "strongswan-ipsec";
   return undefined;

@@ -21,7 +21,10 @@ export function looksLikeTencent(text: string): boolean {
 }
 
 function looksLikeComware(text: string): boolean {
-  return /^\s*ike (proposal|keychain|profile) \S+/m.test(text) && /^\s*ipsec (transform-set|policy) \S+/m.test(text);
+  return (
+    /^[^\S\n]*ike (proposal|keychain|profile) \S+/m.test(text) &&
+    /^[^\S\n]*ipsec (transform-set|policy) \S+/m.test(text)
+  );
 }
 
 const MOST_TUNNELS = 1_000;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { mirrored } from "../../src/exchange-formats/connection.js";
 import { UnreadableFile } from "../../src/exchange-formats/notes.js";
-import { KINDS, type KindWord, readForeign } from "../../src/exchange-formats/read-file.js";
+import { KINDS, type KindWord, kindOf, readForeign } from "../../src/exchange-formats/read-file.js";
 import { configurationText, keyInText, withOwnNames } from "../../src/exchange-formats/tunnel-yaml.js";
 import { load } from "../config/reading.js";
 import { SAMPLES } from "./samples.js";
@@ -74,4 +74,49 @@ test("sections without end, references in a ring and references that double are 
     ["libreswan", "conn a\n  also=nobody\n"],
   ] as const)
     assert.throws(() => readForeign(text, kind), UnreadableFile, text.slice(0, 60));
+});
+
+test("much of what makes careless patterns slow is read or refused in a moment", () => {
+  const much = (piece: string) => piece.repeat(Math.ceil(2 ** 17 / piece.length));
+  for (const piece of [
+    "\n",
+    " ",
+    "<!-- -->",
+    "<!--",
+    "< ",
+    "- ",
+    "- a",
+    " :",
+    "#",
+    '"',
+    "a=",
+    "conn a\n ",
+    "also=",
+    "! ",
+    "dh ",
+    "{",
+    "[ ",
+    ",",
+    "\n  ike=",
+  ])
+    for (const front of [
+      "",
+      "conn a\n  left=1.1.1.1\n  leftsubnet=10.0.0.0/8",
+      "connections { a { x = ",
+      "<vpn_connection>",
+      "IPSec Tunnel #1\n",
+      ": PSK ",
+    ]) {
+      const text = front + much(piece);
+      kindOf(text);
+      for (const kind of KINDS) {
+        const begun = performance.now();
+        try {
+          readForeign(text, kind, text);
+        } catch (error) {
+          assert.ok(error instanceof UnreadableFile, String((error as Error).stack));
+        }
+        assert.ok(performance.now() - begun < 20_000, `${kind}, ${JSON.stringify(front)} and ${JSON.stringify(piece)}`);
+      }
+    }
 });
