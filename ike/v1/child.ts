@@ -5,6 +5,7 @@ import type { Secret } from "../../crypto/secret.js";
 import type { ChildId } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
 import { type Child, volumeLimits } from "../core/child.js";
+import type { SaidAll } from "../core/evidence.js";
 import { espPath } from "../core/nat.js";
 import { agreedEsp, phase2Evidence, selectorWords } from "../core/our-values.js";
 import { softLife } from "../core/timers.js";
@@ -98,7 +99,13 @@ export function liveOf({ children }: V1Peer, mapping: number): V1Child | undefin
   return found;
 }
 
-export function childEstablished(peer: V1Peer, { id, pair, replaces }: V1Child, ctx: SaContext): SaEffect {
+/** `said`: what is known of the peer's lifetime. */
+export function childEstablished(
+  peer: V1Peer,
+  { id, pair, replaces }: V1Child,
+  said: SaidAll,
+  ctx: SaContext,
+): SaEffect {
   const { suite, local, remote } = pair;
   const pairs = [selectorWords(local, remote)];
   return report(peer, {
@@ -111,6 +118,7 @@ export function childEstablished(peer: V1Peer, { id, pair, replaces }: V1Child, 
     evidence: phase2Evidence(ctx.sight.tunnel(peer.tunnel), {
       ...agreedEsp(suite, { pfs: true }),
       selectors: { theirs: pairs, ours: pairs },
+      ...said,
     }),
   });
 }

@@ -250,7 +250,7 @@ function onInformational(sa: Negotiation, { header, payloads, encrypted }: Messa
           code: codeOf(name),
           detail: `the peer refuses our identity or proof with ${name}`,
           message: "response",
-          evidence: leftOpen(sa, name, ctx),
+          ...proofGrounds(ctx.sight.tunnel(sa.tunnel), sa.path, sa.chosen, REFUSED_UNDER_KEYS),
         },
         ctx,
       );
@@ -272,6 +272,15 @@ function leftOpen(sa: Calling, name: string, ctx: SaContext): Evidence {
     return phase1Evidence(policy, sa.path, { version: "equal", mode: "suspect", ...PROOF_SUSPECTS });
   return phase1Evidence(policy, sa.path, firstSuspects(sa.exchange));
 }
+
+/** The keys agree, and with them the pre-shared key. Some peers find out only now that they want the other mode. */
+const REFUSED_UNDER_KEYS: SaidAll = {
+  mode: "suspect",
+  authentication: "suspect",
+  "local-id": "suspect",
+  "peer-id": "suspect",
+  psk: "equal",
+};
 
 const PROOF_SUSPECTS: SaidAll = { "local-id": "suspect", "peer-id": "suspect", psk: "suspect" };
 

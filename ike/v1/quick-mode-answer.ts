@@ -32,7 +32,7 @@ import { modesOf } from "./quick-mode.js";
 import { type Place, type Received, type ReceivedId, row } from "./row.js";
 import { selectorOfId, selectorWithoutId } from "./selectors.js";
 import type { Phase1, V1Peer } from "./state.js";
-import { isShorter, lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
+import { isShorter, lifetimeSaid, lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
 
 /** Beside one for each mapping, and another one while that is replaced: duplicates, and old ones whose Delete was lost. */
 const SPARE_CHILDREN = 16;
@@ -66,6 +66,7 @@ function onOffer(
     nr: ctx.random(NONCE_BYTES),
     encapsulation: isUdpEncapsulation(encapsulation) ? ("udp" as const) : ("esp" as const),
     limits: limitsOf(lifetimes, ours),
+    announced: lifetimes,
     ...selectors,
   };
   const answer: QuickAnswer = {
@@ -244,6 +245,7 @@ function finish(
     nr,
     child: child.id,
     rekeyAt: made.rekeyAt!,
+    announced: terms.announced,
     reply: replyTo(message, sent.bytes),
     request: outstanding({ bytes: sent.bytes }, ctx.now),
     path,
@@ -273,7 +275,8 @@ export function confirm(peer: V1Peer, quick: QuickAnswered, ctx: SaContext): Ste
     ...(old !== undefined && { replaces: old.id }),
   };
   const next = retireOthers(withChild(through, live), live);
-  return stepTo(next, { kind: "useChild", id: live.id }, childEstablished(next, live, ctx));
+  const said = lifetimeSaid(quick.announced, phase2Lifetimes(ctx.sight.tunnel(peer.tunnel)), "responder");
+  return stepTo(next, { kind: "useChild", id: live.id }, childEstablished(next, live, said, ctx));
 }
 
 export const QUICK_RESPONDER_ROWS = [

@@ -34,7 +34,7 @@ import { quickFailed, withoutQuick, withQuick } from "./quick-end.js";
 import { type Place, type Received, row } from "./row.js";
 import { idOfSelector } from "./selectors.js";
 import type { Phase1, V1Peer } from "./state.js";
-import { lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
+import { lifetimeSaid, lifetimeStory, limitsOf, phase2Lifetimes } from "./terms.js";
 import type { PeerWish } from "./wishes.js";
 
 /** Tunnel modes as we offer and accept them: UDP where a NAT was seen, or where the configuration says so (RFC 3947 section 5.1). */
@@ -156,6 +156,7 @@ function onAnswer(
     nr: NONCE.nonce,
     encapsulation: isUdpEncapsulation(encapsulation) ? "udp" : "esp",
     limits: limitsOf(theirs, ours),
+    announced: theirs,
     local,
     remote,
     mappings: [mapping],
@@ -248,12 +249,13 @@ function finish(
     reply: replyTo(message, sent.bytes),
     until: ctx.now + QUICK_DONE_LIFE,
   });
+  const said = lifetimeSaid(terms.announced, phase2Lifetimes(ctx.sight.tunnel(peer.tunnel)), "initiator");
   return stepTo(
     next,
     { kind: "installChild", child: child.pair },
     ...sent.effects,
     ...(waits ? [] : [{ kind: "useChild", id: child.id } as const]),
-    childEstablished(next, child, ctx),
+    childEstablished(next, child, said, ctx),
   );
 }
 

@@ -46,6 +46,8 @@ export interface QuickTerms {
   readonly encapsulation: Encapsulation;
   /** Of both sides the shorter. */
   readonly limits: Limits;
+  /** What the peer announced. */
+  readonly announced: Lifetimes;
   readonly local: TrafficSelector;
   readonly remote: TrafficSelector;
   readonly mappings: readonly number[];
@@ -110,6 +112,8 @@ export interface QuickAnswered extends Base {
   readonly child: ChildId;
   /** When the child is to be renewed, once it is the peer's too. */
   readonly rekeyAt: Instant;
+  /** What the peer announced. */
+  readonly announced: Lifetimes;
   readonly reply: Reply;
   readonly request: Outstanding;
   readonly path: Path;

@@ -74,10 +74,10 @@ export function reasonWords({ differs, suspects, detail }: Pick<Cause, "differs"
 }
 
 function differenceWords({ attribute, ours, theirs }: Compared): string {
-  const title = TITLES[attribute];
-  if (theirs === undefined)
-    return attribute === "psk" ? "the pre-shared keys differ" : `${title} differs, the peer does not say its value`;
-  return `${title} differs (theirs ${words(theirs)}, ours ${words(ours)})`;
+  if (attribute === "psk") return "the pre-shared keys differ";
+  const differs = `${TITLES[attribute]} ${attribute === "selectors" ? "differ" : "differs"}`;
+  if (theirs === undefined) return `${differs}, the peer does not say its value`;
+  return `${differs} (theirs ${words(theirs)}, ours ${words(ours)})`;
 }
 
 function words(values: readonly string[]): string {

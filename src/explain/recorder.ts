@@ -91,6 +91,7 @@ export function createRecorder(tunnels: readonly string[], time: () => number = 
     if (track === undefined) return;
     const { kind } = report;
     const unproven = stranger || (kind === "failed" && report.unproven === true);
+    if (kind === "ikeClosed" && !endsBy(track.own, "failed")) forget(track);
     const cause = kind === "failed" ? causeOf({ ...report, ...(evidence && { evidence }) }) : undefined;
     const list = stranger ? track.strangers : track.own;
     const { message } = describeReport(report);
@@ -163,6 +164,11 @@ export function createRecorder(tunnels: readonly string[], time: () => number = 
       tracks = new Map(names.map((name) => [name, tracks.get(name) ?? newTrack()]));
     },
   };
+}
+
+/** Whether the last thing that happened, but for children that went, was of this kind: what an IKE SA closes for stands before it. */
+function endsBy(events: readonly RecordedEvent[], kind: RecordedEvent["kind"]): boolean {
+  return events.findLast((event) => event.kind !== "childClosed")?.kind === kind;
 }
 
 /** Whether what strangers say is of no account. */

@@ -189,8 +189,10 @@ test("a tunnel that is up is explained with everything equal, and nothing is lef
 });
 
 test("lifetimes of IKEv1 are compared, though the tunnel comes up: the responder knows both", () => {
-  const pair = pairOf("main", { a: BASE, b: { ...BASE, ikeLifetimeSeconds: 28800 } });
+  const pair = pairOf("main", { a: BASE, b: { ...BASE, ikeLifetimeSeconds: 28800, childLifetimeSeconds: 1800 } });
   pair.pass(10_000);
+  const child = explained(pair.b).phases[1]!.rows.find(({ attribute }) => attribute === "lifetime");
+  assert.deepEqual([child?.verdict, child?.ours, child?.theirs], ["different", ["1800 s"], ["3600 s"]]);
   const row = explained(pair.b).phases[0]!.rows.find(({ attribute }) => attribute === "lifetime");
   assert.deepEqual(row, {
     attribute: "lifetime",
@@ -221,6 +223,19 @@ test("a PFS mismatch of a tunnel that is up is told, and names PFS alone", () =>
     explained(pair.b).cause?.differs.map(({ attribute, ours, theirs }) => [attribute, ours, theirs]),
     [["pfs", ["modp1536"], ["modp2048"]]],
   );
+});
+
+test("a failure of a tunnel that was up is no reason of its end, unless it ended by it", () => {
+  const failed = { kind: "failed", code: "PFS_MISMATCH", detail: "the groups differ", tunnel: "t" } as const;
+  const closed = { kind: "ikeClosed", reason: "the peer deleted it", tunnel: "t" } as const;
+  const story = { kind: "story", story: "the peer is alive", tunnel: "t" } as const;
+  const after = (...reports: readonly Parameters<ReturnType<typeof createRecorder>["take"]>[0][]) => {
+    const recorder = createRecorder(["t"], () => 0);
+    for (const report of reports) recorder.take(report);
+    return recorder.recorded("t", "connecting").failure?.cause.code;
+  };
+  assert.equal(after(failed, story, closed), undefined);
+  assert.equal(after(failed, { kind: "childClosed", child: 1, reason: "…", tunnel: "t" }, closed), "PFS_MISMATCH");
 });
 
 test("selectors that do not fit are named with both sides'", () => {

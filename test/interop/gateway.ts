@@ -40,6 +40,8 @@ export interface OurGateway extends Side {
   loadText(text: string): Promise<void>;
   /** As `load`, with a tunnel for each. */
   loadBatch(tunnels: readonly BatchTunnel[]): Promise<void>;
+  /** Begins with these entries of `tunnels`, whatever they are, and returns the path of the control socket. */
+  loadTunnels(tunnels: readonly unknown[]): Promise<string>;
   rekeyBatch(tunnels: readonly BatchTunnel[], what: "child" | "ike"): Promise<void>;
   /** In the order of `tunnels`; `proposals` as `status` words them, "aes128-sha256-modp2048 and aes128-sha1". */
   batchViews(
@@ -124,6 +126,19 @@ export function ourGateway(topology: Topology, folder: string, installation = ch
       });
     },
     loadBatch: (batch) => begin(batchConfiguration(topology, batch, socket)),
+    async loadTunnels(tunnels) {
+      await begin({
+        version: 1,
+        gateway: {
+          name: "near",
+          address: topology.addresses.ours.outer[4],
+          control: { socket },
+          log: { level: "debug", format: "json" },
+        },
+        tunnels,
+      });
+      return socket;
+    },
     async rekeyBatch(batch, what) {
       await Promise.all(batch.map(({ name }) => act(socket, name, "rekey", { ike: what === "ike" })));
     },

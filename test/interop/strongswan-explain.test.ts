@@ -1,0 +1,3 @@
+import { explainSuite } from "./explain-matrix.js";
+
+explainSuite("strongswan");
