@@ -120,9 +120,11 @@ async function called(
       return { seconds, last: waits.at(-1)!, cpu: (gateway.process.cpuSeconds() - cpu) / count };
     };
     await wave(0, warmUp, AT_ONCE);
+    const warm = gateway.process.residentOctets();
     const turn = await wave(warmUp, steady, AT_ONCE);
     const all = await wave(warmUp + steady, crowd, crowd);
-    const grown = gateway.process.residentOctets() - single;
+    const resident = gateway.process.residentOctets();
+    const grown = resident - single;
     const row = (title: string, unit: string, better: "higher" | "lower", value: number): Figure => ({
       row: `${suite.title}: ${title}`,
       unit,
@@ -135,6 +137,7 @@ async function called(
       row(`${crowd} peers at once: the last is served after`, "s", "lower", all.seconds),
       row(`  their CPU`, "s", "lower", all.cpu * crowd),
       row("memory per idle tunnel", "kB", "lower", grown / (warmUp + steady + crowd - 1) / 1000),
+      row("  of one that comes up beside others", "kB", "lower", (resident - warm) / (steady + crowd) / 1000),
     ];
   } finally {
     for (const stop of stops.reverse()) await stop();
