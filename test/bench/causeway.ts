@@ -94,7 +94,7 @@ tunnels:
     policies:
 ${policies.join("")}      - { local: [${here.network}], peer: [${there.network}] }
     ike: { proposals: [aes256gcm16-prfsha256-x25519] }
-    esp: { proposals: [${esp}] }
+    esp: { proposals: [${esp}], pfs: off }
 `;
 }
 
