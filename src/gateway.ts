@@ -210,6 +210,7 @@ async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Pr
     natTPort: natT,
     mark: plan.mark,
     rawEsp: true,
+    workers: gateway.workers,
   };
 }
 

@@ -25,6 +25,7 @@ export function buildGateway(block: GatewayBlock, host: Surroundings, findings: 
     ...(address && { address }),
     ports,
     tun: { name: block.tun?.name ?? "causeway0", mtu: block.tun?.mtu ?? "auto" },
+    workers: block.dataplane?.workers === 2 ? 2 : 1,
     controlSocket: block.control?.socket ?? DEFAULT_CONTROL_SOCKET,
     log: { level: block.log?.level ?? "info", format: block.log?.format ?? "json" },
     ...(block.state_dir !== undefined && { stateDir: block.state_dir }),

@@ -12,6 +12,8 @@ export interface GatewaySettings {
   readonly address?: Address;
   readonly ports: { readonly ike: number; readonly natT: number };
   readonly tun: { readonly name: string; readonly mtu: "auto" | number };
+  /** Threads that carry packets; 2: one for each direction. */
+  readonly workers: 1 | 2;
   readonly controlSocket: string;
   readonly log: { readonly level: "error" | "warn" | "info" | "debug"; readonly format: "json" | "text" };
   readonly leakProtection: boolean;

@@ -100,7 +100,12 @@ export const gatewaySchema = block("the settings of this gateway", {
     half_open_per_address: integer(1, 100_000).exactOptional(),
   }).exactOptional(),
   dataplane: block("the data plane", {
-    workers: inertOnly("several data plane workers", 1).exactOptional(),
+    workers: z
+      .union([z.literal("auto"), z.literal(1), z.literal(2)], {
+        error: () => "allowed: auto, 1, or 2 (one for each direction)",
+      })
+      .exactOptional()
+      .meta({ description: "Threads that carry packets: 1, or 2, one for each direction. Default: auto, which is 1." }),
   }).exactOptional(),
   leak_protection: flag()
     .exactOptional()

@@ -42,7 +42,41 @@ export const sendmsg = declare<(fd: number, message: number, flags: number) => R
   "int",
 ]);
 
+/** `set`: pollfd structures. */
+export const poll = declare<(set: number, count: number, milliseconds: number) => Result>("poll", "int", [
+  "uintptr_t",
+  "ulong",
+  "int",
+]);
+
+/**
+ * System calls that the C library has no function for. It is variadic in C; but the system call convention takes six registers, and Linux
+ * on x86-64 and arm64 passes integers of variadic functions in the same ones as those of others.
+ */
+export const syscall = declare<
+  (number: number, a: number, b: number, c: number, d: number, e: number, f: number) => Result
+>("syscall", "long", ["long", "uintptr_t", "uintptr_t", "uintptr_t", "uintptr_t", "uintptr_t", "uintptr_t"]);
+
 // Set-up and tear-down.
+export const epollCreate = declare<(flags: number) => Result>("epoll_create1", "int", ["int"]);
+const epollControl = declare<(epoll: number, operation: number, fd: number, event: number) => Result>(
+  "epoll_ctl",
+  "int",
+  ["int", "int", "int", "uintptr_t"],
+);
+/** `event`: the address of an epoll_event. */
+export function epollAdd(epoll: number, fd: number, event: number): Result {
+  const EPOLL_CTL_ADD = 1;
+  return epollControl(epoll, EPOLL_CTL_ADD, fd, event);
+}
+export const eventfd = declare<(value: number, flags: number) => Result>("eventfd", "int", ["uint", "int"]);
+/** Makes an eventfd readable. */
+export const eventfdWrite = declare<(fd: number, value: number) => Result>("eventfd_write", "int", ["int", "uint64"]);
+/** The address of the mapping, or -1. */
+export const mmap = declare<
+  (address: number, length: number, protection: number, flags: number, fd: number, offset: number) => Result
+>("mmap", "long", ["uintptr_t", "size_t", "int", "int", "int", "long"]);
+export const munmap = declare<(address: number, length: number) => Result>("munmap", "int", ["uintptr_t", "size_t"]);
 export const open = declare<(path: string, flags: number) => Result>("open", "int", ["const char *", "int"]);
 export const close = declare<(fd: number) => Result>("close", "int", ["int"]);
 export const socket = declare<(domain: number, type: number, protocol: number) => Result>("socket", "int", [
@@ -129,4 +163,5 @@ export const EIO = 5;
 export const EAGAIN = 11;
 export const EINVAL = 22;
 export const EMSGSIZE = 90;
+export const EOPNOTSUPP = 95;
 export const ENOBUFS = 105;

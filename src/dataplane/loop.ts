@@ -1,34 +1,50 @@
 /**
  * The worker's rounds: who is served when, and for how long.
  *
- * libuv tells which descriptors are ready. A round then serves IKE first, within a budget of its own, the TUN device, and each ESP socket; rounds
- * follow each other while there is work, but only for a slice of time, after which libuv gets its turn: messages of the main thread,
- * timers, and IKE sockets that became ready in between. Sources that were busy a moment ago are served without asking.
+ * The worker waits in poll(2), serves what is ready, and waits again. A round serves IKE first, within a budget of its own, then the TUN
+ * devices, then each ESP socket, all within bounds: a source that has more than its share is served again in the next round, behind the
+ * others. Between two turns libuv does what it has: messages of the main thread, for which an eventfd wakes the worker, and timers, which may be
+ * late by `WAIT`. A worker in poll(2) cannot be terminated, which is why no wait is longer.
  */
+import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import type { Coalescer } from "../../esp/coalesce.js";
+import type { Descriptors } from "./descriptors.js";
+import { BATCH } from "./inbox.js";
+import { read } from "./libc.js";
 import type { Outbox } from "./outbox.js";
-import { type Watch, watch } from "./poll.js";
+import { createPollSet, groupForReading, POLL_ERROR, POLL_IN, POLL_OUT } from "./poll.js";
 import type { Receiver } from "./receive.js";
 import type { Transmitter } from "./transmit.js";
+import type { Tun } from "./tun.js";
 import type { OuterSocket } from "./udp.js";
 
 export interface LoopParts {
-  readonly tun: number;
+  readonly arena: ArenaMemory;
+  readonly descriptors: Descriptors;
+  readonly tuns: readonly Tun[];
   readonly sockets: readonly OuterSocket[];
+  /** Whether the sockets are read here; otherwise they are only waited for when they take no more. */
+  readonly receives: boolean;
+  /** An eventfd that is readable when a message of the main thread waits. */
+  readonly waker: number;
+  /** What else is read, when one of it is ready. */
+  readonly others: readonly { readonly fd: number; readonly serve: () => void }[];
   readonly transmitter: Transmitter;
   readonly receiver: Receiver;
   readonly coalescer: Coalescer;
   readonly outbox: Outbox;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
-  /** After each slice. */
+  /** After each round. */
   readonly settled: () => void;
+  /** A TUN device is gone, and the loop would never rest again. */
+  readonly lost: (tun: Tun) => void;
 }
 
 export interface Loop {
   /** When the present round began. */
   now(): number;
-  /** Slices so far. */
+  /** Rounds so far. */
   wakeUps(): number;
   /** Sends what was put into the outbox between two rounds. */
   flush(): void;
@@ -36,97 +52,156 @@ export interface Loop {
   stop(): void;
 }
 
-/** A slice ends after this time, in milliseconds; what waits for libuv waits no longer than two of them. */
-const SLICE = 2;
-/** A source that had something this many milliseconds ago is looked at in every round. */
-const WARM = 10;
-/** Per round: packets of the TUN device, and batches of each ESP and IKE socket. */
-const TUN_PACKETS = 32;
+/** The longest wait, in milliseconds. */
+const WAIT = 200;
+/** libuv gets its turn this often, in milliseconds, when there is always something to do. */
+const TURN = 20;
+/** Per round: packets of each TUN device, and batches of each ESP and IKE socket. */
+const TUN_PACKETS = 64;
 const ESP_BATCHES = 1;
 const IKE_BATCHES = 4;
+const MOST_SOURCES = 1024;
 
-interface Source {
-  readonly socket: OuterSocket;
-  busyAt: number;
+interface Source<Of> {
+  readonly of: Of;
+  readonly entry: number;
+  /** It had more than its share. */
+  more: boolean;
 }
 
 export function startLoop(parts: LoopParts): Loop {
-  const { transmitter, receiver, coalescer, outbox, clock, settled } = parts;
-  const sources = parts.sockets.map((socket): Source => ({ socket, busyAt: Number.NEGATIVE_INFINITY }));
-  const ike = sources.filter(({ socket }) => socket.carries === "ike" || socket.carries === "natT");
-  const esp = sources.filter(({ socket }) => socket.carries === "udpEsp" || socket.carries === "rawEsp");
-  const watches = new Map<OuterSocket, Watch>();
-  let tunBusyAt = Number.NEGATIVE_INFINITY;
-  let now = clock();
+  const { arena, descriptors, waker, others, transmitter, receiver, coalescer, outbox, clock, settled, lost } = parts;
+  const set = createPollSet(arena, MOST_SOURCES);
+  const source = <Of extends { readonly fd: number }>(of: Of, events: number): Source<Of> => ({
+    of,
+    entry: set.add(of.fd, events),
+    more: false,
+  });
+  /** What is waited for on an ESP socket that takes what is sent. */
+  const usual = parts.receives ? POLL_IN : 0;
+  const ike = parts.receives ? parts.sockets.filter(({ carries }) => carries === "ike" || carries === "natT") : [];
+  const esp = parts.sockets
+    .filter(({ carries }) => carries === "udpEsp" || carries === "rawEsp")
+    .map((socket) => source(socket, usual));
+  const tuns = parts.tuns.map((tun) => source(tun, POLL_IN));
+  const wake = set.add(waker, POLL_IN);
+  const seldom = set.add(
+    groupForReading(
+      arena,
+      descriptors,
+      [...ike, ...others].map(({ fd }) => fd),
+    ),
+    POLL_IN,
+  );
+  const woken = arena.alloc(8);
+  const wokenAddress = arena.address(woken, 8);
+  /** Typed, so that the time of a round is no heap object. */
+  const time = new Float64Array([clock()]);
   let blockedOn: OuterSocket | undefined;
   let wakeUps = 0;
+  let stopped = false;
+  let next: NodeJS.Immediate | undefined;
 
-  function serve(list: readonly Source[], batches: number): number {
-    let messages = 0;
-    for (const source of list) {
-      if (now - source.busyAt > WARM) continue;
-      const received = receiver.run(source.socket, batches);
-      if (received > 0) source.busyAt = now;
-      messages += received;
+  function serveSeldom(): void {
+    for (const socket of ike) receiver.run(socket, IKE_BATCHES);
+    for (const other of others) other.serve();
+  }
+
+  /** Whether one of them has more. */
+  function serveTuns(): boolean {
+    if (blockedOn !== undefined) return false;
+    let more = false;
+    let any = false;
+    for (let i = 0; i < tuns.length; i++) {
+      const tun = tuns[i]!;
+      if (!tun.more && set.ready(tun.entry) === 0) continue;
+      const packets = transmitter.run(tun.of.fd, TUN_PACKETS);
+      any = true;
+      tun.more = packets >= TUN_PACKETS;
+      if (tun.more) more = true;
+      if (packets === 0 && (set.ready(tun.entry) & POLL_ERROR) !== 0) lost(tun.of);
     }
-    return messages;
+    if (any && !outbox.flush()) block();
+    return more && blockedOn === undefined;
   }
 
-  function slice(): void {
-    wakeUps++;
-    now = clock();
-    const end = now + SLICE;
-    let work: number;
-    do {
-      work = serve(ike, IKE_BATCHES);
-      if (blockedOn === undefined && now - tunBusyAt <= WARM) {
-        const packets = transmitter.run(TUN_PACKETS);
-        if (packets > 0) tunBusyAt = now;
-        work += packets;
-        if (!outbox.flush()) block();
-      }
-      work += serve(esp, ESP_BATCHES);
-      coalescer.flush();
-      now = clock();
-    } while (work > 0 && now < end);
-    settled();
+  function serveEsp(): boolean {
+    if (!parts.receives) return false;
+    let more = false;
+    let any = false;
+    for (let i = 0; i < esp.length; i++) {
+      const one = esp[i]!;
+      if (!one.more && (set.ready(one.entry) & ~POLL_OUT) === 0) continue;
+      const messages = receiver.run(one.of, ESP_BATCHES);
+      any = true;
+      one.more = messages >= ESP_BATCHES * BATCH;
+      if (one.more) more = true;
+    }
+    if (any) coalescer.flush();
+    return more;
   }
 
-  /** A socket takes no more: the TUN device is left alone until it does, so that the senders behind it are held back. */
+  /** A socket takes no more: the TUN devices are left alone until it does, so that the senders behind them are held back. */
   function block(): void {
     if (outbox.blockedOn === blockedOn) return;
-    if (blockedOn !== undefined) watches.get(blockedOn)!.want(true, false);
+    want(blockedOn, usual);
     blockedOn = outbox.blockedOn;
-    tunWatch.want(blockedOn === undefined, false);
-    if (blockedOn !== undefined) watches.get(blockedOn)!.want(true, true);
+    for (const tun of tuns) {
+      set.want(tun.entry, blockedOn === undefined ? POLL_IN : 0);
+      // Something may have been read already that was not sent.
+      tun.more = true;
+    }
+    want(blockedOn, usual | POLL_OUT);
   }
 
-  for (const source of sources)
-    watches.set(
-      source.socket,
-      watch(source.socket.fd, (writable) => {
-        if (writable && blockedOn !== undefined) {
-          outbox.flush();
-          block();
-        }
-        source.busyAt = clock();
-        slice();
-      }),
-    );
-  const tunWatch = watch(parts.tun, () => {
-    tunBusyAt = clock();
-    slice();
-  });
+  function want(socket: OuterSocket | undefined, events: number): void {
+    for (const one of esp) if (one.of === socket) set.want(one.entry, events);
+  }
 
+  function unblock(): void {
+    for (const one of esp)
+      if (one.of === blockedOn && (set.ready(one.entry) & (POLL_OUT | POLL_ERROR)) !== 0) {
+        outbox.flush();
+        block();
+        return;
+      }
+  }
+
+  /** Waits, serves what is ready, and so on, until libuv has something to do or may have. */
+  function turn(): void {
+    const end = clock() + TURN;
+    let more = false;
+    for (;;) {
+      const count = set.wait(more ? 0 : WAIT);
+      time[0] = clock();
+      const called = set.ready(wake) !== 0;
+      if (more || count > (called ? 1 : 0)) {
+        wakeUps++;
+        if (set.ready(seldom) !== 0) serveSeldom();
+        if (blockedOn !== undefined) unblock();
+        more = serveTuns();
+        if (serveEsp()) more = true;
+        settled();
+      }
+      if (called) {
+        read(waker, wokenAddress, 8);
+        break;
+      }
+      if ((count === 0 && !more) || time[0]! >= end || stopped) break;
+    }
+    if (!stopped) next = setImmediate(turn);
+  }
+
+  next = setImmediate(turn);
   return {
-    now: () => now,
+    now: () => time[0]!,
     wakeUps: () => wakeUps,
     flush() {
       if (!outbox.flush()) block();
     },
     stop() {
-      tunWatch.close();
-      for (const one of watches.values()) one.close();
+      stopped = true;
+      clearImmediate(next);
     },
   };
 }

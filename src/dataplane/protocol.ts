@@ -5,9 +5,12 @@
  */
 import type { Path, SocketAddress } from "../../esp/address.js";
 import type { PolicyException } from "../../esp/exception.js";
+import type { OuterTooBig } from "../../esp/outer-icmp.js";
 import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import type { Wrapping } from "../../esp/tunnel.js";
+import type { Devices } from "./devices.js";
+import type { TunOffload } from "./tun.js";
 
 export interface DataplaneSettings {
   readonly tunName: string;
@@ -18,13 +21,30 @@ export interface DataplaneSettings {
   readonly mark: number;
   /** Whether to open raw sockets, for ESP and for ICMP errors about it (needs CAP_NET_RAW). */
   readonly rawEsp: boolean;
+  /** 2: one worker for each direction. Absent: one for both. */
+  readonly workers?: 1 | 2;
+  /** False: never through io_uring, as on a host that has none. */
+  readonly batchedReads?: false;
+  /** No more than this, as on a kernel that has no more. Absent: all. */
+  readonly tunOffload?: TunOffload;
 }
+
+/**
+ * What a worker does. `transmit`: from the TUN device to the peers, and everything that is sent; `receive`: everything that comes from the
+ * sockets. So each SA has one owner per direction, for its sequence numbers and for its replay window.
+ */
+export type Role = "both" | "transmit" | "receive";
 
 /** What a worker starts with. The shared memory is that of `descriptors.ts` and `flow.ts`. */
 export interface WorkerData {
+  readonly role: Role;
+  /** Of the worker that transmits, for the one that receives. */
+  readonly devices?: Devices;
   readonly settings: DataplaneSettings;
   readonly descriptors: SharedArrayBuffer;
   readonly flow: SharedArrayBuffer;
+  /** An eventfd of the main thread's: it is written to behind every message, because the worker waits in a system call. */
+  readonly waker: number;
 }
 
 /** A suite on its way to the worker: registry names. */
@@ -80,6 +100,8 @@ export type ToWorker =
   /** `receives`: sends no more, and is gone when nothing of the peer's can be on its way any more. */
   | { readonly kind: "removeChild"; readonly id: ChildId; readonly receives?: true }
   | { readonly kind: "tunnels"; readonly tunnels: readonly TunnelMessage[] }
+  /** Only from worker to worker: a router's message that was believed. */
+  | { readonly kind: "narrowed"; readonly message: OuterTooBig }
   /** Answered by a `counters` message with the same number. */
   | { readonly kind: "readCounters"; readonly request: number }
   /** The packets of this tunnel are told as `tapped`, up to so many octets; null: of none any more, and `tapClosed` answers. */
@@ -115,7 +137,7 @@ export interface IoCounters {
   /** ESP packets sent, and the system calls that it took. */
   readonly espSent: number;
   readonly sendCalls: number;
-  /** How often a descriptor was ready. */
+  /** How often something was ready and served. */
   readonly wakeUps: number;
   /** NAT keepalives received (RFC 3948 section 2.3). */
   readonly keepalives: number;
@@ -125,6 +147,11 @@ export interface IoCounters {
   readonly pathsNarrowed: number;
   readonly narrowingsRefused: number;
 }
+
+/** What workers say for each other; the main thread alone hears it. */
+export type BetweenWorkers =
+  /** Before `ready`. */
+  { readonly kind: "opened"; readonly devices: Devices } | { readonly kind: "narrowed"; readonly message: OuterTooBig };
 
 export type FromWorker =
   | {

@@ -18,10 +18,12 @@ import { read } from "./libc.js";
 import type { Outbox } from "./outbox.js";
 import type { Outer } from "./outer.js";
 import type { Origin } from "./receive.js";
+import type { BatchedReads } from "./uring.js";
 
 export interface TransmitParts {
   readonly arena: ArenaMemory;
-  readonly tun: number;
+  /** Many packets with one system call; undefined where the kernel has no such thing. */
+  readonly batched: BatchedReads | undefined;
   readonly sad: Sad<Outer, Origin>;
   readonly checksum: Checksum;
   readonly segmenter: Segmenter;
@@ -34,19 +36,25 @@ export interface TransmitParts {
 }
 
 export interface Transmitter {
-  /** Reads at most `packets` (super) packets and puts them into the outbox. Their number. */
-  run(packets: number): number;
+  /**
+   * Reads at most `packets` (super) packets of a TUN device, by its descriptor, and puts them into the outbox. Their number; fewer: the
+   * device is empty, or a socket takes no more.
+   */
+  run(tun: number, packets: number): number;
   /** A packet that was held for its mapping's SA, as it was read; the caller empties the outbox. */
   replay(bytes: Uint8Array): void;
 }
 
 /** The largest packet of a TUN device and its virtio header, with room for the ESP trailer. */
-const READ_BYTES = 65535 + VIRTIO_HEADER_BYTES;
+export const READ_BYTES = 65535 + VIRTIO_HEADER_BYTES;
 const STAGING_BYTES = READ_BYTES + 512;
 const ROOM_BYTES = STAGING_BYTES + 64;
+/** So many small packets in a row are read one by one, to where they are sent from; more are worth a batch. */
+const SINGLY = 4;
+const LEAST_BATCH = 4;
 
 export function createTransmitter(parts: TransmitParts): Transmitter {
-  const { arena, tun, sad, checksum, segmenter, fragmenter, outbox, refuseTooBig, now } = parts;
+  const { arena, sad, checksum, segmenter, fragmenter, outbox, refuseTooBig, now } = parts;
   const { bytes, view } = arena;
   // The packet starts on a multiple of 64; its virtio header stands before it.
   const staging = arena.alloc(STAGING_BYTES + 64) + 64 - VIRTIO_HEADER_BYTES;
@@ -55,15 +63,45 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
   /** Super packets come in runs, and so do packets of one SA. */
   let expectSuper = false;
   let expectOffset = 16;
+  let { batched } = parts;
+  /** Of the last batch: how many packets it has, and how many were forwarded. */
+  let inBatch = 0;
+  let taken = 0;
+  let batchSize = LEAST_BATCH;
 
   /** False: nothing there. */
-  function readOne(): boolean {
+  function readOne(tun: number): boolean {
     // In place only where the virtio header does not reach into the packet before.
     const inPlace = !expectSuper && expectOffset >= VIRTIO_HEADER_BYTES;
     const virtio = inPlace ? outbox.tail() + expectOffset - VIRTIO_HEADER_BYTES : staging;
     const octets = read(tun, arena.address(virtio, READ_BYTES), READ_BYTES);
     if (octets <= 0) return false;
     forward(virtio, octets, inPlace);
+    return true;
+  }
+
+  /** Reads as many packets as lately came at once. False: there are no more behind these. */
+  function readBatch(tun: number, reads: BatchedReads): boolean {
+    const wanted = batchSize;
+    const packets = reads.read(tun, wanted);
+    if (packets < 0) {
+      batched = undefined;
+      return true;
+    }
+    inBatch = packets;
+    taken = 0;
+    if (packets === wanted) batchSize = Math.min(2 * wanted, reads.most);
+    else batchSize = LEAST_BATCH;
+    return packets === wanted;
+  }
+
+  /** What stands in the batch, as long as there is room: nothing of it is dropped because a socket takes no more. False: none. */
+  function forwardBatch(reads: BatchedReads): boolean {
+    while (taken < inBatch) {
+      if (!outbox.makeRoom(ROOM_BYTES)) return false;
+      const packet = taken++;
+      forward(reads.at(packet), reads.octets(packet), false);
+    }
     return true;
   }
 
@@ -205,12 +243,29 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
   }
 
   return {
-    run(packets) {
-      for (let i = 0; i < packets; i++) {
-        // Nothing is read that could not be sent: the TUN device's own queue holds the senders back.
-        if (!outbox.makeRoom(ROOM_BYTES) || !readOne()) return i;
+    run(tun, packets) {
+      let done = 0;
+      if (batched !== undefined && taken < inBatch) {
+        const left = inBatch - taken;
+        if (!forwardBatch(batched)) return 0;
+        done = left;
       }
-      return packets;
+      // Where packets came in batches a moment ago they do so now.
+      let small = batchSize > LEAST_BATCH ? SINGLY : 0;
+      while (done < packets) {
+        if (batched === undefined || expectSuper || small < SINGLY) {
+          // Nothing is read that could not be sent: the TUN device's own queue holds the senders back.
+          if (!outbox.makeRoom(ROOM_BYTES) || !readOne(tun)) return done;
+          done++;
+          small = expectSuper ? 0 : small + 1;
+          continue;
+        }
+        const more = readBatch(tun, batched);
+        done += inBatch - taken;
+        if (batched !== undefined && !forwardBatch(batched)) return done;
+        if (!more) return Math.min(done, packets - 1);
+      }
+      return done;
     },
     replay(bytes) {
       arena.bytes.set(bytes, staging);

@@ -34,6 +34,10 @@ const OFFLOADS = [
   { flags: 0, udp: false },
 ];
 
+/** With which of OFFLOADS to begin: the others are as on a kernel that has no more. */
+const MOST_OFFLOAD = { all: 0, tcp: 1, checksum: 2, none: 3 } as const;
+export type TunOffload = keyof typeof MOST_OFFLOAD;
+
 export interface Tun {
   readonly fd: number;
   /** As the kernel named it. */
@@ -46,8 +50,8 @@ export interface Tun {
 /** Why there is no TUN device, and what to do about it: for the operator. */
 export class TunError extends Error {}
 
-/** Creates the device `name`, or attaches to one that exists and is not in use. Throws `TunError`. It goes with its descriptor. */
-export function openTun(arena: Arena, descriptors: Descriptors, name: string): Tun {
+/** Creates the device `name`, or attaches to one that exists and is not in use. Throws `TunError`. It goes with its descriptor. `most`: no more offload than that. */
+export function openTun(arena: Arena, descriptors: Descriptors, name: string, most: TunOffload = "all"): Tun {
   const fd = open(PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) throw new TunError(openAdvice(errnoName(errno())));
   descriptors.keep(fd);
@@ -58,7 +62,7 @@ export function openTun(arena: Arena, descriptors: Descriptors, name: string): T
     if (ioctl(fd, TUNSETIFF, arena.address(request, IFREQ_BYTES)) < 0)
       throw new TunError(attachAdvice(errnoName(errno()), name));
     const actual = readInterfaceName(arena, request);
-    const offload = OFFLOADS.find(({ flags }) => ioctl(fd, TUNSETOFFLOAD, flags) >= 0);
+    const offload = OFFLOADS.slice(MOST_OFFLOAD[most]).find(({ flags }) => ioctl(fd, TUNSETOFFLOAD, flags) >= 0);
     return {
       fd,
       name: actual,

@@ -16,6 +16,7 @@ import { createSad } from "../../esp/sad.js";
 import { createSegmenter } from "../../esp/segment.js";
 import { createChildren } from "./children.js";
 import { createDescriptors } from "./descriptors.js";
+import { openDevices } from "./devices.js";
 import { createFirstLink } from "./first-link.js";
 import { createFlow } from "./flow.js";
 import { createIkeGate } from "./ike-gate.js";
@@ -25,22 +26,23 @@ import { EAGAIN, errno, SystemError, write } from "./libc.js";
 import { startLoop } from "./loop.js";
 import { createOutbox } from "./outbox.js";
 import { createOuterTable, type Outer } from "./outer.js";
-import { createErrorReader, openErrorSockets } from "./outer-errors.js";
+import { createErrorReader } from "./outer-errors.js";
 import { createPathWidth } from "./path-width.js";
-import { watch } from "./poll.js";
-import type { FromWorker, ToWorker, WorkerData } from "./protocol.js";
+import type { BetweenWorkers, FromWorker, ToWorker, WorkerData } from "./protocol.js";
 import { createRandomPool } from "./random-pool.js";
-import { openRawEspSockets } from "./raw-esp.js";
 import { createReceiver, type Origin } from "./receive.js";
 import { createSocketCalls } from "./socket-options.js";
 import { type BoundedTap, createTap } from "./tap.js";
 import { createTooBig } from "./too-big.js";
 import { createTransmitter } from "./transmit.js";
-import { openTun, TunError } from "./tun.js";
-import { openUdpSockets, SocketError } from "./udp.js";
+import { TunError } from "./tun.js";
+import { SocketError } from "./udp.js";
+import { openBatchedReads } from "./uring.js";
 
 /** Buffers take about 3 MiB; the rest is for records of SAs, 128 octets each. Untouched memory costs nothing. */
 const ARENA_BYTES = 32 << 20;
+/** Of the TUN device with one system call, where io_uring is. */
+const BATCHED_READS = 32;
 const ALIVE_MILLISECONDS = 1000;
 const PATH_MTU_MILLISECONDS = 60_000;
 /** How often the volume limits look at the rate. */
@@ -49,25 +51,18 @@ const PACE_MILLISECONDS = 1_000;
 const FADE_MILLISECONDS = 1_000;
 const HELD_SWEEP_MILLISECONDS = 5_000;
 
-function start(port: MessagePort, { settings, descriptors: sharedDescriptors, flow }: WorkerData): void {
-  const post = (message: FromWorker) => port.postMessage(message);
+function start(port: MessagePort, data: WorkerData): void {
+  const { role, settings, flow, waker } = data;
+  const post = (message: FromWorker | BetweenWorkers) => port.postMessage(message);
   const clock = () => performance.now();
-  const descriptors = createDescriptors(sharedDescriptors);
+  const descriptors = createDescriptors(data.descriptors);
   const backends = selectBackends();
   const arena = createArena(ARENA_BYTES);
   const checksum = createChecksum(arena);
   const calls = createSocketCalls(arena, descriptors);
 
-  const tun = openTun(arena, descriptors, settings.tunName);
-  const udp = openUdpSockets(calls, settings);
-  const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
-  const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;
-  const sockets = [...udp, ...(raw ?? [])];
-  const errors = raw && openErrorSockets(calls);
-  /** How ESP packets that may not be fragmented are kept whole. */
-  const whole = errors ? "refusedByLink" : "refusedByKernel";
-  for (const { fd, family, carries } of sockets)
-    if (carries === "udpEsp" || carries === "rawEsp") calls.fragmentation(fd, family, whole);
+  const { tun, sockets, bound, rawEsp, errors, whole } =
+    data.devices ?? openDevices(arena, descriptors, calls, settings);
 
   const sad = createSad<Outer, Origin>(arena, createRandomPool(arena), {
     limit: (child, limit) => post({ kind: "limit", child, limit }),
@@ -100,9 +95,13 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     post,
     now: () => loop.now(),
   });
+  const batched =
+    settings.batchedReads === false || role === "receive"
+      ? undefined
+      : openBatchedReads(arena, descriptors, BATCHED_READS);
   const transmitter = createTransmitter({
     arena,
-    tun: tun.fd,
+    batched,
     sad,
     checksum,
     segmenter: createSegmenter(arena, checksum),
@@ -121,7 +120,8 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     outers,
     receiver,
     width: createPathWidth(calls, errors && createFirstLink(arena, descriptors), settings.mark),
-    post,
+    // Both workers find out; once is enough.
+    post: role === "receive" ? () => undefined : post,
     now: clock,
     retire: (outer) => void retired.push(outer),
   });
@@ -171,14 +171,36 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     else aliveTimer = setTimeout(tellAlive, wait);
   }
 
-  const loop = startLoop({ tun: tun.fd, sockets, transmitter, receiver, coalescer, outbox, clock, settled });
   const paths = { narrowed: 0, refused: 0 };
   let tap: BoundedTap | undefined;
   const readErrors = createErrorReader(arena, checksum, (message) => {
-    if (children.narrow(message)) paths.narrowed++;
-    else paths.refused++;
+    if (children.narrow(message)) {
+      paths.narrowed++;
+      if (role === "transmit") post({ kind: "narrowed", message });
+    } else paths.refused++;
   });
-  const errorWatches = (errors ?? []).map((socket) => watch(socket.fd, () => readErrors(socket, clock())));
+  const loop = startLoop({
+    arena,
+    descriptors,
+    tuns: role === "receive" ? [] : [tun],
+    sockets,
+    receives: role !== "transmit",
+    waker,
+    others:
+      role === "receive"
+        ? []
+        : (errors ?? []).map((socket) => ({ fd: socket.fd, serve: () => readErrors(socket, clock()) })),
+    transmitter,
+    receiver,
+    coalescer,
+    outbox,
+    clock,
+    settled,
+    lost({ name }) {
+      post({ kind: "failed", reason: `the TUN device "${name}" is gone: something other than the gateway removed it` });
+      stop();
+    },
+  });
   const pathTimer = setInterval(() => children.measureAll(), PATH_MTU_MILLISECONDS);
 
   /** What cannot be done is told, for the driver to close the child; anything else is our bug and ends the worker. */
@@ -207,7 +229,7 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     clearInterval(pathTimer);
     clearInterval(heldTimer);
     loop.stop();
-    for (const one of errorWatches) one.close();
+    batched?.close();
     sad.close();
     descriptors.closeAll();
     port.close();
@@ -259,6 +281,9 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
           sad.setTap(message.tunnel, tap);
         }
         return;
+      case "narrowed":
+        children.narrow(message.message);
+        return;
       case "readCounters": {
         const io = {
           espSent: outbox.sentPackets,
@@ -281,13 +306,14 @@ function start(port: MessagePort, { settings, descriptors: sharedDescriptors, fl
     for (const message of messages) handle(message);
   });
 
+  if (role === "transmit") post({ kind: "opened", devices: { tun, sockets, bound, rawEsp, errors, whole } });
   const openssl = backends.choices.filter(({ backend }) => backend === "openssl").length;
   post({
     kind: "ready",
     tunName: tun.name,
     tunIndex: tun.index,
     sockets: bound,
-    rawEsp: raw !== undefined,
+    rawEsp,
     backend: openssl > 0 ? backends.openssl : `node:crypto (${backends.openssl})`,
   });
 }

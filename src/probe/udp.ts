@@ -7,8 +7,8 @@ import { type Address, type SocketAddress, unspecified } from "../../esp/address
 import { allocateDescriptors, createDescriptors } from "../dataplane/descriptors.js";
 import { readSocketAddress, SOCKADDR_BYTES, writeSocketAddress } from "../dataplane/layout.js";
 import { checked, connect, errno, errnoName, getsockname, read, write } from "../dataplane/libc.js";
-import { watch } from "../dataplane/poll.js";
 import { createSocketCalls, SOCK_DGRAM } from "../dataplane/socket-options.js";
+import { watch } from "../dataplane/watch.js";
 
 export interface ProbeSocket {
   readonly local: SocketAddress;

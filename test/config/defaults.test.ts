@@ -20,6 +20,7 @@ test("a tunnel that says nothing gets the documented defaults", () => {
     name: "invented",
     ports: { ike: 500, natT: 4500 },
     tun: { name: "causeway0", mtu: "auto" },
+    workers: 1,
     controlSocket: "/run/causeway/control.sock",
     log: { level: "info", format: "json" },
     leakProtection: true,

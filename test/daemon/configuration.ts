@@ -26,6 +26,7 @@ export function configurationOf(
       name: "test",
       ports,
       tun: { name: "causeway0", mtu: "auto" },
+      workers: 1,
       controlSocket: "/nonexistent/control.sock",
       log: { level: "debug", format: "text" },
       leakProtection: true,
