@@ -59,12 +59,15 @@ export function createCapture(ports: CapturePorts): Capture {
         if (record.kind === "ended") running = undefined;
         tell(record);
       });
+      // Only now: what is sent at once belongs to the recording.
+      running.begin();
       return running.stop;
     },
   };
 }
 
 interface Session {
+  begin(): void;
   posted(message: ToWorker): void;
   received(message: FromWorker): void;
   replaced(): void;
@@ -143,14 +146,17 @@ function startSession(ports: CapturePorts, wish: CaptureWish, tell: (record: Cap
     tell({ kind: "ended", missed: missed + more });
   }
 
-  driver.allowSecrets(tunnel);
-  tell({ kind: "started", tunnel, seconds });
-  post({ kind: "tap", tunnel, mostOctets: MOST_OCTETS });
-  look();
-  const stopRenewing = renew ? renewAll(driver, tunnel, tell) : () => undefined;
+  let stopRenewing: () => void = () => undefined;
 
   return {
     stop,
+    begin() {
+      driver.allowSecrets(tunnel);
+      tell({ kind: "started", tunnel, seconds });
+      post({ kind: "tap", tunnel, mostOctets: MOST_OCTETS });
+      look();
+      if (renew) stopRenewing = renewAll(driver, tunnel, tell);
+    },
     replaced: () => post({ kind: "tap", tunnel: over ? null : tunnel, mostOctets: MOST_OCTETS }),
     posted(message) {
       if (message.kind === "send") {
