@@ -74,14 +74,14 @@ export async function openBed(): Promise<Bed> {
       }
     },
     established: (end = "left") =>
-      until(`${end} to be established`, 20, async () => {
+      until(`${end} to be established`, 60, async () => {
         const tunnel = (await fetchStatus(socketOf(end)).catch(() => undefined))?.tunnels[0];
         return tunnel?.state === "established" ? tunnel : undefined;
       }).catch((error: Error) => {
         throw new Error(`${error.message}\n${daemons.map((daemon) => daemon.output().slice(-2000)).join("\n")}`);
       }),
     refused: (words) =>
-      until("the left tunnel to say why it is not up", 20, async () => {
+      until("the left tunnel to say why it is not up", 60, async () => {
         const tunnel = (await fetchStatus(socketOf("left")).catch(() => undefined))?.tunnels[0];
         const said = `${tunnel?.reason}${tunnel?.children.map(({ reason }) => reason).join("")}`;
         return tunnel !== undefined && tunnel.state !== "established" && words.test(said) ? true : undefined;

@@ -11,6 +11,7 @@ const NO_TSHARK = existsSync("/usr/bin/tshark") ? false : "tshark is missing";
 
 interface Recorded {
   readonly what: string;
+  readonly tier: "ci" | "full";
   /** Lines of the tunnel, on both sides. */
   readonly lines: string;
   /** What only stands in messages that were opened. */
@@ -18,19 +19,35 @@ interface Recorded {
 }
 
 const TRAFFIC_SELECTOR = /Payload: Traffic Selector - Initiator/;
+const QUICK_MODE = /Quick Mode[\s\S]*?Payload: Identification/;
 
 const RECORDED: readonly Recorded[] = [
   {
     what: "IKEv2 and ESP with AES-GCM",
+    tier: "ci",
     lines:
       "    ike: { mobike: false, proposals: [aes256gcm16-prfsha384-ecp256] }\n    esp: { proposals: [aes256gcm16] }\n",
     ike: TRAFFIC_SELECTOR,
   },
   {
     what: "IKEv2 and ESP in UDP with AES-CBC and HMAC-SHA-256",
+    tier: "full",
     lines:
       "    encapsulation: udp\n    ike: { proposals: [aes128-sha256-x25519] }\n    esp: { proposals: [aes128-sha256] }\n",
     ike: TRAFFIC_SELECTOR,
+  },
+  {
+    what: "IKEv1 main mode and ESP with 3DES and HMAC-SHA-1",
+    tier: "full",
+    lines: "    ike: { version: 1, proposals: [3des-sha1-modp1536] }\n    esp: { proposals: [3des-sha1], pfs: off }\n",
+    ike: QUICK_MODE,
+  },
+  {
+    what: "IKEv1 aggressive mode with AES",
+    tier: "ci",
+    lines:
+      "    ike: { version: 1, exchange: aggressive, proposals: [aes256-sha256-modp2048] }\n    esp: { proposals: [aes192-sha512], pfs: [modp2048] }\n",
+    ike: QUICK_MODE,
   },
 ];
 
@@ -43,7 +60,9 @@ after(async () => {
   await namespaces?.close();
 });
 
-for (const [row, { what, lines, ike }] of RECORDED.entries())
+const wanted = RECORDED.filter(({ tier }) => tier === "ci" || process.env.CAUSEWAY_TIER === "full");
+
+for (const [row, { what, lines, ike }] of wanted.entries())
   test(`tshark opens a recording of ${what} with the files and the command that capture wrote`, {
     skip: SKIP || NO_TSHARK,
   }, async () => {
@@ -76,13 +95,13 @@ function readOr(file: string): string {
 
 async function record(pair: Gateways): Promise<{ folder: string; shown: string }> {
   for (const site of [LEFT, RIGHT]) pair.launch(site);
-  await pair.established(LEFT);
+  await pair.established(LEFT, 60);
   const folder = join(pair.folder, "recording");
-  const words = ["capture", "site", "--seconds", "6", "--output", folder, "--json", "--socket", pair.socketOf(LEFT)];
+  const words = ["capture", "site", "--seconds", "8", "--output", folder, "--json", "--socket", pair.socketOf(LEFT)];
   const recording = start(pair.inside("left", process.execPath, MAIN, ...words), { seconds: 30 });
   // The SAs are renewed at first: their keys are those that the recording has.
   const renewed = () => readOr(join(folder, "esp_sa")).split("\n").length > 2;
-  await until("the SAs to be renewed", 10, async () => renewed() || undefined).catch(async (error: Error) => {
+  await until("the SAs to be renewed", 30, async () => renewed() || undefined).catch(async (error: Error) => {
     const { stdout, stderr } = await recording.stop();
     throw new Error(`${error.message}\n${stdout}${stderr}\n${pair.tail(LEFT)}`);
   });
