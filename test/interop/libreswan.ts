@@ -124,15 +124,15 @@ const ESTABLISHED_IKE = "STATE_(?:V2_ESTABLISHED_IKE_SA|MAIN_I4|MAIN_R3|AGGR_I2|
 const ESTABLISHED_CHILD = "STATE_(?:V2_ESTABLISHED_CHILD_SA|QUICK_I2|QUICK_R2)\\b";
 
 /**
- * The established states of `whack --showstates`. It tells a child's SPIs, outbound first, but not those of the IKE SA, which
- * goes by the number of its state; how ESP travels is in the kernel's list. In IKEv1 what was replaced stays until its end, so the
+ * The established states of `whack --showstates`. It tells a child's SPIs, outbound first and behind `esp:` between IPv6 addresses,
+ * but not those of the IKE SA, which goes by the number of its state; how ESP travels is in the kernel's list. In IKEv1 what was replaced stays until its end, so the
  * newest child counts.
  */
 export function parseStates(states: string, kernel: string): SideView {
   const ike = [...states.matchAll(new RegExp(`#(\\d+): "site[^"]*"[^ ]* ${ESTABLISHED_IKE}`, "g"))].at(-1);
-  const established = [...states.matchAll(/#(\d+): "site[^"]*"[^ ]* esp\.([0-9a-f]+)@\S+ esp\.([0-9a-f]+)@/g)].filter(
-    ([, state]) => new RegExp(`#${state}: "site[^"]*"[^ ]* ${ESTABLISHED_CHILD}`).test(states),
-  );
+  const established = [
+    ...states.matchAll(/#(\d+): "site[^"]*"[^ ]* esp[.:]([0-9a-f]+)@\S+ esp[.:]([0-9a-f]+)@/g),
+  ].filter(([, state]) => new RegExp(`#${state}: "site[^"]*"[^ ]* ${ESTABLISHED_CHILD}`).test(states));
   const isV1 = /STATE_(MAIN|AGGR|QUICK)_/.test(states);
   const children = (isV1 ? established.slice(-1) : established).map(([, , spiOut, spiIn]) => ({
     spiIn: spiIn!.padStart(8, "0"),
