@@ -1,8 +1,8 @@
 /** The daemon's life: signals, the service manager, bugs that must not end it, and the orderly end. */
-import type { Configuration } from "./config/model.js";
 import { type Gateway, startGateway, type Undo } from "./gateway.js";
 import { HostError } from "./host/command.js";
 import { createLog, type Log, stackOf } from "./log.js";
+import type { Start } from "./reload/start.js";
 import { type ServiceManager, serviceManager } from "./sd-notify.js";
 import { packageVersion } from "./version.js";
 
@@ -10,7 +10,8 @@ import { packageVersion } from "./version.js";
 const FAREWELL = 3_000;
 
 /** Runs the gateway until a signal ends it, and resolves with the exit status: 0 after an orderly end, 1 when it could not start. */
-export async function runDaemon(configuration: Configuration): Promise<number> {
+export async function runDaemon(start: Start): Promise<number> {
+  const { configuration } = start;
   const log = createLog(configuration.gateway.log);
   const service = serviceManager(process.env);
   const signals = watchSignals(log);
@@ -18,9 +19,16 @@ export async function runDaemon(configuration: Configuration): Promise<number> {
   process.on("uncaughtException", bug).on("unhandledRejection", bug);
   const undo: Undo[] = [];
   try {
-    for (const { path, line, message } of configuration.warnings)
-      log.warn(`${configuration.file}:${line}: ${path}: ${message}`);
-    const gateway = await startGateway(configuration, log, undo);
+    for (const { file = configuration.file, path, line, message } of configuration.warnings)
+      log.warn(`${file}:${line}: ${path}: ${message}`);
+    if (start.unconfirmed)
+      log.warn(
+        `${configuration.file} holds a configuration that was applied on trial and never confirmed: the one before is used. ` +
+          '"causeway reload" applies it',
+      );
+    const gateway = await startGateway(start, log, undo);
+    // Its outcome is in the log.
+    signals.onReload(() => void gateway.reloader.reload().catch((error: unknown) => bug(error)));
     const stopWatchdog = watchdog(service, gateway);
     undo.push({ what: "the watchdog", how: async () => stopWatchdog() });
     log.info(`gateway ${configuration.gateway.name} is up`, {
@@ -50,6 +58,8 @@ interface Signals {
   readonly first: Promise<NodeJS.Signals>;
   /** Somebody is in a hurry. */
   readonly second: Promise<void>;
+  /** What SIGHUP does from now on. */
+  onReload(reload: () => void): void;
   release(): void;
 }
 
@@ -67,12 +77,15 @@ function watchSignals(log: Log): Signals {
     if (ended++ === 0) tellFirst(signal);
     else tellSecond();
   };
-  const reload = (): void =>
-    log.warn("SIGHUP: reloading is not supported yet; restart the gateway to change its tunnels");
+  let wanted = (): void => log.warn("SIGHUP: the gateway is not up yet, its file has just been read");
+  const reload = (): void => wanted();
   process.on("SIGTERM", end).on("SIGINT", end).on("SIGHUP", reload);
   return {
     first,
     second,
+    onReload(next) {
+      wanted = next;
+    },
     release: () => void process.off("SIGTERM", end).off("SIGINT", end).off("SIGHUP", reload),
   };
 }

@@ -44,7 +44,10 @@ export interface Driver {
   /** What the data plane tells about packets; other messages are not for the driver. */
   received(message: FromWorker): void;
   wish(wish: Wish): void;
-  /** Another configuration; `newKeys`: tunnels whose pre-shared key is another one. What is kept does not notice. */
+  /**
+   * Another configuration; `newKeys`: tunnels whose pre-shared key is another one. What is kept does not notice. Throws when it is not
+   * taken: by a bug, or because the gateway is going down; everything is as before then.
+   */
   reconfigure(policy: Policy, psk: ReadonlyMap<string, Secret>, newKeys: ReadonlySet<string>): void;
   /** This host has other addresses or routes; these are its addresses now. */
   addressesChanged(addresses: readonly Address[]): void;
@@ -221,10 +224,15 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       dispatch({ kind: "wish", wish });
     },
     reconfigure(next, psk, newKeys) {
+      const before = keys;
       keys = psk;
+      dispatch({ kind: "policy", policy: next, newKeys });
+      if (endpoint.policy !== next) {
+        keys = before;
+        throw new Error("the gateway does not take another configuration now; its log says why");
+      }
       const names = new Set(next.tunnels.map(({ name }) => name));
       for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
-      dispatch({ kind: "policy", policy: next, newKeys });
     },
     addressesChanged: (addresses) => dispatch({ kind: "addresses", addresses }),
     secrets(tunnel) {

@@ -4,8 +4,9 @@
  *     data plane (device, sockets) -> routes -> protocol -> control socket -> the tunnels start
  */
 import { selectBackends } from "../crypto/backends.js";
+import { hex } from "../crypto/bytes.js";
 import { systemRandom } from "../crypto/random.js";
-import { formatAddress, unspecified } from "../esp/address.js";
+import { formatAddress, formatSocketAddress, unspecified } from "../esp/address.js";
 import type { TrafficSelector } from "../esp/selector.js";
 import { USUAL_WRAPPING } from "../esp/tunnel.js";
 import { type Policy, type TunnelPolicy, waitsForTraffic } from "../ike/core/policy.js";
@@ -17,6 +18,8 @@ import { type Action, act } from "./control/actions.js";
 import type { ControlApi } from "./control/api.js";
 import { captureReply } from "./control/capture.js";
 import { keepFailures, ownCapabilities } from "./control/diagnosis.js";
+import { createEventStreams } from "./control/event-stream.js";
+import { startHttpServer } from "./control/http-server.js";
 import { startControlServer } from "./control/server.js";
 import { claimSocketPath } from "./control/socket-path.js";
 import { type CountersMessage, statusReport } from "./control/status.js";
@@ -35,6 +38,8 @@ import { createResolver } from "./host/resolve.js";
 import { hasIpv6, hostAddresses } from "./host/state.js";
 import { createKeyExchangeService } from "./key-exchange/service.js";
 import { type Log, stackOf } from "./log.js";
+import { createReloader, type Reloader } from "./reload/reloader.js";
+import type { Start } from "./reload/start.js";
 import { createReports, type Reports } from "./reports.js";
 import { systemClock } from "./scheduler.js";
 import { packageVersion } from "./version.js";
@@ -42,6 +47,7 @@ import { packageVersion } from "./version.js";
 export interface Gateway {
   readonly driver: Driver;
   readonly dataplane: DataplaneLife;
+  readonly reloader: Reloader;
 }
 
 /** What must be taken back at the end, in the opposite order. */
@@ -51,19 +57,21 @@ export interface Undo {
 }
 
 /** Throws `HostError` when the host lacks something; the message says what, and how to grant it. */
-export async function startGateway(configuration: Configuration, log: Log, undo: Undo[]): Promise<Gateway> {
-  const { gateway, policy } = configuration;
+export async function startGateway(start: Start, log: Log, undo: Undo[]): Promise<Gateway> {
+  /** The configuration that runs. */
+  let current = start.configuration;
+  const { gateway } = current;
   const startedAt = systemClock.now();
   // First, so that a second daemon on this file is told what is wrong.
   await claimSocketPath(gateway.controlSocket);
 
   checkBackends(log);
-  const plan = await planForThisHost(configuration);
-  const routes = liveRoutes(plan, policy, log);
+  let plan = await planForThisHost(current);
+  const routes = liveRoutes(plan, () => current.policy, log);
   let driver: Driver | undefined;
   let capture: Capture | undefined;
   const { life, ready } = await startDataplaneLife(
-    await dataplaneSettings(configuration, plan),
+    await dataplaneSettings(current, plan),
     {
       received(message) {
         if (message.kind === "innerMtu") {
@@ -76,7 +84,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       },
       replaced() {
         routes.reset();
-        life.post(tunnelsMessage(policy.tunnels, configuration));
+        life.post(tunnelsMessage(current.policy.tunnels, current));
         capture?.replaced();
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
@@ -90,7 +98,7 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
   );
   undo.push({ what: "the data plane", how: () => life.stop() });
   log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
-  life.post(tunnelsMessage(policy.tunnels, configuration));
+  life.post(tunnelsMessage(current.policy.tunnels, current));
 
   const host = await setUpHost(plan);
   undo.push({ what: "the routes", how: () => host.tearDown() });
@@ -98,40 +106,43 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
 
   const { stateDir } = gateway;
   const remembered = stateDir === undefined ? {} : { crashSecret: await crashSecret(stateDir, systemRandom) };
+  const policyOf = ({ policy }: Configuration): Policy => ({ ...usablePolicy(policy, ready), ...remembered });
+  if (!ready.rawEsp)
+    log.warn(
+      "no raw socket for ESP (IP protocol 50): every tunnel uses UDP encapsulation. The capability CAP_NET_RAW permits it",
+    );
   const keyExchange = createKeyExchangeService();
   undo.push({ what: "the key exchange", how: () => keyExchange.close() });
   const reports = createReports(log, systemClock);
-  const recorder = createRecorder(policy.tunnels.map(({ name }) => name));
+  const recorder = createRecorder(current.policy.tunnels.map(({ name }) => name));
   reports.onReport(recorder.take);
-  const running = createDriver(
-    { ...usablePolicy(policy, ready, log), ...remembered },
-    {
-      clock: systemClock,
-      random: systemRandom,
-      post(message) {
-        routes.posted(message);
-        capture?.posted(message);
-        life.post(message);
-      },
-      keyExchange,
-      resolve: createResolver(plan.mark, gateway.address),
-      psk: configuration.psk,
-      setTunnels: (tunnels) => life.post(tunnelsMessage(tunnels, configuration)),
-      report: reports.take,
-      bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
+  const running = createDriver(policyOf(current), {
+    clock: systemClock,
+    random: systemRandom,
+    post(message) {
+      routes.posted(message);
+      capture?.posted(message);
+      life.post(message);
     },
-  );
+    keyExchange,
+    resolve: createResolver(plan.mark, gateway.address),
+    psk: current.psk,
+    setTunnels: (tunnels) => life.post(tunnelsMessage(tunnels, current)),
+    report: reports.take,
+    bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
+  });
   driver = running;
   const captured = createCapture({
     driver: running,
     post: life.post,
     clock: systemClock,
     natTPort: gateway.ports.natT,
-    peersOf: (name) => peerAddresses(policy, name),
+    peersOf: (name) => peerAddresses(current.policy, name),
   });
   capture = captured;
   undo.push({ what: "the protocol", how: async () => running.stop() });
-  if (followsAddresses(configuration)) {
+  // With sockets bound to one address there is nowhere to move to.
+  if (gateway.address === undefined) {
     const watch = watchAddresses({
       clock: systemClock,
       log,
@@ -141,11 +152,39 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
     undo.push({ what: "the watch over addresses", how: async () => watch.stop() });
   }
 
-  const control = await startControlServer(
-    gateway.controlSocket,
-    controlApi({
-      configuration,
-      plan,
+  const reloader = createReloader({
+    gateway: {
+      configuration: () => current,
+      async apply(next, newKeys) {
+        const planned = await planForThisHost(next);
+        await routes.replan(planned, async (from, to) => {
+          const change = await host.change(from, to);
+          const before = current;
+          current = next;
+          recorder.keepOnly(next.policy.tunnels.map(({ name }) => name));
+          try {
+            running.reconfigure(policyOf(next), next.psk, newKeys);
+          } catch (error) {
+            current = before;
+            recorder.keepOnly(before.policy.tunnels.map(({ name }) => name));
+            await change.takeBack();
+            throw error;
+          }
+          plan = planned;
+          for (const note of [...change.notes, ...(await change.finish())]) log.warn(note);
+        });
+      },
+    },
+    clock: systemClock,
+    log,
+    text: start.text,
+    created: start.created,
+  });
+  undo.push({ what: "the watch over confirmations", how: async () => reloader.stop() });
+  const api: ControlApi = {
+    ...runningApi({
+      configuration: () => current,
+      plan: () => plan,
       startedAt,
       driver: running,
       reports,
@@ -155,16 +194,20 @@ export async function startGateway(configuration: Configuration, log: Log, undo:
       recorder,
       log,
     }),
-    log,
-  );
+    plan: reloader.plan,
+    reload: reloader.reload,
+    tunnels: reloader.tunnels,
+    events: createEventStreams(reports.events, hex(systemRandom(8))),
+  };
+  const control = await startControlServer(gateway.controlSocket, api, log);
   undo.push({ what: "the control socket", how: () => control.close() });
+  if (gateway.http !== undefined) {
+    const http = await startHttpServer(gateway.http, api, log);
+    undo.push({ what: "the HTTP server", how: () => http.close() });
+    log.info(`the API listens on ${formatSocketAddress(gateway.http.listen)}`);
+  }
   running.start();
-  return { driver: running, dataplane: life };
-}
-
-/** With sockets bound to one address there is nowhere to move to. */
-function followsAddresses({ gateway, policy }: Configuration): boolean {
-  return gateway.address === undefined && policy.tunnels.some(({ ike }) => ike.version === 2);
+  return { driver: running, dataplane: life, reloader };
 }
 
 function tellAddresses(driver: Driver, log: Log): void {
@@ -185,9 +228,9 @@ function checkBackends(log: Log): void {
       });
 }
 
-function liveRoutes(plan: HostPlan, policy: Policy, log: Log): LiveRoutes {
+function liveRoutes(plan: HostPlan, policy: () => Policy, log: Log): LiveRoutes {
   const rangesOf = (name: string, mappings: readonly number[]): TrafficSelector[] => {
-    const all = policy.tunnels.find((tunnel) => tunnel.name === name)?.mappings ?? [];
+    const all = policy().tunnels.find((tunnel) => tunnel.name === name)?.mappings ?? [];
     return mappings.flatMap((index) => all[index]?.peer ?? []);
   };
   return createLiveRoutes(plan, rangesOf, (changed) =>
@@ -224,17 +267,14 @@ function tunnelsMessage(configured: readonly TunnelPolicy[], { wrappings, except
 }
 
 /** Without raw sockets every tunnel asks for UDP encapsulation, which needs none. */
-function usablePolicy(policy: Policy, ready: Ready, log: Log): Policy {
+function usablePolicy(policy: Policy, ready: Ready): Policy {
   if (ready.rawEsp) return policy;
-  log.warn(
-    "no raw socket for ESP (IP protocol 50): every tunnel uses UDP encapsulation. The capability CAP_NET_RAW permits it",
-  );
   return { ...policy, tunnels: policy.tunnels.map((tunnel) => ({ ...tunnel, encapsulation: "udp" as const })) };
 }
 
 interface ControlParts {
-  readonly configuration: Configuration;
-  readonly plan: HostPlan;
+  readonly configuration: () => Configuration;
+  readonly plan: () => HostPlan;
   readonly startedAt: number;
   readonly driver: Driver;
   readonly reports: Reports;
@@ -250,15 +290,15 @@ function peerAddresses({ tunnels }: Policy, name: string): readonly string[] {
   return peer?.kind === "address" ? [formatAddress(peer.address)] : [];
 }
 
-function controlApi(parts: ControlParts): ControlApi {
+/** What is asked of the gateway as it runs. */
+function runningApi(parts: ControlParts): Omit<ControlApi, "plan" | "reload" | "tunnels" | "events"> {
   const { configuration, plan, startedAt, driver, reports, dataplane, rawEsp, capture, recorder, log } = parts;
-  const { profiles } = configuration;
   const viewOf = (tunnel: string) => driver.views().find((view) => view.name === tunnel);
   const failures = keepFailures(reports);
   const counted = () => dataplane.counters().catch(() => undefined);
   const statusOf = (views: readonly TunnelView[], counters: CountersMessage | undefined) =>
     statusReport({
-      gateway: configuration.gateway.name,
+      gateway: configuration().gateway.name,
       version: packageVersion,
       startedAt,
       now: systemClock.now(),
@@ -284,7 +324,7 @@ function controlApi(parts: ControlParts): ControlApi {
       const counters = await counted();
       const own = (await hostAddresses()).map(({ address }) => address);
       return {
-        setup: setupOf(configuration, plan, own),
+        setup: setupOf(configuration(), plan(), own),
         status: statusOf(driver.views(), counters),
         daemon: {
           pid: process.pid,
@@ -297,7 +337,10 @@ function controlApi(parts: ControlParts): ControlApi {
     },
     async explain(tunnel) {
       const view = viewOf(tunnel);
-      return view && explanation(view, recorder.recorded(tunnel, view.state), profileReport(profiles.get(tunnel)));
+      return (
+        view &&
+        explanation(view, recorder.recorded(tunnel, view.state), profileReport(configuration().profiles.get(tunnel)))
+      );
     },
     async why(tunnel) {
       const view = viewOf(tunnel);

@@ -5,6 +5,7 @@
  */
 import { adviceFor, type Failure } from "../ike/core/causes.js";
 import type { Report } from "../ike/core/report.js";
+import { createEventRing, type EventRing } from "./event-ring.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
 import type { Clock } from "./scheduler.js";
 
@@ -20,8 +21,8 @@ export interface ReportedEvent {
 
 export interface Reports {
   take(report: Report): void;
-  /** Oldest first; of one tunnel, or of all. */
-  events(tunnel?: string): readonly ReportedEvent[];
+  /** The last of them, numbered. */
+  readonly events: EventRing<ReportedEvent>;
   /** Calls for each report from now on; the result stops it. */
   onReport(listener: (report: Report) => void): () => void;
 }
@@ -38,7 +39,7 @@ const LONGEST_LINE = 2_000;
 const MAXIMUM_CODES = 256;
 
 export function createReports(log: Log, clock: Clock): Reports {
-  const kept: ReportedEvent[] = [];
+  const events = createEventRing<ReportedEvent>(KEPT);
   const listeners = new Set<(report: Report) => void>();
   const counted = new Map<string, { since: number; told: number; silent: number }>();
 
@@ -60,9 +61,8 @@ export function createReports(log: Log, clock: Clock): Reports {
 
   function keep(report: Report, message: string): void {
     const { kind, tunnel, ike, peer } = report;
-    if (kept.length >= KEPT) kept.shift();
     const about = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
-    kept.push({ time: new Date().toISOString(), kind, ...about, message });
+    events.push({ time: new Date().toISOString(), kind, ...about, message });
   }
 
   return {
@@ -80,7 +80,7 @@ export function createReports(log: Log, clock: Clock): Reports {
       keep(report, line);
       for (const listener of [...listeners]) listener(report);
     },
-    events: (tunnel) => (tunnel === undefined ? [...kept] : kept.filter((event) => event.tunnel === tunnel)),
+    events,
     onReport(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -49,6 +49,7 @@ const ROWS: readonly Row[] = [
   row("ike.version", "restart", ({ ike }) => ike.version),
   row("ike.exchange", "restart", ({ ike }) => ike.exchange),
   row("start", "now", ({ start }) => start),
+  row("split", "next", ({ split }) => split),
   row("close", "now", ({ close }) => close),
   row("duplicates", "now", ({ duplicates }) => duplicates),
   row("split", "next", ({ split }) => split),

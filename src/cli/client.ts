@@ -4,6 +4,7 @@ import type { CaptureRecord } from "../capture/records.js";
 import type { DiagnosisReport } from "../control/diagnosis.js";
 import type { ExplainReport, WhyReport } from "../control/explain-model.js";
 import type { ActionResult, ControlError, RekeyRequest, StatusReport } from "../control/status-model.js";
+import type { PlanRequest, ReloadPlan, ReloadRequest, ReloadResult } from "../reload/plan-model.js";
 import { CommandError, EXIT } from "./exit.js";
 
 /** Milliseconds. An action answers once it is decided, which takes the daemon up to half a minute. */
@@ -94,6 +95,14 @@ function refusal(status: number, text: string): CommandError {
     // Told below.
   }
   return new CommandError(EXIT.failed, `the daemon answered with status ${status}`);
+}
+
+export function fetchPlan(socket: string, request: PlanRequest): Promise<ReloadPlan> {
+  return exchange<ReloadPlan>(socket, "POST", "/v1/plan", ACTION_TIMEOUT, request);
+}
+
+export function requestReload(socket: string, request: ReloadRequest): Promise<ReloadResult> {
+  return exchange<ReloadResult>(socket, "POST", "/v1/reload", ACTION_TIMEOUT, request);
 }
 
 async function exchange<Answer>(

@@ -9,17 +9,15 @@ import { runBundle } from "./bundle.js";
 import { runCapture } from "./capture.js";
 import { runCheck } from "./check.js";
 import { runDoctor } from "./doctor.js";
-import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { EXIT, type ExitStatus } from "./exit.js";
 import { showExplanation, showHistory } from "./explain.js";
 import { runExport } from "./export.js";
 import { runImport } from "./import.js";
 import { runLint } from "./lint.js";
 import { runProbe } from "./probe.js";
+import { runReload, showPlan } from "./reload.js";
 import { runGateway } from "./run.js";
 import { showStatus } from "./status.js";
-
-/** Commands of the contract whose feature is missing: refused by name. */
-const NOT_YET = ["reload", "plan"];
 
 /** Only then: the other commands need no algorithm. */
 async function showVectors(suites: readonly string[], json: boolean): Promise<ExitStatus> {
@@ -115,6 +113,14 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
       "whom to ask for an echo through the tunnel; otherwise the first host of each peer range",
     )
     .action(ending((tunnel, options) => runDoctor(tunnel, options)));
+  client(program, "plan")
+    .description("what a configuration file would change in the running gateway, tunnel by tunnel")
+    .argument("<file>", "the configuration file")
+    .action(ending((file, options) => showPlan(file, options)));
+  client(program, "reload")
+    .description("apply the changed configuration file; what is the same stays as it is")
+    .option("--confirm [duration]", "apply it on trial for that long (60s); without a duration: confirm it")
+    .action(ending((options) => runReload(options)));
   program
     .command("export")
     .description("write the configuration of a tunnel's other end, for another product")
@@ -171,15 +177,6 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .command("demo")
     .description("two gateways on this host, in namespaces, and traffic through a tunnel between them")
     .action(ending(() => runDemo()));
-  for (const name of NOT_YET)
-    program
-      .command(name, { hidden: true })
-      .allowUnknownOption()
-      .helpOption(false)
-      .argument("[arguments...]")
-      .action(() => {
-        throw new CommandError(EXIT.usage, `the command ${name} is not supported yet`);
-      });
   return program;
 }
 

@@ -1,8 +1,13 @@
-/** Where a gateway's control socket is, without the rest of its file being valid or its keys readable. */
+/** Where a gateway's control socket and its state are, without the rest of its file being valid or its keys readable. */
 import { readFileSync } from "node:fs";
 import { readDocument } from "./document.js";
 
 export const DEFAULT_CONTROL_SOCKET = "/run/causeway/control.sock";
+
+export interface StatePlaces {
+  readonly controlSocket: string;
+  readonly stateDir?: string;
+}
 
 export function controlSocketOf(file: string): { readonly path: string } | { readonly problem: string } {
   let text: string;
@@ -13,8 +18,22 @@ export function controlSocketOf(file: string): { readonly path: string } | { rea
   }
   const { value } = readDocument(text);
   if (value === undefined) return { problem: "is not YAML that can be read; causeway check tells where" };
-  const path = child(child(child(value, "gateway"), "control"), "socket");
-  return { path: typeof path === "string" ? path : DEFAULT_CONTROL_SOCKET };
+  return { path: placesIn(value).controlSocket };
+}
+
+/** Of the text of a configuration file; the defaults for what it does not say. */
+export function statePlaces(text: string): StatePlaces {
+  return placesIn(readDocument(text).value);
+}
+
+function placesIn(value: unknown): StatePlaces {
+  const gateway = child(value, "gateway");
+  const path = child(child(gateway, "control"), "socket");
+  const stateDir = child(gateway, "state_dir");
+  return {
+    controlSocket: typeof path === "string" ? path : DEFAULT_CONTROL_SOCKET,
+    ...(typeof stateDir === "string" && { stateDir }),
+  };
 }
 
 function child(value: unknown, key: string): unknown {

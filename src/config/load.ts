@@ -4,7 +4,9 @@ import { dirname } from "node:path";
 import type { Secret } from "../../crypto/secret.js";
 import { readDocument, type SourceDocument } from "./document.js";
 import { collectFindings, type Findings, inFileOrder } from "./findings.js";
+import { type FurtherTunnels, withFurtherTunnels } from "./further-tunnels.js";
 import { buildGateway } from "./gateway.js";
+import { httpOf } from "./http.js";
 import { type InheritedTunnel, inherit } from "./inherit.js";
 import { toProblems } from "./issues.js";
 import { excess, limitsOf } from "./limits.js";
@@ -20,19 +22,24 @@ import { type BuiltTunnel, buildTunnel } from "./tunnel.js";
 import { complainOfKeysByAddress, warnOfAggressiveMode } from "./version.js";
 import { warnOfIdentities, warnOfMissingSources, warnOfNestedLocals } from "./warnings.js";
 
-export type Loaded =
-  | { readonly configuration: Configuration }
-  | { readonly errors: readonly ConfigError[]; readonly warnings: readonly Warning[] };
+interface Refused {
+  readonly errors: readonly ConfigError[];
+  readonly warnings: readonly Warning[];
+}
 
-/** `strict`: what is allowed and may not be meant is among the warnings. */
-export interface Lint {
+export type Loaded = { readonly configuration: Configuration; readonly text: string } | Refused;
+
+export interface Reading {
+  /** What is allowed and may not be meant is among the warnings. */
   readonly strict?: boolean;
+  /** Further tunnels, of which `CreatedTunnels` tells: they follow those of the file, and inherit its `defaults`. */
+  readonly created?: FurtherTunnels;
 }
 
 const MOST_OCTETS = 16 * 2 ** 20;
 
 /** Never throws for what the operator wrote, nor for a file that cannot be read. */
-export function loadConfiguration(file: string, host: Surroundings = thisHost(), lint: Lint = {}): Loaded {
+export function loadConfiguration(file: string, host: Surroundings = thisHost(), reading: Reading = {}): Loaded {
   let text: string;
   try {
     const octets = readFileSync(file);
@@ -41,12 +48,14 @@ export function loadConfiguration(file: string, host: Surroundings = thisHost(),
   } catch (error) {
     return unreadable(file, readFailure(error));
   }
-  return readConfiguration(text, file, host, lint);
+  return readConfiguration(text, file, host, reading);
 }
 
 /** The same for a text that is already here; `file` is its name in messages and where relative key files begin. */
-export function readConfiguration(text: string, file: string, host: Surroundings, lint: Lint = {}): Loaded {
-  const source = readDocument(text);
+export function readConfiguration(text: string, file: string, host: Surroundings, reading: Reading = {}): Loaded {
+  const { created, strict = false } = reading;
+  const own = readDocument(text);
+  const source = created === undefined ? own : withFurtherTunnels(own, created);
   if (source.value === undefined || source.value === null) {
     const nothing: Problem = { path: [], position: { line: 1, column: 1 }, message: "the file is empty" };
     return refuse(file, source.problems.length > 0 ? source.problems : [nothing], []);
@@ -55,7 +64,8 @@ export function readConfiguration(text: string, file: string, host: Surroundings
   const issues = parsed.success ? [] : toProblems(configurationSchema, source, parsed.error);
   const told = new Set(source.problems.map(({ path }) => formatPath(path)));
   const structural = [...source.problems, ...issues.filter(({ path }) => !told.has(formatPath(path)))];
-  return build(salvage(source.value, structural), structural, source, file, host, lint);
+  const built = build(salvage(source.value, structural), structural, source, file, host, strict);
+  return "configuration" in built ? { ...built, text } : built;
 }
 
 function build(
@@ -64,11 +74,15 @@ function build(
   source: SourceDocument,
   file: string,
   host: Surroundings,
-  { strict }: Lint,
-): Loaded {
+  strict: boolean,
+): { readonly configuration: Configuration } | Refused {
   const findings = collectFindings(source);
   const limits = limitsOf(content.gateway.limits);
-  const gateway = buildGateway(content.gateway, host, findings);
+  const folder = dirname(file);
+  const gateway = {
+    ...buildGateway(content.gateway, host, findings),
+    ...httpOf(content.gateway, folder, host, findings),
+  };
   const tunnels = content.tunnels.flatMap((tunnel, i) =>
     tunnel === undefined ? [] : [inherit(tunnel, i, content.defaults, source)],
   );
@@ -77,7 +91,7 @@ function build(
   const psk = new Map<string, Secret>();
   const built: BuiltTunnel[] = [];
   for (const tunnel of tunnels) {
-    const key = fetchPsk(tunnel, dirname(file), host, findings);
+    const key = fetchPsk(tunnel, folder, host, findings);
     if (key !== undefined) psk.set(tunnel.name, key);
     const one = buildTunnel(tunnel, gateway.address, content.gateway, limits, findings);
     if (one !== undefined) built.push(one);
@@ -153,7 +167,7 @@ function fetchPsk(tunnel: InheritedTunnel, folder: string, host: Surroundings, f
   return outcome.psk;
 }
 
-function refuse(file: string, problems: readonly Problem[], warnings: readonly Warning[]): Loaded {
+function refuse(file: string, problems: readonly Problem[], warnings: readonly Warning[]): Refused {
   return { errors: inFileOrder(problems).map((problem) => new ConfigError(file, problem)), warnings };
 }
 

@@ -1,6 +1,6 @@
 /** The configuration after reading: checked, defaults filled in, ready for use. */
 import type { Secret } from "../../crypto/secret.js";
-import type { Address } from "../../esp/address.js";
+import type { Address, SocketAddress } from "../../esp/address.js";
 import type { PolicyException } from "../../esp/exception.js";
 import type { Wrapping } from "../../esp/tunnel.js";
 import type { Policy } from "../../ike/core/policy.js";
@@ -15,6 +15,8 @@ export interface GatewaySettings {
   /** Threads that carry packets; 2: one for each direction. */
   readonly workers: 1 | 2;
   readonly controlSocket: string;
+  /** Absent: the API is on the control socket alone. */
+  readonly http?: { readonly listen: SocketAddress; readonly token?: Secret };
   readonly log: { readonly level: "error" | "warn" | "info" | "debug"; readonly format: "json" | "text" };
   readonly leakProtection: boolean;
   /** A folder for what has to outlive the daemon; absent: nothing does. */
@@ -23,6 +25,8 @@ export interface GatewaySettings {
 
 /** Something that works but should be looked at; printed by `check` and logged at start. */
 export interface Warning {
+  /** Another one than the configuration file. */
+  readonly file?: string;
   readonly path: string;
   readonly line: number;
   readonly column: number;

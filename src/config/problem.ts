@@ -3,6 +3,8 @@ import { formatPath, isSecretPath, type ValuePath } from "./path.js";
 
 /** Line and column count from 1, as editors do. */
 export interface Position {
+  /** Another one than the configuration file. */
+  readonly file?: string;
   readonly line: number;
   readonly column: number;
 }
@@ -25,10 +27,10 @@ export class ConfigError extends Error {
   readonly detail: string;
 
   constructor(file: string, { path, position, message }: Problem) {
-    const { line, column } = position;
-    super(`${file}:${line}:${column}: ${formatPath(path)}: ${message}`);
+    const { line, column, file: other = file } = position;
+    super(`${other}:${line}:${column}: ${formatPath(path)}: ${message}`);
     this.name = "ConfigError";
-    this.file = file;
+    this.file = other;
     this.line = line;
     this.column = column;
     this.path = formatPath(path);

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js";
+import { parseAddress, type SocketAddress } from "../../esp/address.js";
 import { LEAST_MTU, MOST_MTU } from "../../esp/mtu.js";
 import { PROFILES, type ProfileName } from "./profiles.js";
 import {
@@ -21,6 +22,7 @@ import {
   list,
   notYet,
   off,
+  parsed,
   prefix,
   size,
   text,
@@ -62,6 +64,15 @@ const numbering = z
     description: "How algorithms without IANA numbers (SM4, SM3) are numbered on the wire. Default: private.",
   });
 
+const listenWords = "allowed: an address with a port (127.0.0.1:9500, [::1]:9500)";
+
+function parseListen(words: string): SocketAddress {
+  const [, address = "", port = ""] = /^\[?([0-9A-Fa-f.:]+?)\]?:(\d{1,5})$/.exec(words) ?? [];
+  const listen = { address: parseAddress(address), port: Number(port) };
+  if (listen.port < 1 || listen.port > 65535) throw new RangeError(`${port} is not a port`);
+  return listen;
+}
+
 export const gatewaySchema = block("the settings of this gateway", {
   name: text("the name of this gateway", 60).exactOptional().meta({ description: "Default: the host's name." }),
   address: address().exactOptional().meta({ description: "Outer address. Default: the route to each peer decides." }),
@@ -86,7 +97,24 @@ export const gatewaySchema = block("the settings of this gateway", {
       .refine((path) => Buffer.byteLength(path) <= 107, socketWords)
       .exactOptional(),
   }).exactOptional(),
-  http: inertOnly("dashboard, metrics and read-only API over HTTP", "off", false).exactOptional(),
+  http: z
+    .union(
+      [
+        off(),
+        block("the API over HTTP", {
+          listen: parsed(listenWords, parseListen)
+            .exactOptional()
+            .meta({ description: "Not encrypted: 127.0.0.1 keeps it on this host." }),
+          token: z
+            .strictObject({ file: text("the path of a file", 4095) }, { error: () => "allowed: { file: PATH }" })
+            .exactOptional()
+            .meta({ description: "Who has it may change things over this port. Default: nobody may." }),
+        }),
+      ],
+      { error: () => `allowed: a block with listen, or off` },
+    )
+    .exactOptional()
+    .meta({ description: "The API over HTTP, read-only. Default: off." }),
   log: block("the log", {
     level: choice(["error", "warn", "info", "debug"]).exactOptional(),
     format: choice(["json", "text"]).exactOptional(),

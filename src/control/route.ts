@@ -54,6 +54,12 @@ interface Described<Path extends string> {
   readonly privileged?: true;
   /** Statuses of 400 and more that this operation has beside 400, 404 and 500, each with its cause. */
   readonly errors?: Readonly<Record<number, string>>;
+  /** Headers that it looks at, each with its meaning. */
+  readonly takesHeaders?: Readonly<Record<string, string>>;
+  /** There is nothing to be done without one. */
+  readonly needsBody?: true;
+  /** What the body is, where the handler checks it itself. */
+  readonly documentedBody?: z.ZodType;
 }
 
 interface Taking<Path extends string, Query, Body, Api, Reply> {

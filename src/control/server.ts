@@ -1,14 +1,15 @@
 /**
- * The control socket: HTTP with JSON over a Unix socket that only its owner and group can open. What is served stands
- * in `routes.ts`; what the requests do stands behind `ControlApi`.
+ * The control socket: HTTP with JSON over a Unix socket that only its owner and group can open, and whose peers are asked for by the
+ * kernel's own word. What is served stands in `routes.ts`; what the requests do stands behind `ControlApi`.
  */
-import { createServer, type Server, type ServerResponse } from "node:http";
-import { type Log, stackOf } from "../log.js";
+import { statSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { Log } from "../log.js";
 import type { ControlApi } from "./api.js";
+import { createHandler } from "./handler.js";
+import { mayControl, peerCredentials } from "./peer-credentials.js";
 import { RequestError } from "./request-error.js";
-import type { JsonReply, StreamReply } from "./route.js";
-import { callRoute, createRouter } from "./router.js";
-import { ROUTES } from "./routes.js";
+import { isReadOnly } from "./route.js";
 import { claimSocketPath } from "./socket-path.js";
 
 export interface ControlServer {
@@ -25,35 +26,41 @@ const SOCKET_UMASK = 0o117;
 /** Listens on `path`. Throws `HostError` when that is not possible. */
 export async function startControlServer(path: string, api: ControlApi, log: Log): Promise<ControlServer> {
   await claimSocketPath(path);
-  const find = createRouter(ROUTES);
   const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: 1_000 },
-    (request, response) => {
-      const answer = async () => {
-        const found = find(request.method ?? "", request.url ?? "/");
-        const reply = await callRoute(api, found, request);
-        if ("start" in reply) sendStream(response, found.route.streams!, reply);
-        else sendJson(response, reply);
-      };
-      answer().catch((error: unknown) => {
-        if (!(error instanceof RequestError)) log.error("a control request failed", { error: stackOf(error) });
-        const known = error instanceof RequestError ? error : new RequestError(500, "internal error; see the log");
-        if (!response.headersSent)
-          sendJson(response, { status: known.status, body: { error: known.message }, headers: known.headers });
-        else response.destroy();
-      });
-    },
+    TIMEOUTS,
+    createHandler(api, log, (request, route) => {
+      if (route === undefined) checkPeer(request, path);
+      else if (!isReadOnly(route)) log.info(`control: ${route.operation}, asked for by ${askerOf(request)}`);
+    }),
   );
   server.maxConnections = MAXIMUM_CONNECTIONS;
   await listen(server, path);
   server.on("error", (error) => log.error("the control socket failed", { error: error.message }));
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { close: () => closeServer(server) };
+}
+
+/** Of a server of the control API. */
+export const TIMEOUTS = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: 1_000 };
+
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** The mode of the socket has let it in; where the kernel tells who it is, that must be one of those the mode is meant for. */
+function checkPeer({ socket }: IncomingMessage, path: string): void {
+  const peer = peerCredentials(socket);
+  if (peer === undefined) return;
+  const own = { uid: process.geteuid?.() ?? 0, group: statSync(path).gid };
+  if (!mayControl(peer, own))
+    throw new RequestError(403, `user ${peer.uid} is neither root, nor the gateway's user, nor in the socket's group`);
+}
+
+function askerOf({ socket }: IncomingMessage): string {
+  const peer = peerCredentials(socket);
+  return peer === undefined ? "somebody on the control socket" : `user ${peer.uid}, process ${peer.pid}`;
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -69,34 +76,4 @@ function listen(server: Server, path: string): Promise<void> {
       process.umask(before);
     }
   });
-}
-
-function sendJson(response: ServerResponse, { status = 200, body, headers = {} }: JsonReply<unknown>): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    "Content-Type": "application/json",
-    "Content-Length": Buffer.byteLength(text),
-    ...headers,
-  });
-  response.end(text);
-}
-
-function sendStream(response: ServerResponse, type: string, { headers = {}, start }: StreamReply): void {
-  response.writeHead(200, { "Content-Type": type, "Cache-Control": "no-store", ...headers });
-  response.flushHeaders();
-  let over = false;
-  let stop: (() => void) | undefined;
-  const finish = (): void => {
-    if (over) return;
-    over = true;
-    stop?.();
-  };
-  response.once("close", finish);
-  response.once("error", finish);
-  stop = start({
-    write: (chunk) => !over && response.write(chunk),
-    onDrain: (listener) => void response.on("drain", listener),
-    end: () => void response.end(),
-  });
-  if (over) stop();
 }

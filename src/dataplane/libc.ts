@@ -111,6 +111,18 @@ export const getsockopt = declare<(fd: number, level: number, option: number, va
   "int",
   ["int", "int", "int", "uintptr_t", "uintptr_t"],
 );
+const getsockoptInto = library.func(
+  "int getsockopt(int fd, int level, int option, _Out_ uint8_t *value, _Inout_ uint32_t *length)",
+) as (fd: number, level: number, option: number, value: Uint8Array, length: [number]) => Result;
+
+/** An option's value, of at most `most` octets; undefined when there is none. For sockets that Node has opened. */
+export function socketOption(fd: number, level: number, option: number, most: number): Uint8Array | undefined {
+  const value = new Uint8Array(most);
+  const length: [number] = [most];
+  if (getsockoptInto(fd, level, option, value, length) < 0) return undefined;
+  return value.subarray(0, length[0]);
+}
+
 /** 0: no such interface. */
 export const ifNameToIndex = declare<(name: string) => number>("if_nametoindex", "uint", ["const char *"]);
 

@@ -3,17 +3,29 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { Family } from "../../esp/address.js";
 import type { Configuration } from "../config/model.js";
 import { HostError, run } from "./command.js";
-import { type Batch, linkLines, routeLine, setUpLines, type TableState, tearDownLines } from "./ip.js";
+import { type Batch, changeLines, linkLines, routeLine, setUpLines, type TableState, tearDownLines } from "./ip.js";
 import { guardScript, removeScript } from "./nft.js";
 import { type HostPlan, type PlannedRoute, planRoutes } from "./plan.js";
 import { forwardingIsOn, hasIpv6, hostAddresses, tableState } from "./state.js";
 
 export interface HostSetup {
-  readonly plan: HostPlan;
   /** Sentences for the operator's log. */
   readonly notes: readonly string[];
+  /**
+   * To another plan, in two steps: what comes is there when it resolves, and what goes is taken away by the result. Throws `HostError`
+   * after everything that came is gone again.
+   */
+  change(before: HostPlan, after: HostPlan): Promise<HostChange>;
   /** Removes routes, rules, the nftables table, and puts the kernel setting back. Never throws: what could not be removed comes back as sentences. */
   tearDown(): Promise<readonly string[]>;
+}
+
+export interface HostChange {
+  readonly notes: readonly string[];
+  /** Never throws: what could not be removed comes back as sentences. */
+  finish(): Promise<readonly string[]>;
+  /** Instead of `finish`: as before. */
+  takeBack(): Promise<void>;
 }
 
 /** The plan for this host as it is now. The data plane needs its mark before the device exists. Throws `HostError`. */
@@ -50,7 +62,46 @@ export async function setUpHost(plan: HostPlan): Promise<HostSetup> {
     await tearDown();
     throw error;
   }
-  return { plan, notes, tearDown };
+  return {
+    notes,
+    tearDown,
+    async change(before, after) {
+      let guarded = before;
+      const { coming, going } = changeLines(before, after);
+      const told: string[] = [];
+      const takeBack = async (): Promise<void> => {
+        const back = changeLines(after, before);
+        await ipBatch(back.coming).catch(() => undefined);
+        await ipBatch(back.going).catch(() => undefined);
+        if (guarded !== before) await guard(before, [], []);
+        guarded = before;
+      };
+      try {
+        await ipBatch(coming);
+        if (guardScript(before) !== guardScript(after)) {
+          guarded = after;
+          if (guardScript(after) === undefined) await removeGuard(after);
+          else await guard(after, undo, told);
+        }
+        await validMark(after, undo, told);
+      } catch (error) {
+        await takeBack();
+        throw error;
+      }
+      return {
+        notes: [...after.notes.filter((note) => !before.notes.includes(note)), ...told],
+        async finish() {
+          try {
+            await ipBatch(going);
+            return [];
+          } catch (error) {
+            return [(error as Error).message];
+          }
+        },
+        takeBack,
+      };
+    },
+  };
 }
 
 /** Puts other values on routes that stand. Throws `HostError`. */

@@ -1,5 +1,5 @@
 /** The plan as lines for `ip -batch`: what sets it up from any state, and what takes it away. Pure. */
-import { type Family, formatAddress, formatPrefix } from "../../esp/address.js";
+import { type Family, formatAddress, formatPrefix, type Prefix } from "../../esp/address.js";
 import type { HostPlan, PlannedRoute } from "./plan.js";
 
 /** What `ip -json` shows of our table: from this run, or left by one that crashed. */
@@ -43,6 +43,50 @@ export function linkLines(plan: HostPlan): readonly string[] {
   return [`link set dev ${plan.tun} mtu ${plan.tunMtu} txqueuelen ${plan.queueLength} up`];
 }
 
+/**
+ * From one plan that stands to another one: nothing is said of what stays. `coming` goes before the gateway changes its tunnels,
+ * `going` after it, so that a range that is covered is covered throughout.
+ */
+export function changeLines(before: HostPlan, after: HostPlan): { readonly coming: Batch; readonly going: Batch } {
+  const coming: Record<Family, string[]> = { 4: [], 6: [] };
+  const going: Record<Family, string[]> = { 4: [], 6: [] };
+  for (const family of [4, 6] as const) {
+    const old = standingLines(before, family);
+    const next = standingLines(after, family);
+    for (const [what, line] of next) if (old.get(what) !== line) coming[family].push(line);
+    if (before.tunMtu !== after.tunMtu && family === 4) coming[4].unshift(...linkLines(after));
+    const hadRule = hasRoutes(before, family);
+    if (!hadRule && hasRoutes(after, family)) coming[family].push(ruleLine("add", after, RULE_PRIORITY));
+    if (hadRule && !hasRoutes(after, family)) going[family].push(ruleLine("del", after, RULE_PRIORITY));
+    for (const what of old.keys()) if (!next.has(what)) going[family].push(`route del ${what} table ${after.table}`);
+  }
+  return { coming, going };
+}
+
+/** What stands there under a plan, by what names it: the unreachable routes first. */
+function standingLines(plan: HostPlan, family: Family): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>();
+  const routes = plan.routes.filter(({ prefix }) => prefix.family === family);
+  for (const prefix of plan.direct.filter((direct) => direct.family === family))
+    lines.set(`throw ${formatPrefix(prefix)}`, throwLine(plan, prefix));
+  if (plan.leakProtection)
+    for (const { prefix } of routes) lines.set(`unreachable ${formatPrefix(prefix)}`, unreachableLine(plan, prefix));
+  for (const route of routes) lines.set(formatPrefix(route.prefix), routeLine(plan, route));
+  return lines;
+}
+
+function hasRoutes({ routes }: HostPlan, family: Family): boolean {
+  return routes.some(({ prefix }) => prefix.family === family);
+}
+
+function throwLine({ table }: HostPlan, prefix: Prefix): string {
+  return `route replace throw ${formatPrefix(prefix)} table ${table}`;
+}
+
+function unreachableLine({ table }: HostPlan, prefix: Prefix): string {
+  return `route replace unreachable ${formatPrefix(prefix)} table ${table} metric ${WORST_METRIC}`;
+}
+
 /** Removes everything of ours that is there, and nothing else; no lines for what is gone already. */
 export function tearDownLines(plan: Pick<HostPlan, "table" | "mark">, found: TableState): Batch {
   const lines = (family: Family): string[] => [
@@ -58,14 +102,15 @@ function familySetUp(plan: HostPlan, found: TableState, family: Family): string[
   const rules = found.rules.filter((rule) => rule.family === family);
   const lines: string[] = [];
   const wanted = new Set<string>();
-  const replace = (type: string, destination: string, rest: string): void => {
-    wanted.add(`${type} ${destination}`);
-    lines.push(`route replace ${type} ${destination} ${rest}`);
-  };
-  for (const prefix of direct) replace("throw", formatPrefix(prefix), `table ${plan.table}`);
+  for (const prefix of direct) {
+    wanted.add(`throw ${formatPrefix(prefix)}`);
+    lines.push(throwLine(plan, prefix));
+  }
   if (plan.leakProtection)
-    for (const { prefix } of routes)
-      replace("unreachable", formatPrefix(prefix), `table ${plan.table} metric ${WORST_METRIC}`);
+    for (const { prefix } of routes) {
+      wanted.add(`unreachable ${formatPrefix(prefix)}`);
+      lines.push(unreachableLine(plan, prefix));
+    }
   if (routes.length > 0 && !rules.some(({ priority }) => priority === RULE_PRIORITY))
     lines.push(ruleLine("add", plan, RULE_PRIORITY));
   for (const route of routes) {

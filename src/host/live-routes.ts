@@ -11,26 +11,36 @@ export interface LiveRoutes {
   measured(child: ChildId, mtu: number): void;
   /** The routes stand as planned again, and no child lives. */
   reset(): void;
+  /**
+   * To another plan. `apply` gets both, with the MTUs that were measured; it may reject, and nothing has changed then. No other route is
+   * changed meanwhile.
+   */
+  replan(next: HostPlan, apply: (before: HostPlan, after: HostPlan) => Promise<void>): Promise<void>;
 }
 
 /**
  * `rangesOf` gives the peer ranges of a tunnel's mappings; `change` puts changed routes in place, one batch at a time.
  */
 export function createLiveRoutes(
-  plan: HostPlan,
+  first: HostPlan,
   rangesOf: (tunnel: string, mappings: readonly number[]) => readonly TrafficSelector[],
   change: (routes: readonly PlannedRoute[]) => Promise<void>,
 ): LiveRoutes {
   const children = new Map<ChildId, { readonly ranges: readonly TrafficSelector[]; mtu?: number }>();
+  let plan = first;
   let standing = plan.routes;
-  let changing = false;
+  let changing: Promise<void> | undefined;
 
   function update(): void {
-    if (changing) return;
-    changing = true;
-    void settle().finally(() => {
-      changing = false;
+    if (changing === undefined) void exclusively(settle);
+  }
+
+  function exclusively(work: () => Promise<void>): Promise<void> {
+    const doing = work().finally(() => {
+      changing = undefined;
     });
+    changing = doing.catch(() => undefined);
+    return doing;
   }
 
   async function settle(): Promise<void> {
@@ -43,10 +53,14 @@ export function createLiveRoutes(
     }
   }
 
-  function wantedRoutes(): readonly PlannedRoute[] | undefined {
+  function measuredChildren(): readonly MeasuredChild[] {
     const measured: MeasuredChild[] = [];
     for (const [id, { ranges, mtu }] of children) if (mtu !== undefined) measured.push({ id, ranges, mtu });
-    const wanted = routesWithMtu(plan, measured);
+    return measured;
+  }
+
+  function wantedRoutes(): readonly PlannedRoute[] | undefined {
+    const wanted = routesWithMtu(plan, measuredChildren());
     return changedRoutes(standing, wanted).length > 0 ? wanted : undefined;
   }
 
@@ -66,6 +80,16 @@ export function createLiveRoutes(
     reset() {
       children.clear();
       standing = plan.routes;
+    },
+    async replan(next, apply) {
+      while (changing !== undefined) await changing;
+      await exclusively(async () => {
+        const after = { ...next, routes: routesWithMtu(next, measuredChildren()) };
+        await apply({ ...plan, routes: standing }, after);
+        plan = next;
+        standing = after.routes;
+      });
+      update();
     },
   };
 }

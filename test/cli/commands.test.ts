@@ -74,13 +74,6 @@ test("wrong usage exits 2 and says what is wrong", async () => {
   }
 });
 
-test("commands of the contract that are not there yet are refused by name with 2", async () => {
-  for (const name of ["reload", "plan"]) {
-    const { status, stderr } = await causeway([name, "x", "--confirm", "60s"]);
-    assert.deepEqual([status, stderr], [2, `causeway: the command ${name} is not supported yet\n`]);
-  }
-});
-
 test("check of a valid file exits 0 and prints warnings, mappings and proposals, and no key", async () => {
   const file = write("valid.yaml", VALID);
   const { status, stdout, stderr } = await causeway(["check", file]);

@@ -20,7 +20,6 @@ const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
 ];
 
 const GATEWAY_KEYS: readonly (readonly [path: string, text: string])[] = [
-  ["http", 'http: { listen: "127.0.0.1:9500" }'],
   ["bandwidth", "bandwidth: 1Gbit"],
   ["alarms", "alarms: [{ when: down }]"],
 ];

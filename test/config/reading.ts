@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../crypto/bytes.js";
 import { parseAddress } from "../../esp/address.js";
-import { type Lint, type Loaded, readConfiguration } from "../../src/config/load.js";
+import { type Loaded, type Reading, readConfiguration } from "../../src/config/load.js";
 import type { Configuration, Warning } from "../../src/config/model.js";
 import type { ConfigError } from "../../src/config/problem.js";
 import type { Surroundings } from "../../src/config/surroundings.js";
@@ -29,7 +29,7 @@ export function inventedHost(
   };
 }
 
-export function load(text: string, host: Surroundings = inventedHost(), lint: Lint = {}): Loaded {
+export function load(text: string, host: Surroundings = inventedHost(), lint: Reading = {}): Loaded {
   return readConfiguration(text, "/etc/causeway/gateway.yaml", host, lint);
 }
 

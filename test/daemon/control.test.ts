@@ -32,14 +32,19 @@ const VIEW: TunnelView = {
 };
 
 const NOTHING_RECORDED = { events: [], evidence: {} };
-
-const neverAsked: ControlApi = {
-  status: async () => undefined,
-  explain: async () => undefined,
-  why: async () => undefined,
-  act: async () => undefined,
-  diagnosis: () => Promise.reject(new Error("not asked")),
-  capture: () => undefined,
+const untouched = {
+  tunnels: {
+    list: () => [],
+    describe: () => undefined,
+    create: unexpected,
+    replace: unexpected,
+    remove: unexpected,
+  },
+  events: {
+    open: () => {
+      throw new Error("nobody follows the events here");
+    },
+  },
 };
 
 before(async () => {
@@ -62,8 +67,11 @@ before(async () => {
         acted.push(`${action} ${tunnel}`);
         return tunnel === VIEW.name ? { ok: true, result: "done" } : undefined;
       },
-      diagnosis: neverAsked.diagnosis,
-      capture: neverAsked.capture,
+      diagnosis: unexpected,
+      capture: () => undefined,
+      plan: () => Promise.reject(new Error("nobody plans here")),
+      reload: () => Promise.reject(new Error("nobody reloads here")),
+      ...untouched,
     },
     log,
   );
@@ -193,6 +201,22 @@ test("a path beyond the kernel's limit is refused with its key", async () => {
     /gateway\.control\.socket/,
   );
 });
+
+function unexpected(): Promise<never> {
+  return Promise.reject(new Error("nobody asks for this"));
+}
+
+const neverAsked: ControlApi = {
+  status: unexpected,
+  explain: unexpected,
+  why: unexpected,
+  act: unexpected,
+  diagnosis: unexpected,
+  capture: () => undefined,
+  plan: unexpected,
+  reload: unexpected,
+  ...untouched,
+};
 
 /** A socket file as a process leaves it that was killed: Node unlinks on close, so the file is linked aside first. */
 async function leaveSocket(at: string): Promise<void> {
