@@ -30,6 +30,7 @@ const ROWS: readonly GatewayRow[] = [
   row("http", false, ({ http }) => http && [http.listen, http.token?.reveal()]),
   row("log", false, ({ log }) => log),
   row("leak_protection", true, ({ leakProtection }) => leakProtection),
+  row("dataplane.workers", false, ({ workers }) => workers),
   row("state_dir", false, ({ stateDir }) => stateDir),
   { key: "gateway.limits", live: true, value: ({ policy }) => policy.limits },
 ];
