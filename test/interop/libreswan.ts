@@ -28,7 +28,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     new RegExp(ESTABLISHED_CHILD).test(await whack("--showstates")) || undefined;
   let initiated = false;
   let hopeless = false;
-  let waited = 0;
+  let many = false;
   let logStart = 0;
   let dropsStart = new Map<string, number>();
 
@@ -46,7 +46,7 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
     async load(scenario) {
       initiated = false;
       hopeless = scenario.wrongPsk === true;
-      waited = childCount(scenario);
+      many = childCount(scenario) > MANY;
       logStart = (await read()).length;
       dropsStart = await xfrmStatistics(place);
       await place.file("pluto.secrets", `: PSK "${scenario.wrongPsk ? WRONG_PSK : PSK}"\n`);
@@ -61,8 +61,9 @@ export async function libreswan(place: Place, topology: Topology): Promise<Side>
       // Once it has been told to initiate, it does so again by itself after a delete; a second child would be too many.
       const revived = initiated && (await until("it to come back", 8, established).catch(() => undefined));
       initiated = true;
-      // It would go on trying for a minute.
-      if (!revived) await whack(`--initiate ${hopeless ? "--asynchronous " : ""}--name site`, 25 + waited);
+      // It would go on trying for a minute, and many children take longer than a guest waits for a command.
+      const later = hopeless || many;
+      if (!revived) await whack(`--initiate ${later ? "--asynchronous " : ""}--name site`, 25);
     },
     rekey: async (what) => void (await whack(`--rekey-${what === "ike" ? "ike" : "ipsec"} --name site`)),
     terminate: async () => void (await whack("--terminate --name site")),
@@ -113,6 +114,8 @@ function lifetimes(scenario: Scenario): readonly string[] {
   const margin = (esp - renewalAfter(scenario, "peer", esp)) * (scenario.role === "initiator" ? 2 : 1);
   return [`salifetime=${esp}s`, `ikelifetime=${ike}s`, `rekeymargin=${margin}s`, "rekeyfuzz=0%"];
 }
+
+const MANY = 20;
 
 /** Several become a connection for each pair: site/1x1, site/1x2 and so on. */
 function subnets(side: "left" | "right", nets: readonly string[]): string {
