@@ -17,6 +17,10 @@ import { type Namespaces, openNamespaces } from "../netns.js";
 const BOUNDS = { seconds: 60, mebibytes: 500, statusMilliseconds: 200 };
 const STATUS_LOOKS = 15;
 
+const networkOf = (tunnel: number) => `10.${tunnel >> 8}.${tunnel & 255}.0/24`;
+const HUB_NETWORK = "172.16.0.0/16";
+const LIMITS = "limits: { tunnels: 10000, mappings: 10000, half_open: 10000, half_open_per_address: 10000 }";
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -130,10 +134,6 @@ function launch(namespaces: Namespaces, site: string, file: string): Running {
 function socketOf(folder: string, site: string): string {
   return join(folder, `${site}.sock`);
 }
-
-const networkOf = (tunnel: number) => `10.${tunnel >> 8}.${tunnel & 255}.0/24`;
-const HUB_NETWORK = "172.16.0.0/16";
-const LIMITS = "limits: { tunnels: 10000, mappings: 10000, half_open: 10000, half_open_per_address: 10000 }";
 
 function head(folder: string, site: string, address: string): string {
   return `version: 1
