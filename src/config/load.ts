@@ -1,7 +1,8 @@
 /** Reads a configuration file: every error and warning at once, or a configuration that is ready for use. */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Secret } from "../../crypto/secret.js";
+import { utf8 } from "../../crypto/bytes.js";
+import { type Secret, secret } from "../../crypto/secret.js";
 import { readDocument, type SourceDocument } from "./document.js";
 import { collectFindings, type Findings, inFileOrder } from "./findings.js";
 import { type FurtherTunnels, withFurtherTunnels } from "./further-tunnels.js";
@@ -22,12 +23,13 @@ import { type BuiltTunnel, buildTunnel } from "./tunnel.js";
 import { complainOfKeysByAddress, warnOfAggressiveMode } from "./version.js";
 import { warnOfIdentities, warnOfMissingSources, warnOfNestedLocals } from "./warnings.js";
 
-interface Refused {
+export interface Refused {
   readonly errors: readonly ConfigError[];
   readonly warnings: readonly Warning[];
 }
 
-export type Loaded = { readonly configuration: Configuration; readonly text: string } | Refused;
+/** `text`: what was read, in which keys may stand. */
+export type Loaded = { readonly configuration: Configuration; readonly text: Secret } | Refused;
 
 export interface Reading {
   /** What is allowed and may not be meant is among the warnings. */
@@ -65,7 +67,7 @@ export function readConfiguration(text: string, file: string, host: Surroundings
   const told = new Set(source.problems.map(({ path }) => formatPath(path)));
   const structural = [...source.problems, ...issues.filter(({ path }) => !told.has(formatPath(path)))];
   const built = build(salvage(source.value, structural), structural, source, file, host, strict);
-  return "configuration" in built ? { ...built, text } : built;
+  return "configuration" in built ? { ...built, text: secret(utf8(text)) } : built;
 }
 
 function build(

@@ -2,7 +2,7 @@
 import { equal } from "../../crypto/bytes.js";
 import { USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { comparePolicies, mappingWords, sameValue, type TunnelChange } from "../../ike/core/policy-change.js";
-import type { Loaded } from "../config/load.js";
+import type { Refused } from "../config/load.js";
 import type { Configuration, GatewaySettings, Warning } from "../config/model.js";
 import type { ConfigError } from "../config/problem.js";
 import type { ConfigurationProblem, PlannedTunnel, ReloadPlan } from "./plan-model.js";
@@ -42,7 +42,11 @@ export interface Difference {
 }
 
 /** What `loaded` would change. */
-export function planReload(running: Configuration, loaded: Loaded, file: string): Difference {
+export function planReload(
+  running: Configuration,
+  loaded: { readonly configuration: Configuration } | Refused,
+  file: string,
+): Difference {
   if ("errors" in loaded) {
     const errors = loaded.errors.map(problemOfError);
     return { plan: { ...nothing(file), errors, warnings: problems(file, loaded.warnings) }, newKeys: new Set() };

@@ -2,6 +2,7 @@
  * Puts another configuration in place of the one that runs: `plan`, `reload`, `reload --confirm`. One change at a time; a change that
  * is not possible, or that the host refuses, leaves everything as it was.
  */
+import { text as wordsOf } from "../../crypto/bytes.js";
 import type { Instant } from "../../ike/core/types.js";
 import { loadConfiguration, readConfiguration } from "../config/load.js";
 import type { Configuration } from "../config/model.js";
@@ -88,7 +89,7 @@ export function createReloader(ports: ReloaderPorts): Reloader {
       return { ok: false, result: "nothing was changed", reason: refusal(shown), plan: shown };
     }
     if (patience !== undefined) {
-      const problem = await keepRecord(loaded.text);
+      const problem = await keepRecord(wordsOf(loaded.text.reveal()));
       if (problem !== undefined) return { ok: false, result: "nothing was changed", reason: problem, plan: shown };
     }
     const before = { configuration: gateway.configuration(), text };
@@ -99,7 +100,7 @@ export function createReloader(ports: ReloaderPorts): Reloader {
       log.error("reload: nothing was changed", { error: stackOf(error) });
       return { ok: false, result: "nothing was changed", reason: (error as Error).message, plan: shown };
     }
-    text = loaded.text;
+    text = wordsOf(loaded.text.reveal());
     const confirmed = pending?.before ?? before;
     pending?.cancel();
     pending = undefined;

@@ -1,5 +1,6 @@
 /** What the daemon starts with: its file, or the configuration before, where the file holds one that nobody confirmed. */
 import { readFileSync } from "node:fs";
+import { text as wordsOf } from "../../crypto/bytes.js";
 import { type StatePlaces, statePlaces } from "../config/control-socket.js";
 import { type Loaded, loadConfiguration, readConfiguration } from "../config/load.js";
 import type { Configuration } from "../config/model.js";
@@ -30,7 +31,7 @@ export function loadStart(file: string): Start | Extract<Loaded, { readonly erro
       ? loadConfiguration(file, thisHost(), reading)
       : readConfiguration(record.confirmed, file, thisHost(), reading);
   if ("errors" in loaded) return loaded;
-  return { ...loaded, created, ...(record && { unconfirmed: record }) };
+  return { ...loaded, text: wordsOf(loaded.text.reveal()), created, ...(record && { unconfirmed: record }) };
 }
 
 /** Undefined where it cannot be read, which is told when it is loaded. */

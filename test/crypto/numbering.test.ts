@@ -98,7 +98,7 @@ test("a responder that does not know the tunnel yet reads an offer by the number
   const plain = parseIkeProposal("aes256-sha256-modp2048");
   const refused = chooseIke(offer, [plain]);
   assert.ok(refused.kind === "mismatch");
-  assert.match(noProposalChosen(refused).detail, /theirs encryption 4000 \(0xfa0\)\/256, ours ENCR_AES_CBC\/256/);
+  assert.match(noProposalChosen(refused).detail, /theirs encryption 4000 \(0xfa0\)\/256, ours aes256/);
   const both = distinctProposals([plain, numbered(plain, STRANGE), plain]);
   assert.equal(both.length, 2);
   assert.equal(chooseIke(offer, both).kind, "chosen");
