@@ -112,8 +112,8 @@ export async function openGateways(
     tail: (site) => daemons.get(site)?.output().slice(-4000) ?? "",
     command: (site, ...words) => must(inside(site.name, process.execPath, MAIN, ...words, "--socket", socketOf(site))),
     ping(from, count = 3) {
-      // ping gives up one interval after its last request once anything has come back: on a busy machine that must not be short.
-      const words = ["ping", "-c", String(count), "-i", "0.4", "-W", "2", "-I", from.inner, otherOf(from).inner];
+      // ping gives up one interval after its last request once anything has come back, and 10 s after it before: busy machines are slow.
+      const words = ["ping", "-c", String(count), "-i", "0.4", "-W", "10", "-I", from.inner, otherOf(from).inner];
       return run(inside(from.name, ...words));
     },
     async kill(site) {
