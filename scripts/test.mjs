@@ -35,6 +35,8 @@ const files = testFiles(join(root, "dist", "test")).filter(
  */
 const LANES = ["guests", "devices", "units", "alone"];
 const byLane = new Map(LANES.map((lane) => [lane, files.filter((file) => laneOf(file) === lane)]));
+// The longest ones first, so that none of them is left alone at the end.
+byLane.get("units").sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
 
 const totals = new Map();
 const skipped = [];
@@ -57,6 +59,10 @@ function laneOf(file) {
   if (file.endsWith(`${sep}under-load.test.js`)) return "alone";
   if (isIn(file, "interop")) return /kernel|nat|path-mtu|libreswan/.test(file) ? "guests" : "devices";
   return ["dataplane", "daemon", "demo"].some((folder) => isIn(file, folder)) ? "devices" : "units";
+}
+
+function isLong(file) {
+  return ["sim", "model"].some((folder) => isIn(file, folder));
 }
 
 function isIn(file, folder) {
