@@ -83,11 +83,25 @@ for (const [row, { what, lines, ike }] of wanted.entries())
       );
       assert.match(shown, ike);
       // The two views of a packet are the same octets: nothing inside the ESP packets but what is on the inner interface.
-      assert.doesNotMatch(shown, /Malformed Packet/);
+      const malformed = firstSendings(frames).filter((frame) => /Malformed Packet/.test(frame));
+      assert.deepEqual(malformed, []);
     } finally {
       await pair.close();
     }
   });
+
+/** tshark follows the IVs of IKEv1 from datagram to datagram, and so cannot open one that is sent again. */
+function firstSendings(frames: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return frames.filter((frame) => {
+    const parts = [/Src: [\d.]+/, /Message ID: \w+/, /UDP payload \(\d+/, /^ {4}Checksum: 0x\w+/m].map((one) =>
+      one.exec(frame),
+    );
+    if (parts.includes(null)) return true;
+    const key = parts.join();
+    return !seen.has(key) && seen.add(key);
+  });
+}
 
 function readOr(file: string): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
