@@ -95,7 +95,7 @@ function runLane(name) {
     child.send({
       files: list,
       computes: name === "units",
-      minutes: full ? 60 : 15,
+      minutes: full ? 60 : 30,
       env: { CAUSEWAY_NAMESPACES: `causeway-${name}` },
     });
   });
