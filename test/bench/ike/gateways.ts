@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { must, type Running, start, until } from "../../child.js";
+import { type Running, start, until } from "../../child.js";
 import { namespacePlace } from "../../interop/place.js";
 import { charonAnswers } from "../../interop/stage.js";
 import { strongswanConf } from "../../interop/strongswan.js";
 import { type GatewayProcess, gatewayProcess } from "../gateway-process.js";
+import { strongswan } from "../strongswan.js";
 import { type Caller, GATEWAY, type IkeBed, INNER, PSK, peerAddress, peerNetwork, type Suite } from "./plan.js";
 
 export interface IkeGateway {
@@ -85,13 +86,8 @@ ${tunnels.join("")}`;
 export const charon: IkeContender = {
   name: "charon",
   title: "charon",
-  whyNot() {
-    const needed = [CHARON, "/usr/sbin/swanctl", "/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so"];
-    const missing = needed.filter((file) => !existsSync(file));
-    return missing.length > 0 ? `not installed (npm run setup as root): ${missing.join(", ")}` : undefined;
-  },
-  version: async () =>
-    `${(await must(["swanctl", "--help"])).split("\n")[0]!.replace(" swanctl", "")} (kernel-libipsec)`,
+  whyNot: strongswan.whyNot,
+  version: strongswan.version,
   async start(bed, folder, { suite, peers, caller }) {
     const place = namespacePlace(bed.namespaces, bed.gatewayName, folder);
     // The level of logs that strongSwan has by itself, as ours has its own.
