@@ -4,18 +4,24 @@ import type { Instant } from "../ike/core/types.js";
 export interface Clock {
   /** Milliseconds of a monotonic clock. */
   now(): Instant;
-  /** Calls `run` once at `at`, or as soon as possible when that has passed; the result cancels it. */
+  /** Calls `run` once at `at`, never before `now` shows it, or as soon as possible when that has passed; the result cancels it. */
   at(at: Instant, run: () => void): () => void;
 }
 
-/** setTimeout takes 31 bits; a longer wait is cut, and the timer armed again when it fires early. */
+/** setTimeout takes 31 bits. */
 const LONGEST_WAIT = 3_600_000;
 
 /** CLOCK_MONOTONIC: changes of the time of day do not touch it. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   at(at, run) {
-    const timer = setTimeout(run, Math.min(Math.max(at - performance.now(), 0), LONGEST_WAIT));
+    let timer: NodeJS.Timeout;
+    const wait = (): void => {
+      timer = setTimeout(fire, Math.min(Math.max(Math.ceil(at - performance.now()), 0), LONGEST_WAIT));
+    };
+    // Node's timers may fire up to a millisecond early, and long waits are cut.
+    const fire = (): void => (performance.now() < at ? wait() : run());
+    wait();
     return () => clearTimeout(timer);
   },
 };
@@ -30,19 +36,16 @@ export function createScheduler(clock: Clock, due: () => void): Scheduler {
   let armed: Instant | undefined;
   let cancel: (() => void) | undefined;
   const fire = (): void => {
-    const deadline = armed;
     armed = undefined;
     cancel = undefined;
-    if (deadline === undefined) return;
-    // Timers may fire up to a millisecond early, and long waits were cut.
-    if (clock.now() < deadline) arm(deadline);
-    else due();
+    due();
   };
-  const arm = (deadline: Instant | undefined): void => {
-    if (deadline === armed) return;
-    cancel?.();
-    armed = deadline;
-    cancel = deadline === undefined ? undefined : clock.at(deadline, fire);
+  return {
+    arm(deadline) {
+      if (deadline === armed) return;
+      cancel?.();
+      armed = deadline;
+      cancel = deadline === undefined ? undefined : clock.at(deadline, fire);
+    },
   };
-  return { arm };
 }

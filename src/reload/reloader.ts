@@ -3,7 +3,6 @@
  * is not possible, or that the host refuses, leaves everything as it was.
  */
 import { text as wordsOf } from "../../crypto/bytes.js";
-import type { Instant } from "../../ike/core/types.js";
 import { loadConfiguration, readConfiguration } from "../config/load.js";
 import type { Configuration } from "../config/model.js";
 import { thisHost } from "../config/surroundings.js";
@@ -44,7 +43,6 @@ export interface ReloaderPorts {
 }
 
 interface Pending {
-  readonly deadline: Instant;
   readonly cancel: () => void;
   readonly before: { readonly configuration: Configuration; readonly text: string };
 }
@@ -113,8 +111,9 @@ export function createReloader(ports: ReloaderPorts): Reloader {
         plan: shown,
       };
     }
-    const deadline = clock.now() + patience * 1000;
-    pending = { deadline, before: confirmed, cancel: clock.at(deadline, () => void alone(rollBack)) };
+    const end = () => void alone(() => rollBack(trial));
+    const trial: Pending = { before: confirmed, cancel: clock.at(clock.now() + patience * 1000, end) };
+    pending = trial;
     return {
       ok: true,
       result: `the new configuration runs; unless it is confirmed within ${patience} s, the one before comes back`,
@@ -137,9 +136,10 @@ export function createReloader(ports: ReloaderPorts): Reloader {
     return { ok: true, result: "the configuration is confirmed" };
   }
 
-  async function rollBack(): Promise<void> {
-    if (pending === undefined || pending.deadline > clock.now()) return;
-    const { before } = pending;
+  /** Unless the trial has ended meanwhile. */
+  async function rollBack(trial: Pending): Promise<void> {
+    if (pending !== trial) return;
+    const { before } = trial;
     pending = undefined;
     // Read anew, because tunnels may have been created since; as it was, if that cannot be.
     const again = read(before.text, file);
