@@ -172,7 +172,6 @@ test("a file that is wrong, half written or needs a restart changes nothing, and
 test("a tunnel that goes is deleted at the peer with its routes, and comes back when nobody confirms", {
   skip: SKIP,
 }, async () => {
-  const routes = () => must(pair.inside("left", "ip", "route", "show", "table", "all"));
   assert.match(await routes(), /10\.2\.3\.0\/24/);
   rewrite({ 7: "encapsulation: udp", 3: null });
   assert.match(await pair.command(LEFT, "reload", "--confirm", "6s"), /t3 is REMOVED[\s\S]*6 s/);
@@ -199,16 +198,47 @@ test("what was applied on trial and not confirmed is not used after kill -9, unt
   await allUp(TUNNELS - 1);
 });
 
+/** When the daemon is killed: each comes before the answer that everything is applied. */
+const IN_THE_MIDDLE: readonly (readonly [moment: string, come: () => boolean])[] = [
+  ["the record of the trial is written, before the first change", () => existsSync(recordOf(LEFT))],
+  ["the first SA is deleted", () => /gone from the configuration/.test(pair.daemon(LEFT).output())],
+];
+
+for (const [moment, come] of IN_THE_MIDDLE)
+  test(`kill -9 in the middle of a reload on trial (${moment}): the next start has the tunnels and routes of the one before`, {
+    skip: SKIP,
+  }, async () => {
+    rewrite({ 3: null });
+    await pair.command(LEFT, "reload");
+    await pair.kill(LEFT);
+    pair.launch(LEFT, 300);
+    await allUp(TUNNELS - 1);
+    const [daemon] = await daemons();
+    const changed = numbers().map((i) => [i, i < 10 ? null : "encapsulation: udp"] as const);
+    rewrite({ ...Object.fromEntries(changed), 3: "dpd: off" });
+    const reload = causeway("reload", "--confirm", "300s");
+    while (!come()) await new Promise(setImmediate);
+    process.kill(daemon!, "SIGKILL");
+    assert.notEqual((await reload).status, 0, "the answer must not have come yet");
+    await pair.kill(LEFT);
+    pair.launch(LEFT, 300);
+    const { tunnels } = await allUp(TUNNELS - 1);
+    assert.match(pair.daemon(LEFT).output(), /never confirmed: the one before is used/);
+    assert.ok(tunnels.every(({ name, children }) => name !== "t3" && children[0]!.encapsulation === "esp"));
+    const expected = numbers()
+      .filter((i) => i !== 3)
+      .map((i) => `10.2.${i}.0/24 dev`);
+    const shown = new Set((await routes()).match(/10\.2\.\d+\.0\/24 dev/g));
+    assert.deepEqual([...shown].sort(), expected.sort());
+  });
+
 test("SIGHUP reloads, and --confirm ends the trial", { skip: SKIP }, async () => {
   rewrite({});
-  const namespace = pair.inside("left")[3]!;
-  for (const pid of (await must(["ip", "netns", "pids", namespace])).trim().split("\n")) {
-    if (isDaemon(pid)) process.kill(Number(pid), "SIGHUP");
-  }
+  for (const pid of await daemons()) process.kill(pid, "SIGHUP");
   await allUp();
   rewrite({ 4: "dpd: off" });
   await pair.command(LEFT, "reload", "--confirm", "300s");
-  const record = `${pair.socketOf(LEFT)}.unconfirmed`;
+  const record = recordOf(LEFT);
   assert.ok(existsSync(record));
   assert.match(await pair.command(LEFT, "reload", "--confirm"), /confirmed/);
   assert.ok(!existsSync(record));
@@ -216,6 +246,23 @@ test("SIGHUP reloads, and --confirm ends the trial", { skip: SKIP }, async () =>
   assert.equal(nothing.status, 1);
   assert.match(nothing.stderr, /nothing to confirm/);
 });
+
+/** Of the left gateway's namespace, in the kernel's order. */
+function routes(): Promise<string> {
+  return must(pair.inside("left", "ip", "route", "show", "table", "all"));
+}
+
+/** Of a configuration on trial. */
+function recordOf(site: Site): string {
+  return `${pair.socketOf(site)}.unconfirmed`;
+}
+
+/** The process of the left gateway; what wraps it runs outside of its namespace. */
+async function daemons(): Promise<number[]> {
+  const namespace = pair.inside("left")[3]!;
+  const pids = (await must(["ip", "netns", "pids", namespace])).trim().split("\n");
+  return pids.filter(isDaemon).map(Number);
+}
 
 /** What the daemon has started for a moment may have ended meanwhile. */
 function isDaemon(pid: string): boolean {
