@@ -17,7 +17,7 @@ import { redirectIn, redirectOf } from "./features/redirect.js";
 import { bequeath, heirOf } from "./heir.js";
 import { notifications } from "./ike-sa-init.js";
 import { type Received, row } from "./row.js";
-import type { Closing, Established, Heir, Lingering } from "./state.js";
+import type { Child, Closing, Established, Heir, Lingering } from "./state.js";
 import { sendReply, sendRequest } from "./window.js";
 import type { SaWish } from "./wishes.js";
 
@@ -156,9 +156,9 @@ export function startDelete(
     marked = withChild(marked, { ...child, state: "deleting" });
     const heir = heirOfChild(marked, child);
     if (heir === undefined) continue;
-    const switchedTo = switchTo(marked, heir);
-    marked = switchedTo.sa;
-    switched.push(...switchedTo.effects);
+    const instead = sendInstead(marked, child, heir);
+    marked = instead.sa;
+    switched.push(...instead.effects);
   }
   const spis = due.map(({ spi }) => spi);
   const {
@@ -167,6 +167,16 @@ export function startDelete(
     send,
   } = sendRequest(marked, "INFORMATIONAL", [payload("D", { protocol: "ESP", spis })], ctx);
   return stepTo<Established>({ ...next, task: { do: "delete", stage: "sent", children, request } }, ...switched, send);
+}
+
+/**
+ * What is sent on once `child` goes by our hand. Where it is the rival that went, our answer that made the other one may not have
+ * reached the peer yet: what both replaced serves until the peer shows that it has (`decisions.md` 8).
+ */
+function sendInstead(sa: Established, { replaces }: Child, heir: Child): Step<Established> {
+  const replaced = replaces !== undefined && replaces === heir.replaces ? sa.children.get(replaces) : undefined;
+  if (heir.useAt === undefined || replaced?.state !== "old") return switchTo(sa, heir);
+  return stepTo(sa, { kind: "useChild", id: replaced.id });
 }
 
 /** HDR, SK {[N]} --> */

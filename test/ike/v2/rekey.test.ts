@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compare } from "../../../crypto/bytes.js";
 import { adviceFor } from "../../../ike/core/causes.js";
+import { decodeRawHeader, ikeHeader } from "../../../ike/wire/header.js";
 import { payload } from "../../../ike/wire/message.js";
 import { espNotification, notification } from "../../../ike/wire/payloads/notify.js";
 import { assertMirrored, establishedPair, forge, ikeSa, lastNotifies, reportsOf, view } from "./pair.js";
@@ -110,6 +111,35 @@ test("two rekeys of the same child at once: the one with the lowest nonce goes, 
     winners.add(stays!.origin!.asked ? "A" : "B");
   }
   assert.deepEqual([...winners].sort(), ["A", "B"], "the nonces decide, not the role");
+});
+
+test("the loser of two rekeys goes while the peer still waits for the answer that makes the winner: the old child serves until then", () => {
+  let seen = 0;
+  for (let seed = 1; seed <= 8; seed++) {
+    const pair = establishedPair({ seed });
+    pair.wish(pair.a, { do: "rekeyChildren", tunnel: "t" });
+    pair.wish(pair.b, { do: "rekeyChildren", tunnel: "t" });
+    // B waits for A's answer; its own answers and A's requests come through.
+    pair.wire = ({ from, bytes }) => (from === "A" && ikeHeader(decodeRawHeader(bytes)).response ? [] : [bytes]);
+    pair.pass(500);
+    const { children } = ikeSa(pair.a);
+    const [stays] = [...children.values()].filter(({ state }) => state === "live");
+    if (stays!.origin!.asked) continue;
+    seen++;
+    assert.equal(pair.a.using, 1);
+    pair.pass(1_500);
+    assert.ok(
+      [...ikeSa(pair.a).children.values()].every(
+        ({ id, state }) => [1, stays!.id].includes(id) || state === "deleting",
+      ),
+    );
+    assert.equal(pair.a.using, 1, "B cannot receive on the winner yet");
+    pair.wire = ({ bytes }) => [bytes];
+    pair.pass(6_000);
+    assertMirrored(pair.a, pair.b);
+    assert.deepEqual([pair.a.using, ...pair.a.children.keys()], [stays!.id, stays!.id]);
+  }
+  assert.ok(seen > 0, "the nonces of some seed decide for the peer");
 });
 
 test("a rival that its creator does not delete is deleted here after a while", () => {
