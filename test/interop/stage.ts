@@ -96,6 +96,10 @@ async function openUserspace(
       logFile: join(shared, "charon.out"),
     });
   let daemon = launch();
+  const again = async () => {
+    daemon = launch();
+    await charonAnswers(place, "charon", daemon);
+  };
   undo.push(() => daemon.stop());
   const side = await userspaceSide(place, daemon, topology, who);
   let loaded: Scenario | undefined;
@@ -103,19 +107,24 @@ async function openUserspace(
     place,
     side: {
       ...side,
-      load(scenario) {
+      async load(scenario) {
         loaded = scenario;
+        // A charon that crashed has failed the scenario in which it did, not the ones after it.
+        if (await hasEnded(daemon)) await again();
         return side.load(scenario);
       },
       async restart() {
         await topology.namespaces.killAll(NAMESPACE[who]);
         await daemon.ended;
-        daemon = launch();
-        await charonAnswers(place, "charon", daemon);
+        await again();
         if (loaded !== undefined) await side.load(loaded);
       },
     },
   };
+}
+
+function hasEnded({ ended }: Running): Promise<boolean> {
+  return Promise.race([ended.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 }
 
 /** charon in a container. */
