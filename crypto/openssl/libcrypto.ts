@@ -57,19 +57,31 @@ export function libcrypto(): Libcrypto {
 
 /** Sets `loaded`, or says why not. */
 function load(): string {
+  try {
+    loaded = findLibcrypto(koffi.load);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** What is loaded by name, or the process itself (null). */
+export type LoadLibrary = (file: string | null) => Pick<ReturnType<typeof koffi.load>, "func">;
+
+/** The first place that has every function. Throws `Error` with the reason of each. */
+export function findLibcrypto(loadLibrary: LoadLibrary): Libcrypto {
   const reasons: string[] = [];
   for (const file of [null, "libcrypto.so.3"]) {
     try {
-      loaded = bind(koffi.load(file));
-      return "";
+      return bind(loadLibrary(file));
     } catch (error) {
       reasons.push(`${file ?? "this process"}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  return `no OpenSSL 3 here (${reasons.join("; ")})`;
+  throw new Error(`no OpenSSL 3 here (${reasons.join("; ")})`);
 }
 
-function bind(library: ReturnType<typeof koffi.load>): Libcrypto {
+function bind(library: ReturnType<LoadLibrary>): Libcrypto {
   const functions: Record<string, unknown> = {};
   for (const [name, signature] of Object.entries(SIGNATURES)) functions[name] = library.func(signature);
   const version = (functions.OpenSSL_version as (what: number) => string)(0);
