@@ -98,7 +98,9 @@ ${policies.join("")}      - { local: [${here.network}], peer: [${there.network}]
 `;
 }
 
-/** A range behind the right gateway that nothing is sent to. */
+/** What the mappings before the last one carry: addresses in a row, behind the right gateway. */
+export const SPARE = { network: "10.100.0.0/16", first: "10.100.0.0" } as const;
+
 function spare(index: number): string {
-  return `10.${100 + (index >> 16)}.${(index >> 8) & 0xff}.${index & 0xff}/32`;
+  return `10.100.${index >> 8}.${index & 0xff}/32`;
 }

@@ -1,9 +1,10 @@
 /*
  * Small packets at a given rate, and their count at the other end: a UDP sender and a sink whose own cost stays small.
  *
- *   packets sink PORT                                    for ever; prints "listening"
- *   packets send ADDRESS PORT OCTETS RATE MILLISECONDS   prints: sent received seconds
+ *   packets sink PORT                                                  for ever; prints "listening"
+ *   packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]   prints: sent received seconds
  *
+ * With FIRST, the data goes to as many addresses in turn from that one on, all of them the sink's; ADDRESS is where it is asked.
  * A datagram begins with two numbers of 32 bits, its kind and the run that it belongs to. The sink counts the data of one run
  * at a time, and answers a question with the count, in 64 bits behind the two numbers.
  */
@@ -121,10 +122,14 @@ static uint64_t received(int s, uint32_t run)
 	exit(1);
 }
 
-static void run_sender(const char *address, int port, size_t octets, double rate, double length)
+static void run_sender(const char *address, int port, size_t octets, double rate, double length, const char *first,
+		       uint32_t addresses)
 {
 	static unsigned char data[LARGEST];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in spread[BURST];
+	struct in_addr from_here = {0};
+	uint32_t next = 0;
 	struct start start = {DATA, (uint32_t)getpid() ^ (uint32_t)(seconds() * 1e6)};
 	struct iovec part = {data, octets};
 	struct mmsghdr messages[BURST];
@@ -134,12 +139,19 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 		fail("arguments");
 	if (connect(s, (struct sockaddr *)&to, sizeof to) < 0)
 		fail("connect");
+	if (first && inet_pton(AF_INET, first, &from_here) != 1)
+		fail("arguments");
 	prctl(PR_SET_TIMERSLACK, 1);
 	memset(data, 0x5a, sizeof data);
 	memcpy(data, &start, sizeof start);
 	for (int i = 0; i < BURST; i++) {
 		memset(&messages[i], 0, sizeof messages[i]);
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+		if (first) {
+			spread[i] = to;
+			messages[i].msg_hdr.msg_name = &spread[i];
+			messages[i].msg_hdr.msg_namelen = sizeof spread[i];
+		}
 	}
 	uint64_t sent = 0;
 	double begun = seconds(), origin = begun, elapsed;
@@ -156,10 +168,14 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 			origin += (behind - BURST) / rate;
 			behind = BURST;
 		}
-		int n = sendmmsg(s, messages, behind > BURST ? BURST : (unsigned)behind, 0);
-		if (n > 0)
+		unsigned wanted = behind > BURST ? BURST : (unsigned)behind;
+		for (unsigned i = 0; first && i < wanted; i++)
+			spread[i].sin_addr.s_addr = htonl(ntohl(from_here.s_addr) + (next + i) % addresses);
+		int n = sendmmsg(s, messages, wanted, 0);
+		if (n > 0) {
 			sent += n;
-		else
+			next = (next + n) % addresses;
+		} else
 			rest(20);
 	}
 	printf("%lu %lu %.6f\n", (unsigned long)sent, (unsigned long)received(s, start.run), elapsed);
@@ -169,11 +185,11 @@ int main(int count, char **argument)
 {
 	if (count == 3 && strcmp(argument[1], "sink") == 0)
 		sink(atoi(argument[2]));
-	else if (count == 7 && strcmp(argument[1], "send") == 0)
+	else if ((count == 7 || (count == 9 && atoi(argument[8]) > 0)) && strcmp(argument[1], "send") == 0)
 		run_sender(argument[2], atoi(argument[3]), strtoul(argument[4], NULL, 10), atof(argument[5]),
-			   atof(argument[6]) / 1000);
+			   atof(argument[6]) / 1000, count == 9 ? argument[7] : NULL, count == 9 ? atoi(argument[8]) : 1);
 	else {
-		fprintf(stderr, "usage: packets sink PORT | packets send ADDRESS PORT OCTETS RATE MILLISECONDS\n");
+		fprintf(stderr, "usage: packets sink PORT | packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]\n");
 		return 2;
 	}
 	return 0;

@@ -21,12 +21,18 @@ export interface Trial {
   readonly seconds: number;
 }
 
+/** So many addresses of the right host, from the first on. */
+export interface Destinations {
+  readonly first: string;
+  readonly count: number;
+}
+
 export interface PacketPrograms {
   readonly language: "C" | "Node.js";
   /** Starts the sink at the right host; it ends with its namespace. */
   startSink(lane: Lane): Promise<void>;
-  /** Sends packets with `octets` of UDP payload from the left host. */
-  trial(lane: Lane, octets: number, rate: number, seconds: number): Promise<Trial>;
+  /** Sends packets with `octets` of UDP payload from the left host. `spread`: to these in turn; only in C. */
+  trial(lane: Lane, octets: number, rate: number, seconds: number, spread?: Destinations): Promise<Trial>;
 }
 
 /** The programs in C where there is a compiler, otherwise in Node. `folder` takes the compiled one. */
@@ -42,8 +48,9 @@ export async function packetPrograms(folder: string): Promise<PacketPrograms> {
       const sink = start(bed.inside("right-host", ...program, "sink", String(PORT)), { seconds: 4 * 3600 });
       await until("the packet sink", 10, async () => (sink.output().includes("listening") ? true : undefined));
     },
-    async trial({ bed }, octets, rate, seconds) {
-      const words = ["send", RIGHT.host, PORT, octets, Math.round(rate), Math.round(seconds * 1000)].map(String);
+    async trial({ bed }, octets, rate, seconds, spread) {
+      const plain = ["send", RIGHT.host, PORT, octets, Math.round(rate), Math.round(seconds * 1000)];
+      const words = [...plain, ...(spread === undefined ? [] : [spread.first, spread.count])].map(String);
       const line = await must(bed.inside("left-host", ...program, ...words), { seconds: seconds + 30 });
       const [sent = 0, received = 0, elapsed = 0] = line.trim().split(" ").map(Number);
       return { sent, received, seconds: elapsed };

@@ -1,15 +1,16 @@
 /**
  * `npm run bench -- scale`: what many SAs cost a packet, and what rekeys cost it. Pairs of our own gateways with one, a thousand and ten thousand
- * mappings, each with SAs of its own, carry the same traffic in turn; the ratios are by round, with a confidence interval of their mean.
+ * mappings, each with SAs of its own, carry the same traffic in turn, all of it through one mapping, and each packet through the next one; the
+ * ratios are by round, with a confidence interval of their mean.
  */
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import type { Namespaces } from "../netns.js";
-import { openBed } from "./bed.js";
-import { causeway } from "./causeway.js";
+import { openBed, RIGHT } from "./bed.js";
+import { causeway, SPARE } from "./causeway.js";
 import { AES_GCM, type Lane } from "./contender.js";
 import type { Lengths } from "./measures.js";
-import { packetPrograms } from "./packets.js";
+import { type Destinations, packetPrograms } from "./packets.js";
 import { formatSpread, meanInterval, spreadOf } from "./statistics.js";
 
 export interface ScaleWanted {
@@ -35,13 +36,16 @@ export async function scaleTable(namespaces: Namespaces, folder: string, wanted:
       console.log(`${mappings} SAs after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
       const lane = { contender: causeway, bed, gateways };
       lanes.push(lane);
+      await bed.namespaces.ip(bed.at("right"), `route add ${SPARE.network} via ${RIGHT.host}\n`);
+      await bed.namespaces.ip(bed.at("right-host"), `route add local ${SPARE.network} dev lo\n`);
       await packets.startSink(lane);
       await packets.trial(lane, OCTETS, RATE, 2);
     }
-    const cost = async (lane: Lane): Promise<number> => {
+    const cost = async (lane: Lane, spread?: Destinations): Promise<number> => {
       const cpu = () => lane.gateways.processes.reduce((sum, process) => sum + process.cpuSeconds(), 0);
       const before = cpu();
-      const { received } = await packets.trial(lane, OCTETS, RATE, wanted.lengths.fixedRate);
+      const { sent, received } = await packets.trial(lane, OCTETS, RATE, wanted.lengths.fixedRate, spread);
+      if (received < sent / 2) throw new Error(`${sent - received} of ${sent} packets did not arrive`);
       return ((cpu() - before) * 1e6) / received;
     };
     const rekeyed = async (lane: Lane): Promise<number> => {
@@ -57,8 +61,15 @@ export async function scaleTable(namespaces: Namespaces, folder: string, wanted:
       await rekeys;
       return found;
     };
+    const inTurn = (i: number): Destinations => ({ first: SPARE.first, count: sizes[i]! - 1 });
     const columns = [
-      ...lanes.map((lane, i) => ({ title: `${sizes[i]} SAs`, take: () => cost(lane) })),
+      ...lanes.map((lane, i) => ({ title: `${sizes[i]} SAs, one of them used`, take: () => cost(lane) })),
+      // The programs in Node send to one address.
+      ...lanes.flatMap((lane, i) =>
+        sizes[i]! > 1 && packets.language === "C"
+          ? [{ title: `${sizes[i]} SAs, all in turn`, take: () => cost(lane, inTurn(i)) }]
+          : [],
+      ),
       { title: "1 SA, a rekey every second", take: () => rekeyed(lanes[0]!) },
     ];
     const values = columns.map((): number[] => []);
