@@ -27,7 +27,7 @@ export interface Gateway {
   end(): Promise<void>;
 }
 
-/** Starts the program in a namespace, for at most two minutes. `wrapper`: a command line before it. */
+/** Starts the program in a namespace, for at most ten minutes. `wrapper`: a command line before it. */
 export function startGateway(link: Link, side: Side, wrapper: readonly string[] = []): Gateway {
   const program = startProgram<Command, Told>(link, side, "./gateway-program.js", wrapper);
   const messages = () => program.told.flatMap((told) => (told.kind === "message" ? [told.message] : []));

@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url";
 import { bounded } from "../child.js";
 import type { Link, Side } from "./namespaces.js";
 
-const SECONDS = 120;
+const SECONDS = 600;
+/** How long an answer may be in coming. A busy machine takes its time to start a process and its threads. */
+const PATIENCE = 60;
 
 export interface Program<Command, Told> {
   send(command: Command): void;
   /** Everything told so far. */
   readonly told: readonly Told[];
-  /** The first thing told from now on that `pick` finds something in. Rejects after ten seconds. */
+  /** The first thing told from now on that `pick` finds something in. Rejects after `PATIENCE` seconds. */
   heard<T>(what: string, pick: (told: Told) => T | undefined): Promise<T>;
   end(): Promise<void>;
 }
@@ -54,8 +56,8 @@ export function startProgram<Command, Told>(
         };
         const late = setTimeout(() => {
           done();
-          reject(new Error(`${side}: no ${what} within 10 s; told so far: ${printed(told.slice(-10))}`));
-        }, 10_000);
+          reject(new Error(`${side}: no ${what} within ${PATIENCE} s; told so far: ${printed(told.slice(-10))}`));
+        }, PATIENCE * 1000);
         waiting.add(one);
       }),
     async end() {

@@ -42,6 +42,8 @@ interface Variant {
   readonly name: string;
   readonly left: Partial<DataplaneSettings>;
   readonly right: Partial<DataplaneSettings>;
+  /** Before the command of the left one. */
+  readonly leftWrapper?: readonly string[];
   readonly cases: typeof CASES;
 }
 
@@ -53,9 +55,19 @@ const VARIANTS: readonly Variant[] = [
     right: { workers: 2 },
     cases: [CASES[2]!, CASES[0]!],
   },
+  {
+    name: "a tunnel between a host where no EVP function is found and one that has no UDP segmentation offload",
+    left: {},
+    leftWrapper: ["env", `NODE_OPTIONS=--import=${new URL("./without-evp.js", import.meta.url)}`],
+    right: { tunOffload: "tcp" },
+    cases: [CASES[0]!, CASES[2]!],
+  },
 ];
 
-for (const [variant, { name: title, left: leftSettings, right: rightSettings, cases }] of VARIANTS.entries())
+for (const [
+  variant,
+  { name: title, left: leftSettings, leftWrapper = [], right: rightSettings, cases },
+] of VARIANTS.entries())
   describe(title, { skip: whyNot() ?? false }, () => {
     let link: Link;
     let left: Gateway;
@@ -64,13 +76,15 @@ for (const [variant, { name: title, left: leftSettings, right: rightSettings, ca
 
     before(async () => {
       link = await createLink();
-      left = startGateway(link, "left");
+      left = startGateway(link, "left", leftWrapper);
       right = startGateway(link, "right");
       left.start(settingsFor([V4[0], V6[0]], leftSettings));
       right.start(settingsFor(["0.0.0.0", "::"], rightSettings));
       for (const gateway of [left, right]) {
         const ready = await gateway.next("ready");
         assert.equal(ready.rawEsp, true);
+        const hidden = gateway === left && leftWrapper.length > 0;
+        assert.match(ready.backend, hidden ? /^node:crypto \(no OpenSSL 3 here.*hidden from this test/ : /^OpenSSL 3/);
       }
       await link.routeInto("left", "causeway0", 1380);
       await link.routeInto("right", "causeway0", 1380);
@@ -197,7 +211,7 @@ for (const [variant, { name: title, left: leftSettings, right: rightSettings, ca
 /** Receives transfers on the right until it is stopped. */
 async function receive(link: Link, protocol: "tcp" | "udp", address: string): Promise<Running> {
   const argv = link.namespaces.inside("right", process.execPath, TRANSFER, "receive", protocol, address, "5000");
-  const running = start(argv, { seconds: 120 });
+  const running = start(argv, { seconds: 600 });
   await until(`${protocol} on ${address}`, 10, async () => running.output().includes("listening") || undefined);
   return running;
 }
