@@ -212,7 +212,7 @@ for (const [
 async function receive(link: Link, protocol: "tcp" | "udp", address: string): Promise<Running> {
   const argv = link.namespaces.inside("right", process.execPath, TRANSFER, "receive", protocol, address, "5000");
   const running = start(argv, { seconds: 600 });
-  await until(`${protocol} on ${address}`, 10, async () => running.output().includes("listening") || undefined);
+  await until(`${protocol} on ${address}`, 60, async () => running.output().includes("listening") || undefined);
   return running;
 }
 
@@ -220,7 +220,7 @@ const seen = new Set<string>();
 
 /** The hash of the transfer that ended last. No two transfers are equal: each has its own length. */
 function receivedHash(receivers: readonly Running[]): Promise<string> {
-  return until("the receiver's hash", 10, async () => {
+  return until("the receiver's hash", 60, async () => {
     const hashes = receivers.flatMap((one) =>
       [...one.output().matchAll(/"sha256":"(\w+)"/g)].map((match) => match[1]!),
     );
