@@ -1,6 +1,6 @@
 /** Whole lives of IKEv1: main and aggressive mode, quick modes, rekeys of both phases, DPD, Deletes that nobody answers. */
 import { assertPartners } from "./data-plane.js";
-import type { LifeKind } from "./life.js";
+import { countsOf, type LifeKind, runLife } from "./life.js";
 import { type Pair, type PairOptions, SECOND } from "./pair.js";
 import type { SeededRandom } from "./random.js";
 
@@ -66,3 +66,7 @@ function disagreement({ a, b }: Pair): string | undefined {
 }
 
 export const IKEV1: LifeKind = { seconds: [60, 140], options: optionsOf, disagreement };
+
+/** Schedules as `runSchedules` wants them. */
+export const life = (seed: number) => countsOf(runLife(seed, {}, IKEV1));
+export const carefulLife = (seed: number) => countsOf(runLife(seed, { careful: true }, IKEV1));

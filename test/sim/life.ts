@@ -75,6 +75,14 @@ export function runLife(
   return { reports, packets: packets() };
 }
 
+/** A schedule as `runSchedules` wants it. */
+export const life = (seed: number) => countsOf(runLife(seed));
+export const carefulLife = (seed: number) => countsOf(runLife(seed, { careful: true }));
+
+export function countsOf({ reports, packets }: LifeCounts): readonly (readonly [string, number])[] {
+  return [...reports, ["packets", packets]];
+}
+
 /** Packets of random mappings from either side, for as long as the run lasts; gives how many were sent. */
 export function keepSending({ clock, a, b }: Pair, random: SeededRandom, longestPause = 8000): () => number {
   let packets = 0;
