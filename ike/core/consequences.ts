@@ -1,7 +1,7 @@
 /** What an IKE SA's step means for the endpoint: its effects in order, its children's use, its place among the others. */
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { Notice, Role, SaContext } from "./context.js";
+import type { Early, Notice, Role, SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { inheritPlace, settleDuplicates } from "./duplicates.js";
 import { onRedirected } from "./redirect.js";
@@ -16,6 +16,7 @@ import {
   isOver,
   join,
   mayYield,
+  onEarly,
   tunnelOf,
 } from "./sas.js";
 import {
@@ -124,7 +125,7 @@ function notice(
       if (after !== undefined && isHolder(after)) onEstablished(draft, after, told.initialContact, ctx);
       return;
     case "phase1":
-      if (isHolder(told.sa)) onPhase1(draft, told.sa, told.initialContact, ctx);
+      if (isHolder(told.sa)) onPhase1(draft, told.sa, told.initialContact, told.early, ctx);
       return;
     case "call":
       callAgain(draft, told.tunnel, told.path, ctx);
@@ -185,7 +186,13 @@ function onEstablished(draft: Draft, sa: Holder, initialContact: boolean, ctx: S
 }
 
 /** IKEv1: a phase 1 is through. It joins the peer that there is, or begins a new one; negotiations of ours with it are superfluous. */
-function onPhase1(draft: Draft, fresh: Holder, initialContact: boolean, ctx: SaContext): void {
+function onPhase1(
+  draft: Draft,
+  fresh: Holder,
+  initialContact: boolean,
+  early: Early | undefined,
+  ctx: SaContext,
+): void {
   const known = draft.sas.get(fresh.key);
   const { tunnel } = fresh;
   for (const other of sasOf(draft, tunnel))
@@ -194,6 +201,8 @@ function onPhase1(draft: Draft, fresh: Holder, initialContact: boolean, ctx: SaC
   else draft.setSa(fresh.key, fresh);
   draft.touched.add(tunnel);
   welcome(draft, tunnel, fresh.role, ctx);
+  const peer = early && draft.sas.get(fresh.key);
+  if (peer !== undefined) apply(draft, peer, onEarly(peer, early!, ctx), ctx);
 }
 
 /** IKEv1: a peer needs a phase 1; one that is on its way will do. */

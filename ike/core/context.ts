@@ -61,8 +61,8 @@ export type Notice<Adopted> =
   | { readonly kind: "adopt"; readonly sa: Adopted }
   /** The handshake is through; `initialContact`: the peer knows of no other IKE SA with us. */
   | { readonly kind: "established"; readonly initialContact: boolean }
-  /** IKEv1: a phase 1 is through; with its peer, which may be known already. */
-  | { readonly kind: "phase1"; readonly sa: Adopted; readonly initialContact: boolean }
+  /** IKEv1: a phase 1 is through; with its peer, which may be known already. `early`: what the peer said under it before that. */
+  | { readonly kind: "phase1"; readonly sa: Adopted; readonly initialContact: boolean; readonly early?: Early }
   /** IKEv1: a peer needs a new phase 1. */
   | { readonly kind: "call"; readonly tunnel: string; readonly path: Path }
   /** The IKE SA is gone, or will be when the peer has answered our Delete. */
@@ -82,6 +82,12 @@ export type Notice<Adopted> =
       readonly cause: MappingLossCause;
       readonly reason: string;
     };
+
+/** A message that came before the SA that it belongs to was ready. */
+export interface Early {
+  readonly bytes: Uint8Array;
+  readonly path: Path;
+}
 
 /**
  * The "peer" deleted its child, it "expired"; the peer refused one, or is "busy" with what collides with it; it has left out what may

@@ -20,8 +20,9 @@ import * as v2Life from "../v2/life.js";
 import { renumbered as renumberedV2 } from "../v2/renumbering.js";
 import { type Established, type IkeSa, isHalfOpen as isHalfOpenV2, isHandshake as isHandshakeV2 } from "../v2/state.js";
 import * as v2 from "../v2/step.js";
+import { decodeRawHeader } from "../wire/header.js";
 import type { Child } from "./child.js";
-import { type SaContext, type Stepped, spiHex } from "./context.js";
+import { type Early, type SaContext, type Stepped, spiHex } from "./context.js";
 import { formatIdentity } from "./identity.js";
 import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
@@ -151,6 +152,11 @@ export function drop(sa: Holder, reason: string): AnyStep<undefined> {
 export function join(known: AnySa, fresh: Holder, initialContact: boolean, ctx: SaContext): AnyStep {
   if (known.phase !== "peer" || fresh.phase !== "peer") throw new Error("phase 1 of something that is no peer");
   return joinPeer(known, fresh, initialContact, ctx);
+}
+
+/** IKEv1: what the peer said under a phase 1 before that was through here. */
+export function onEarly(sa: AnySa, { bytes, path }: Early, ctx: SaContext): AnyStep {
+  return isV1(sa) ? v1.onDatagram(sa, bytes, decodeRawHeader(bytes), path, ctx) : { sa, effects: [] };
 }
 
 /** Both sides started at once: which of the two IKE SAs goes. In IKEv1 they live side by side in one peer. */

@@ -183,7 +183,7 @@ export function onAggressiveAnswerDerivingAnswer(
   answer: Answer,
 ): Step<AggressiveKeyed | undefined> {
   if (answer.kind !== "sharedSecret") return dropped(sa, { code: "INVALID_KE_PAYLOAD", detail: refusalOf(answer) });
-  const { parked: _, ask: __, skeyid, ...called } = sa;
+  const { parked: _, early: __, ask: ___, skeyid, ...called } = sa;
   return stepTo({
     ...called,
     ...keyed(sa, sa.chosen, sa.exchanged, skeyid, answer.secret),

@@ -34,7 +34,17 @@ import { blamed, onMainAnswerDerivingAnswer, onMainAnswerKeyingAnswer } from "./
 import { plainError } from "./notifications.js";
 import { dropped, EXCHANGE_NAME, failed, headerOf, proofGrounds, refused, send, Uninvited } from "./phase1.js";
 import { match, type Row } from "./row.js";
-import type { AggressiveKeyed, Answering, Calling, MainIdSent, MainKeyed, Negotiation, Parked } from "./state.js";
+import type {
+  AggressiveAnswerDeriving,
+  AggressiveAnswered,
+  AggressiveKeyed,
+  Answering,
+  Calling,
+  MainIdSent,
+  MainKeyed,
+  Negotiation,
+  Parked,
+} from "./state.js";
 import { rowsFor } from "./transition-table.js";
 
 /** The phases that can decrypt. */
@@ -92,7 +102,7 @@ export function onNegotiationDatagram(
       ? stepTo(sa, ...send(path, sa.reply.bytes, sa.chosen.features))
       : ignore(sa, "repeated", "the first message once more, while its answer is being made");
   if (header.exchange === "INFORMATIONAL") return onInformational(sa, message, ctx);
-  if (header.exchange !== EXCHANGE_NAME[sa.exchange]) return onOtherExchange(sa, message, path);
+  if (header.exchange !== EXCHANGE_NAME[sa.exchange]) return onOtherExchange(sa, message, bytes, path);
   if (header.messageId !== 0) return ignore(sa, "unexpected", `${header.exchange} with message ID ${header.messageId}`);
   if (sa.phase === "mainAnswerDeriving" && encrypted !== undefined) return park(sa, { bytes, path });
   if (sa.phase === "aggressiveAnswered") {
@@ -213,9 +223,12 @@ function guarded(sa: Negotiation, ctx: SaContext, work: () => Step, path: Path =
 }
 
 /** A message of another exchange: the peer may be further than we are, because our last message, or its own, got lost. */
-function onOtherExchange(sa: Negotiation, { header }: MessageV1, path: Path): Step {
-  if (sa.phase === "aggressiveAnswered" && header.exchange === "QUICK_MODE")
-    return stepTo(sa, ...send(path, sa.reply.bytes, sa.chosen.features));
+function onOtherExchange(sa: Negotiation, { header }: MessageV1, bytes: Uint8Array, path: Path): Step {
+  if (
+    header.exchange === "QUICK_MODE" &&
+    (sa.phase === "aggressiveAnswered" || sa.phase === "aggressiveAnswerDeriving")
+  )
+    return onEarlyQuickMode(sa, { bytes, path });
   return ignore(sa, "unexpected", `${header.exchange} before phase 1 is through`);
 }
 
@@ -224,6 +237,17 @@ function park(sa: Extract<Negotiation, { phase: "mainAnswerDeriving" }>, parked:
   if (sa.parked !== undefined || parked.bytes.length > MAX_UNPROVEN_BYTES)
     return ignore(sa, "early", "a further message while the keys are being made");
   return stepTo({ ...sa, parked });
+}
+
+/**
+ * In aggressive mode the peer is through with its last message, and goes on to quick mode while that is under way, or our keys are being made.
+ * One message waits, and means something when phase 1 is proven; were it forged, the peer repeats its own.
+ */
+function onEarlyQuickMode(sa: AggressiveAnswered | AggressiveAnswerDeriving, early: Parked): Step {
+  const parks = sa.early === undefined && early.bytes.length <= MAX_UNPROVEN_BYTES;
+  if (sa.phase === "aggressiveAnswered")
+    return stepTo(parks ? { ...sa, early } : sa, ...send(early.path, sa.reply.bytes, sa.chosen.features));
+  return parks ? stepTo({ ...sa, early }) : ignore(sa, "early", "a further message while the keys are being made");
 }
 
 /** An error of the peer: without protection it is told and not believed; under our keys it proves that the keys agree. */
@@ -361,7 +385,9 @@ export function onNegotiationAnswer(sa: Negotiation, ask: AskId, answer: Answer,
     case "aggressiveAnswerKeying":
       return onAggressiveAnswerKeyingAnswer(sa, answer, ctx);
     case "aggressiveAnswerDeriving":
-      return made(sa, () => unparked(sa.parked, onAggressiveAnswerDerivingAnswer(sa, answer), ctx));
+      return made(sa, () =>
+        handingOn(sa.early, unparked(sa.parked, onAggressiveAnswerDerivingAnswer(sa, answer), ctx)),
+      );
   }
 }
 
@@ -382,6 +408,12 @@ function unparked(parked: Parked | undefined, step: Step, ctx: SaContext): Step 
   const { sa } = step;
   if (parked === undefined || sa === undefined || sa.phase === "peer" || !isKeyed(sa)) return step;
   return andThen(step, () => onKeyed(sa, decodeMessageV1(parked.bytes), parked.bytes, parked.path, ctx));
+}
+
+/** The quick mode that waited goes with the phase 1 that is through; where it is not, the peer repeats it. */
+function handingOn(early: Parked | undefined, { sa, effects }: Step): Step {
+  if (early === undefined) return { sa, effects };
+  return { sa, effects: effects.map((effect) => (effect.kind === "phase1" ? { ...effect, early } : effect)) };
 }
 
 // --- time ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import type { IkeSuite } from "../../crypto/registry/suite.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { Path } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
-import type { FailedBody, IkeKey, Role } from "../core/context.js";
+import type { Early, FailedBody, IkeKey, Role } from "../core/context.js";
 import type { Identity } from "../core/identity.js";
 import type { NatVerdict } from "../core/nat.js";
 import type { Outstanding } from "../core/retransmit.js";
@@ -187,11 +187,8 @@ export interface MainAnswerKeying extends Called {
   readonly ask: AskId;
 }
 
-/** Message 5 waits for the keys. */
-export interface Parked {
-  readonly bytes: Uint8Array;
-  readonly path: Path;
-}
+/** A message that waits for the keys. */
+export type Parked = Early;
 
 export interface MainAnswerDeriving extends Called {
   readonly phase: "mainAnswerDeriving";
@@ -238,6 +235,8 @@ export interface AggressiveAnswered extends Named {
   readonly privateOctets: Secret;
   readonly exchanged: Omit<Exchanged, "nat">;
   readonly skeyid: Secret;
+  /** The peer is through already, and its first quick mode is here: it waits until we are. */
+  readonly early?: Parked;
 }
 
 /** Message 3 came: only now the shared secret is computed, for somebody who is where he says he is. */
