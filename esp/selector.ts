@@ -85,6 +85,7 @@ export function intersect(a: TrafficSelector, b: TrafficSelector): TrafficSelect
 
 /** Whether the whole selector lies inside the union, of which none needs to hold it alone: a peer may join neighbours into one range. */
 export function coversWhole(union: readonly TrafficSelector[], selector: TrafficSelector): boolean {
+  if (union.length === 1) return isSubset(selector, union[0]!);
   const ranges = union
     .filter((s) => isSubset({ ...selector, start: s.start, end: s.end }, s))
     .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
@@ -115,6 +116,10 @@ export function isAnyProtocol(selector: TrafficSelector): boolean {
 /** The fewest prefixes that cover exactly the range, ascending. Routes and texts are made from them. */
 export function toPrefixes({ family, start, end }: TrafficSelector): readonly Prefix[] {
   const bits = addressBits(family);
+  // Almost every range is one prefix: host bits all zero at its start, and all one at its end.
+  const hosts = end - start;
+  if ((hosts & (hosts + 1n)) === 0n && (start & hosts) === 0n)
+    return [{ family, value: start, length: bits - (hosts === 0n ? 0 : hosts.toString(2).length) }];
   const prefixes: Prefix[] = [];
   for (let value = start; value <= end; ) {
     let hostBits = 0;

@@ -1,5 +1,6 @@
 /** A child SA pair in the life of the IKE SA or the peer that it belongs to: the same in both versions of IKE. */
 import type { ChildId, SaPair, VolumeLimits } from "../../esp/sa.js";
+import { derived } from "./derived.js";
 import type { Moved } from "./policy-change.js";
 import type { Instant } from "./types.js";
 
@@ -21,6 +22,32 @@ export interface Child {
   readonly reapAt?: Instant;
   /** IKEv2: who asked for it, and the lower of both nonces, which decides between rivals (RFC 7296 section 2.8.1). */
   readonly origin?: { readonly asked: boolean; readonly lowestNonce: Uint8Array };
+}
+
+/** The newest child of each mapping, among those that live and among those that have been replaced. */
+type Newest = Readonly<Record<Child["state"], ReadonlyMap<number, ChildId>>>;
+
+const newestByMapping = derived((children: ReadonlyMap<ChildId, Child>): Newest => {
+  const found = { live: new Map<number, ChildId>(), old: new Map<number, ChildId>(), deleting: new Map() };
+  for (const { id, state, pair } of children.values())
+    for (const mapping of pair.mappings) if (!(found[state].get(mapping)! > id)) found[state].set(mapping, id);
+  return found;
+});
+
+/** Fewer than that are looked through sooner than sorted. */
+const FEW = 8;
+
+/** The newest child in this state that carries the mapping. */
+export function newestChild(
+  children: ReadonlyMap<ChildId, Child>,
+  wanted: Child["state"],
+  mapping: number,
+): ChildId | undefined {
+  if (children.size > FEW) return newestByMapping(children)[wanted].get(mapping);
+  let newest: ChildId | undefined;
+  for (const { id, state, pair } of children.values())
+    if (state === wanted && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
+  return newest;
 }
 
 /** The same child after its mappings got other numbers. */

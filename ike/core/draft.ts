@@ -1,7 +1,7 @@
 /** The endpoint that a step is making; the old one stays as it was. */
 import type { ChildId } from "../../esp/sa.js";
 import type { CookieSecrets } from "../v2/cookie.js";
-import type { Child } from "./child.js";
+import { type Child, newestChild } from "./child.js";
 import { type Ids, type IkeKey, spiHex } from "./context.js";
 import type { AskOwner, Endpoint } from "./endpoint.js";
 import type { Policy, TunnelPolicy } from "./policy.js";
@@ -102,8 +102,8 @@ export class Draft {
     const superseded = this.tunnels.get(tunnel)?.superseded;
     for (const sa of this.#sas.of(tunnel)) {
       if (!isHolder(sa) || superseded?.has(sa.key)) continue;
-      for (const { id, state, pair } of sa.children.values())
-        if (state === wanted && pair.mappings.includes(mapping) && (newest === undefined || id > newest)) newest = id;
+      const here = newestChild(sa.children, wanted, mapping);
+      if (here !== undefined && (newest === undefined || here > newest)) newest = here;
     }
     return newest;
   }

@@ -5,6 +5,7 @@ import type { EncryptionChoice, EspSuite, IkeSuite } from "../../crypto/registry
 import type { Path } from "../../esp/address.js";
 import { formatSelector, type TrafficSelector } from "../../esp/selector.js";
 import { AUTH_METHOD } from "../wire/payloads/auth.js";
+import { derived } from "./derived.js";
 import {
   type Attribute,
   type ComparedOffer,
@@ -44,21 +45,20 @@ export function phase2Evidence(policy: TunnelPolicy, said: SaidAll, offer: Compa
 const NO_PROPOSALS = { proposals: [], more: 0 } as const;
 
 function ourPhase1(policy: TunnelPolicy, path: Path): readonly (readonly [Attribute, readonly string[]])[] {
-  const { version, exchange, proposals, lifetimeSeconds, volumeOctets } = policy.ike;
-  const prf = distinct(proposals.flatMap((one) => one.prf.map(version === 1 ? hashKeyword : word)));
-  const integrity = distinct(proposals.flatMap((one) => one.integrity.map(word)));
+  const { version, exchange, lifetimeSeconds, volumeOctets } = policy.ike;
+  const { encryption, prf, integrity, group } = ikeWords(policy.ike);
   return [
     ["version", [versionWords(version)]],
     ...(version === 1 ? ([["mode", [exchange ?? "main"]]] as const) : []),
     ["authentication", [PRE_SHARED_KEY]],
-    ["encryption", encryptionWords(proposals.flatMap(({ encryption }) => encryption))],
+    ["encryption", encryption],
     ...(version === 1
       ? ([["hash", prf]] as const)
       : ([
           ["prf", prf],
           ["integrity", integrity],
         ] as const)),
-    ["group", distinct(proposals.flatMap((one) => one.keyExchange.map(word)))],
+    ["group", group],
     ["local-id", [formatIdentity(ourIdentity(policy, path))]],
     ["peer-id", [formatIdentity(theirIdentity(policy, path))]],
     ["psk", ["configured"]],
@@ -66,7 +66,14 @@ function ourPhase1(policy: TunnelPolicy, path: Path): readonly (readonly [Attrib
   ];
 }
 
-function ourPhase2({ esp, mappings }: TunnelPolicy): readonly (readonly [Attribute, readonly string[]])[] {
+const ikeWords = derived(({ version, proposals }: TunnelPolicy["ike"]) => ({
+  encryption: encryptionWords(proposals.flatMap(({ encryption }) => encryption)),
+  prf: distinct(proposals.flatMap((one) => one.prf.map(version === 1 ? hashKeyword : word))),
+  integrity: distinct(proposals.flatMap((one) => one.integrity.map(word))),
+  group: distinct(proposals.flatMap((one) => one.keyExchange.map(word))),
+}));
+
+const ourPhase2 = derived(({ esp, mappings }: TunnelPolicy): readonly (readonly [Attribute, readonly string[]])[] => {
   const { proposals, lifetimeSeconds, volumeOctets } = esp;
   return [
     ["protocol", ["ESP"]],
@@ -78,7 +85,7 @@ function ourPhase2({ esp, mappings }: TunnelPolicy): readonly (readonly [Attribu
     ["selectors", mappings.map(({ local, peer }) => selectorWords([local], [peer]))],
     ["lifetime", lifetimeWords(lifetimeSeconds, volumeOctets)],
   ];
-}
+});
 
 export const TUNNEL_MODE = "tunnel";
 export const TRANSPORT_MODE = "transport";

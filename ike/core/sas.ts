@@ -23,6 +23,7 @@ import * as v2 from "../v2/step.js";
 import { decodeRawHeader } from "../wire/header.js";
 import type { Child } from "./child.js";
 import { type Early, type SaContext, type Stepped, spiHex } from "./context.js";
+import { derived } from "./derived.js";
 import { formatIdentity } from "./identity.js";
 import { natWords } from "./nat.js";
 import type { TunnelPolicy } from "./policy.js";
@@ -166,14 +167,18 @@ export function losesTo(sa: Holder, other: Holder): boolean {
 
 /** Whether a child for the mapping, a further one or in the place of an old one, is wished for or on its way. */
 export function isAskedFor(sa: Holder, mapping: number): boolean {
-  if (isV1(sa))
-    return (
-      sa.wishes.some((w) => w.mapping === mapping) || sa.quicks.some((q) => isOurs(q) && q.offer.mapping === mapping)
-    );
+  if (isV1(sa)) return wishedV1(sa.wishes).has(mapping) || underWayV1(sa.quicks).has(mapping);
   const { task, wishes } = sa;
   if (task?.do === "child" && task.offer.selectors.mappings.includes(mapping)) return true;
-  return wishes.some((w) => w.do === "createChild" && w.mapping === mapping);
+  return wishedV2(wishes).has(mapping);
 }
+
+const wishedV1 = derived((wishes: V1Peer["wishes"]) => new Set(wishes.map(({ mapping }) => mapping)));
+const underWayV1 = derived((quicks: V1Peer["quicks"]) => new Set(quicks.filter(isOurs).map((q) => q.offer.mapping)));
+const spisUnderWayV1 = derived((quicks: V1Peer["quicks"]) => quicks.map(({ spiIn }) => spiIn));
+const wishedV2 = derived(
+  (wishes: Established["wishes"]) => new Set(wishes.flatMap((w) => (w.do === "createChild" ? w.mapping : []))),
+);
 
 // --- another configuration ---------------------------------------------------------------------------------------
 
@@ -196,17 +201,14 @@ export function isRenewing(sa: Holder, { id, state }: Child): boolean {
   return sa.task?.do === "child" && sa.task.offer.purpose.do === "rekey" && sa.task.offer.purpose.child === id;
 }
 
-/** The inbound SPIs that are taken, by children and by those that are on their way. */
-export function espSpisOf(sa: AnySa): number[] {
+/** The inbound SPIs that are taken by children that are on their way. */
+export function espSpisOf(sa: AnySa): readonly number[] {
   if (sa.phase === "authSent") return sa.child === undefined ? [] : [sa.child.spiIn];
   if (!isHolder(sa)) return [];
+  if (isV1(sa)) return spisUnderWayV1(sa.quicks);
   const spis: number[] = [];
-  if (isV1(sa)) for (const { spiIn } of sa.quicks) spis.push(spiIn);
-  else {
-    if (sa.task?.do === "child") spis.push(sa.task.offer.spiIn);
-    if (sa.answering?.do === "child") spis.push(sa.answering.plan.spiIn);
-  }
-  for (const { pair } of sa.children.values()) spis.push(pair.spiIn);
+  if (sa.task?.do === "child") spis.push(sa.task.offer.spiIn);
+  if (sa.answering?.do === "child") spis.push(sa.answering.plan.spiIn);
   return spis;
 }
 

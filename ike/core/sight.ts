@@ -1,44 +1,82 @@
 /** What an IKE SA may see of the endpoint around it. */
 import { type Path, sameAddress } from "../../esp/address.js";
-import type { SaContext, Sight } from "./context.js";
+import type { ChildId } from "../../esp/sa.js";
+import type { IkeKey, SaContext, Sight } from "./context.js";
 import type { Draft } from "./draft.js";
-import { sameIdentity } from "./identity.js";
+import { type Identity, sameIdentity } from "./identity.js";
 import { jointWith } from "./joint.js";
 import type { TunnelPolicy } from "./policy.js";
 import { tunnelsFor } from "./policy-index.js";
-import { holdersOf, tunnelOf } from "./sas.js";
+import { type AnySa, holdersOf, tunnelOf } from "./sas.js";
 import { isWanted } from "./supervisor.js";
 import type { Context } from "./types.js";
 
 export function contextOf(draft: Draft, given: Context): SaContext {
-  const { policy, byName } = draft;
-  const sight: Sight = {
-    tunnel(name) {
-      const found = byName.get(name);
-      if (found === undefined) throw new Error(`no tunnel is called ${name}`);
-      return found;
-    },
-    candidates: (path, version) => candidates(draft, path, version),
-    inContact: (tunnel, peerId, except) =>
-      holdersOf(draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId)),
-    other: (key) => draft.sas.get(key),
-    carried: (tunnel, mapping) => draft.liveChild(tunnel, mapping) !== undefined,
-    joint: (tunnel, mapping, made) => joint(draft, byName.get(tunnel)!, mapping, made),
-    inUse(id) {
-      const owner = draft.childOwner(id);
-      const using = owner && draft.tunnels.get(owner.tunnel)?.using;
-      if (using === undefined) return false;
-      for (const child of using.values()) if (child === id) return true;
-      return false;
-    },
-    wanted: (tunnel, mapping) => isWanted(draft.tunnels.get(tunnel)!, mapping),
-    hasToKeep: (tunnel, peerId, { key, createdAt }) =>
-      byName.get(tunnel)!.duplicates === "keep" &&
-      holdersOf(draft.sas, tunnel).some(
-        (other) => other.key !== key && other.establishedAt < createdAt && sameIdentity(other.peerId, peerId),
-      ),
+  return {
+    now: given.now,
+    random: given.random,
+    policy: draft.policy,
+    ids: draft.ids(given),
+    sight: new DraftSight(draft),
   };
-  return { ...given, policy, ids: draft.ids(given), sight };
+}
+
+/** One object for each step: what nobody looks at costs nothing. */
+class DraftSight implements Sight {
+  readonly #draft: Draft;
+  readonly #byName: ReadonlyMap<string, TunnelPolicy>;
+
+  constructor(draft: Draft) {
+    this.#draft = draft;
+    this.#byName = draft.byName;
+  }
+
+  tunnel(name: string): TunnelPolicy {
+    const found = this.#byName.get(name);
+    if (found === undefined) throw new Error(`no tunnel is called ${name}`);
+    return found;
+  }
+
+  candidates(path: Path, version: 1 | 2): readonly TunnelPolicy[] {
+    return candidates(this.#draft, path, version);
+  }
+
+  inContact(tunnel: string, peerId: Identity, except: IkeKey): boolean {
+    return holdersOf(this.#draft.sas, tunnel).some((sa) => sa.key !== except && sameIdentity(sa.peerId, peerId));
+  }
+
+  other(key: IkeKey): AnySa | undefined {
+    return this.#draft.sas.get(key);
+  }
+
+  carried(tunnel: string, mapping: number): boolean {
+    return this.#draft.liveChild(tunnel, mapping) !== undefined;
+  }
+
+  joint(tunnel: string, mapping: number, made?: (mapping: number) => boolean): readonly number[] {
+    return joint(this.#draft, this.tunnel(tunnel), mapping, made);
+  }
+
+  inUse(id: ChildId): boolean {
+    const owner = this.#draft.childOwner(id);
+    const using = owner && this.#draft.tunnels.get(owner.tunnel)?.using;
+    if (using === undefined) return false;
+    for (const child of using.values()) if (child === id) return true;
+    return false;
+  }
+
+  wanted(tunnel: string, mapping: number): boolean {
+    return isWanted(this.#draft.tunnels.get(tunnel)!, mapping);
+  }
+
+  hasToKeep(tunnel: string, peerId: Identity, { key, createdAt }: Parameters<Sight["hasToKeep"]>[2]): boolean {
+    return (
+      this.tunnel(tunnel).duplicates === "keep" &&
+      holdersOf(this.#draft.sas, tunnel).some(
+        (other) => other.key !== key && other.establishedAt < createdAt && sameIdentity(other.peerId, peerId),
+      )
+    );
+  }
 }
 
 function joint(

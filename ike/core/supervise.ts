@@ -4,7 +4,7 @@ import type { SaContext } from "./context.js";
 import type { Draft } from "./draft.js";
 import { closeSuperseded } from "./duplicates.js";
 import { begin, look } from "./peer-address.js";
-import { holdersOf, isAskedFor, isHandshake, wishMapping } from "./sas.js";
+import { type Holder, holdersOf, isAskedFor, isHandshake, wishMapping } from "./sas.js";
 import { isCalling, isWanted, type TunnelState, withAsking, withoutTrouble } from "./supervisor.js";
 
 /** Does what the tunnel's state asks for now. */
@@ -26,6 +26,7 @@ export function supervise(draft: Draft, name: string, ctx: SaContext): void {
 
 function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: SaContext): void {
   const { mappings } = ctx.sight.tunnel(name);
+  let holders = stayingHolders(draft, name, state);
   for (let mapping = 0; mapping < mappings.length; mapping++) {
     if (!isWanted(state, mapping)) continue;
     const trouble = state.troubles.get(mapping);
@@ -37,11 +38,16 @@ function superviseMappings(draft: Draft, name: string, state: TunnelState, ctx: 
     }
     if (trouble !== undefined && trouble.retryAt === undefined && !trouble.asking) continue;
     if (trouble !== undefined) draft.setTunnel(name, withAsking(draft.tunnels.get(name)!, mapping, trouble));
-    const holders = holdersOf(draft.sas, name).filter(({ key }) => !state.superseded.has(key));
     const current = holders.at(-1);
     if (current === undefined || holders.some((sa) => isAskedFor(sa, mapping))) continue;
     apply(draft, current, wishMapping(current, mapping, ctx), ctx);
+    holders = stayingHolders(draft, name, state);
   }
+}
+
+function stayingHolders(draft: Draft, name: string, { superseded }: TunnelState): readonly Holder[] {
+  const holders = holdersOf(draft.sas, name);
+  return superseded.size === 0 ? holders : holders.filter(({ key }) => !superseded.has(key));
 }
 
 /** Whether the mapping sends on a child that stays. */

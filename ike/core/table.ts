@@ -5,8 +5,8 @@
  * Whole iterations go in the order in which the keys came in, like those of a `Map`.
  */
 
-/** Parts of a table; a step copies the list of them, and the entries of one. */
-const PARTS = 256;
+/** A table has so many groups of so many parts each; a step copies the list of groups, one of them, and the entries of one part. */
+const WIDTH = 16;
 
 interface Entry<V> {
   readonly value: V;
@@ -15,82 +15,90 @@ interface Entry<V> {
 }
 
 export type Part<K, V> = ReadonlyMap<K, Entry<V>>;
+export type Group<K, V> = readonly Part<K, V>[];
 
 /** The only part without an entry. */
 export const NOTHING: ReadonlyMap<unknown, never> = new Map<never, never>();
+/** The only group without one. */
+export const NO_PARTS: readonly ReadonlyMap<never, never>[] = Array.from({ length: WIDTH }, () => NOTHING as never);
+const NO_GROUPS = Array.from({ length: WIDTH }, () => NO_PARTS);
 
 export class Table<K extends string | number, V> implements ReadonlyMap<K, V> {
-  /** Keys of the same spelling are in the part of the same number in every table. */
-  readonly parts: readonly Part<K, V>[];
+  /** Keys of the same spelling are in the part of the same number, of the group of the same number, in every table. */
+  readonly groups: readonly Group<K, V>[];
   readonly size: number;
   readonly nextSerial: number;
 
-  private constructor(parts: readonly Part<K, V>[], size: number, nextSerial: number) {
-    this.parts = parts;
+  private constructor(groups: readonly Group<K, V>[], size: number, nextSerial: number) {
+    this.groups = groups;
     this.size = size;
     this.nextSerial = nextSerial;
   }
 
   static of<K extends string | number, V>(entries: Iterable<readonly [K, V]> = []): Table<K, V> {
-    const parts: Map<K, Entry<V>>[] = Array.from({ length: PARTS }, () => NOTHING as unknown as Map<K, Entry<V>>);
-    let serial = 0;
-    let size = 0;
-    for (const [key, value] of entries) {
-      const at = partOf(key);
-      if (parts[at]!.size === 0) parts[at] = new Map();
-      if (!parts[at]!.has(key)) size++;
-      parts[at]!.set(key, { value, serial: parts[at]!.get(key)?.serial ?? serial++ });
-    }
-    return new Table(parts, size, serial);
+    let table = new Table<K, V>(NO_GROUPS, 0, 0);
+    for (const [key, value] of entries) table = table.with(key, value);
+    return table;
+  }
+
+  #entry(key: K): Entry<V> | undefined {
+    const at = placeOf(key);
+    return this.groups[at >> 4]![at & 15]!.get(key);
   }
 
   get(key: K): V | undefined {
-    return this.parts[partOf(key)]!.get(key)?.value;
+    return this.#entry(key)?.value;
   }
 
   has(key: K): boolean {
-    return this.parts[partOf(key)]!.has(key);
+    return this.#entry(key) !== undefined;
   }
 
   with(key: K, value: V): Table<K, V> {
-    const at = partOf(key);
-    const known = this.parts[at]!.get(key);
-    const part = new Map(this.parts[at]!).set(key, { value, serial: known?.serial ?? this.nextSerial });
+    const at = placeOf(key);
+    const group = this.groups[at >> 4]!;
+    const known = group[at & 15]!.get(key);
+    const part = new Map(group[at & 15]!).set(key, { value, serial: known?.serial ?? this.nextSerial });
     const isNew = known === undefined ? 1 : 0;
-    return new Table(replaced(this.parts, at, part), this.size + isNew, this.nextSerial + isNew);
+    const next = replaced(this.groups, at >> 4, replaced(group, at & 15, part));
+    return new Table(next, this.size + isNew, this.nextSerial + isNew);
   }
 
   without(key: K): Table<K, V> {
-    const at = partOf(key);
-    if (!this.parts[at]!.has(key)) return this;
-    const part = new Map(this.parts[at]!);
+    const at = placeOf(key);
+    const group = this.groups[at >> 4]!;
+    if (!group[at & 15]!.has(key)) return this;
+    const part = new Map(group[at & 15]!);
     part.delete(key);
-    return new Table(
-      replaced(this.parts, at, part.size === 0 ? (NOTHING as Part<K, V>) : part),
-      this.size - 1,
-      this.nextSerial,
-    );
+    const rest = replaced(group, at & 15, part.size === 0 ? (NOTHING as Part<K, V>) : part);
+    const kept = rest.every((each) => each === NOTHING) ? NO_PARTS : rest;
+    return new Table(replaced(this.groups, at >> 4, kept), this.size - 1, this.nextSerial);
   }
 
   /** The entries whose keys `other`, an earlier or a later state of the same table, has not. */
   missingIn(other: Table<K, V>): readonly (readonly [K, V])[] {
     const missing: (readonly [K, V])[] = [];
-    for (let i = 0; i < PARTS; i++) {
-      const part = this.parts[i]!;
-      if (part === other.parts[i]) continue;
-      for (const [key, { value }] of part) if (!other.parts[i]!.has(key)) missing.push([key, value]);
-    }
+    this.groups.forEach((group, g) => {
+      const theirs = other.groups[g]!;
+      if (group === theirs) return;
+      group.forEach((part, i) => {
+        if (part === theirs[i]) return;
+        for (const [key, { value }] of part) if (!theirs[i]!.has(key)) missing.push([key, value]);
+      });
+    });
     return missing;
   }
 
   /** The place of a key in whole iterations, for comparisons; NaN without it. */
   serial(key: K): number {
-    return this.parts[partOf(key)]!.get(key)?.serial ?? Number.NaN;
+    return this.#entry(key)?.serial ?? Number.NaN;
   }
 
   entries() {
     const all: [K, V, number][] = [];
-    for (const part of this.parts) for (const [key, { value, serial }] of part) all.push([key, value, serial]);
+    for (const group of this.groups)
+      if (group !== NO_PARTS)
+        for (const part of group) for (const [key, { value, serial }] of part) all.push([key, value, serial]);
     return all
       .sort((a, b) => a[2] - b[2])
       .map(([key, value]): [K, V] => [key, value])
@@ -120,9 +128,10 @@ function replaced<T>(list: readonly T[], at: number, one: T): readonly T[] {
   return next;
 }
 
-function partOf(key: string | number): number {
-  if (typeof key === "number") return key & (PARTS - 1);
+/** The number of the group in the upper four bits, that of the part in the lower ones. */
+function placeOf(key: string | number): number {
+  if (typeof key === "number") return key & 255;
   let hash = 0x811c9dc5; // FNV-1a
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (PARTS - 1);
+  return (hash ^ (hash >>> 15)) & 255;
 }

@@ -4,7 +4,7 @@ import { espSuiteName } from "../../crypto/registry/proposal.js";
 import type { Secret } from "../../crypto/secret.js";
 import type { ChildId } from "../../esp/sa.js";
 import { formatSelector } from "../../esp/selector.js";
-import { type Child, volumeLimits } from "../core/child.js";
+import { type Child, newestChild, volumeLimits } from "../core/child.js";
 import type { SaidAll } from "../core/evidence.js";
 import { espPath } from "../core/nat.js";
 import { agreedEsp, phase2Evidence, selectorWords } from "../core/our-values.js";
@@ -87,16 +87,13 @@ export function retireOthers(peer: V1Peer, { id, pair }: V1Child): V1Peer {
 
 /** Whether a live child carries the mapping. */
 export function carries({ children }: V1Peer, mapping: number): boolean {
-  for (const { state, pair } of children.values()) if (state === "live" && pair.mappings.includes(mapping)) return true;
-  return false;
+  return newestChild(children, "live", mapping) !== undefined;
 }
 
 /** The live child that carries the mapping now. */
 export function liveOf({ children }: V1Peer, mapping: number): V1Child | undefined {
-  let found: V1Child | undefined;
-  for (const child of children.values())
-    if (child.state === "live" && child.pair.mappings.includes(mapping)) found = child;
-  return found;
+  const newest = newestChild(children, "live", mapping);
+  return newest === undefined ? undefined : children.get(newest);
 }
 
 /** `said`: what is known of the peer's lifetime. */

@@ -74,6 +74,7 @@ export function narrowAsResponder(
 ): ResponderChoice {
   const fits = unitsOf(policy)
     .filter(({ first, count }) => rekeyed === undefined || (rekeyed >= first && rekeyed < first + count))
+    .filter((entry) => mayFit(policy, entry, tsi.selectors, tsr.selectors))
     .map((entry) => fit(policy, entry, tsi.selectors, tsr.selectors, live))
     .filter((candidate) => candidate !== undefined);
   const [start, ...others] = fits;
@@ -120,6 +121,24 @@ interface Fit {
   readonly selectors: NarrowedSelectors;
   /** Compared from the first number on; larger is better. */
   readonly score: readonly bigint[];
+}
+
+/** Whether any mapping meets both payloads: most of many do not, and are told so without further work. */
+function mayFit(
+  { mappings }: Mappings,
+  { first, count }: { readonly first: number; readonly count: number },
+  tsi: readonly TrafficSelector[],
+  tsr: readonly TrafficSelector[],
+): boolean {
+  for (let i = first; i < first + count; i++) {
+    const { local, peer } = mappings[i]!;
+    if (tsr.some((s) => meetsRange(s, local)) && tsi.some((s) => meetsRange(s, peer))) return true;
+  }
+  return false;
+}
+
+function meetsRange(a: TrafficSelector, b: TrafficSelector): boolean {
+  return a.family === b.family && a.start <= b.end && b.start <= a.end;
 }
 
 function fit(

@@ -1,4 +1,5 @@
 /** From wish to exchange: the most urgent wish starts as soon as the window is free. */
+import { newestChild } from "../core/child.js";
 import type { SaContext, Step } from "./context.js";
 import { stepTo } from "./context.js";
 import { startCreate, startRekey } from "./create-child-sa.js";
@@ -59,6 +60,5 @@ function start(sa: Established, next: SaWish, ctx: SaContext): Step<Established>
 
 /** What the endpoint sees is older than this step: a child that it has just made counts as well. */
 function carries({ children }: Established, mapping: number): boolean {
-  for (const { state, pair } of children.values()) if (state === "live" && pair.mappings.includes(mapping)) return true;
-  return false;
+  return newestChild(children, "live", mapping) !== undefined;
 }

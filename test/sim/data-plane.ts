@@ -59,6 +59,7 @@ function remember<T>(seen: Set<T>, member: T): void {
 /** `name` is for messages; `before` is what a gateway had that lost its power: packets for its SPIs may still come. */
 export function createDataPlane(name: string, now: () => number, before: Iterable<number> = []): DataPlane {
   const children = new Map<ChildId, Child>();
+  const bySpi = new Map<number, ChildId>();
   const order: ChildId[] = [];
   const reserved = new Set<number>();
   /** Deleted children that still receive what was on its way: until when, by SPI. */
@@ -113,6 +114,7 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
             fading.set(pair.spiIn, { key: inboundKey(pair), until: now() + FADE_MILLISECONDS });
           }
           byId(effect.id, "removeChild");
+          bySpi.delete(children.get(effect.id)!.pair.spiIn);
           children.delete(effect.id);
           if (order.length > MOST_REMEMBERED) order.splice(0, order.length, ...order.filter((id) => children.has(id)));
           return;
@@ -144,7 +146,8 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
     },
     receive(packet) {
       const { spi, key, path, encapsulated } = packet;
-      const child = [...children.values()].find(({ pair }) => pair.spiIn === spi);
+      const id = bySpi.get(spi);
+      const child = id === undefined ? undefined : children.get(id);
       if (child === undefined) {
         assert(known.has(spi), `${name}: a packet came for SPI ${spi.toString(16)}, which was never reserved`);
         const faded = fading.get(spi);
@@ -171,8 +174,7 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
   function install(pair: SaPair): void {
     assert(!idsSeen.has(pair.id), `${name}: child ${pair.id} installed twice`);
     remember(idsSeen, pair.id);
-    for (const { pair: other } of children.values())
-      assert(other.spiIn !== pair.spiIn, `${name}: inbound SPI ${pair.spiIn.toString(16)} installed twice`);
+    assert(!bySpi.has(pair.spiIn), `${name}: inbound SPI ${pair.spiIn.toString(16)} installed twice`);
     for (const key of [inboundKey(pair), outboundKey(pair)]) {
       assert(!keysSeen.has(key), `${name}: the same keys were installed twice`);
       remember(keysSeen, key);
@@ -180,6 +182,7 @@ export function createDataPlane(name: string, now: () => number, before: Iterabl
     assert(pair.local.length > 0 && pair.remote.length > 0 && pair.mappings.length > 0, `${name}: a child for nothing`);
     assert(reserved.delete(pair.spiIn), `${name}: SPI ${pair.spiIn.toString(16)} was installed without being reserved`);
     remember(known, pair.spiIn);
+    bySpi.set(pair.spiIn, pair.id);
     children.set(pair.id, { pair, sending: false, heard: false });
   }
 }
