@@ -116,10 +116,9 @@ export function reportOf(
   tunnel: string | undefined,
   body: ReportBody,
 ): Extract<Effect, { kind: "report" }> {
-  return {
-    kind: "report",
-    report: { ...body, ike: spiText(sa), peer: peerText(sa.path), ...(tunnel !== undefined && { tunnel }) } as Report,
-  };
+  const [ike, peer] = [spiText(sa), peerText(sa.path)];
+  const named = tunnel === undefined ? { ike, peer } : { ike, peer, tunnel };
+  return { kind: "report", report: { ...named, ...body } as Report };
 }
 
 export function spiText(sa: { readonly initiatorSpi: bigint; readonly responderSpi: bigint }): string {

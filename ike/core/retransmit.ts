@@ -22,7 +22,7 @@ export interface Transmission {
 }
 
 export function transmit(path: Path, { bytes, rest }: Transmission): Effect {
-  return { kind: "send", path, bytes, ...(rest && { rest }) };
+  return rest === undefined ? { kind: "send", path, bytes } : { kind: "send", path, bytes, rest };
 }
 
 /** Our one outstanding request (RFC 7296 section 2.3: window of one). Repeated octet for octet. */

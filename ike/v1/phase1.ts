@@ -54,7 +54,15 @@ export function cookiesOf(sa: Named): Cookies {
 
 /** The header of a message of ours; `messageId` is 0 in phase 1. */
 export function headerOf(sa: Named, exchange: ExchangeNameV1, messageId = 0): HeaderV1 {
-  return { ...cookiesOf(sa), exchange, encryption: false, commit: false, authenticationOnly: false, messageId };
+  return {
+    initiatorCookie: sa.initiatorSpi,
+    responderCookie: sa.responderSpi,
+    exchange,
+    encryption: false,
+    commit: false,
+    authenticationOnly: false,
+    messageId,
+  };
 }
 
 /** Octets of a datagram that passes everywhere: 1280 of IPv6, less its headers, UDP's and the non-ESP marker. */

@@ -117,7 +117,7 @@ export function match(
     const lacking = rows[0]!.needs.filter((kind) => !present.has(kind));
     throw new ProtocolError("INVALID_SYNTAX", `${envelope.header.exchange} without ${lacking.join(", ")}`);
   }
-  return { row: found, message: { ...envelope, payloads, ...sorted(found, payloads) } };
+  return { row: found, message: sorted(found, payloads, envelope) };
 }
 
 const LISTS: Readonly<Record<string, string>> = {
@@ -130,10 +130,14 @@ const LISTS: Readonly<Record<string, string>> = {
 
 const NOTHING = new Uint8Array(0);
 
-function sorted(found: Row, payloads: readonly ReceivedPayloadV1[]): Record<string, unknown> {
+function sorted(
+  found: Row,
+  payloads: readonly ReceivedPayloadV1[],
+  { header, path, bytes, iv }: Envelope,
+): Record<string, unknown> {
   const wanted = new Set<string>([...found.needs, ...found.may]);
   const ids: ReceivedId[] = [];
-  const bodies: Record<string, unknown> = { ids, saBody: NOTHING };
+  const bodies: Record<string, unknown> = { header, path, bytes, iv, payloads, ids, saBody: NOTHING };
   for (const kind of wanted) if (LISTS[kind] !== undefined) bodies[LISTS[kind]] = [];
   for (const p of payloads) {
     const { kind, body, octets } = p;

@@ -85,14 +85,14 @@ export function match(
     const lacking = rows[0]!.needs.filter((kind) => !present.has(kind));
     throw new ProtocolError("INVALID_SYNTAX", `${envelope.header.exchange} without ${lacking.join(", ")}`);
   }
-  return { row: found, message: { ...envelope, ...sorted(found, payloads) } };
+  return { row: found, message: sorted(found, payloads, envelope) };
 }
 
 const LISTS: Readonly<Record<string, string>> = { N: "notifies", D: "deletes", V: "vendorIds" } satisfies Lists;
 
-function sorted(found: Row, payloads: readonly Payload[]): Record<string, unknown> {
+function sorted(found: Row, payloads: readonly Payload[], { header, path, bytes }: Envelope): Record<string, unknown> {
   const wanted = new Set<string>([...found.needs, ...found.may]);
-  const bodies: Record<string, unknown> = {};
+  const bodies: Record<string, unknown> = { header, path, bytes };
   for (const kind of wanted) if (LISTS[kind] !== undefined) bodies[LISTS[kind]] = [];
   for (const { kind, body } of payloads) {
     if (!wanted.has(kind)) continue;

@@ -115,7 +115,7 @@ export function sendReply<Sa extends KeyedSa>(
 ): { readonly sa: Sa; readonly send: Effect } {
   const { partialRequest: _, ...window } = sa.window;
   const { message, used } = seal(sa, { exchange, response: true, messageId: to.messageId }, payloads, ctx);
-  const reply = { ...message, request: to.bytes, repeats: 0 };
+  const reply = { request: to.bytes, repeats: 0, ...message };
   const next = {
     ...sa,
     window: { ...window, nextIn: to.messageId + 1, sealed: window.sealed + used, reply },

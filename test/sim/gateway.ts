@@ -206,7 +206,10 @@ export function createGateway(
     if (!sameAddress(destination.address, here)) return;
     const path: Path = { local: destination, remote: source };
     if (content.kind === "ike") handle({ kind: "datagram", path, bytes: content.bytes.slice() });
-    if (content.kind === "esp") tell(dataPlane.receive({ ...content, path }));
+    if (content.kind === "esp") {
+      const { spi, key, encapsulated } = content;
+      tell(dataPlane.receive({ spi, key, encapsulated, path }));
+    }
   };
 
   network.attach(address, receive);
