@@ -11,8 +11,8 @@ import { type Checksum, fold, swap16 } from "./checksum.js";
 import { PROTOCOL } from "./ip-header.js";
 import { GSO, VIRTIO_HEADER_BYTES, writeGsoHeader, writePlainHeader } from "./virtio.js";
 
-/** Writes the virtio header and packet that stand together at `at`, `length` octets in all. */
-export type WriteTun = (at: number, length: number) => void;
+/** Writes the virtio header and packet that stand together at `at`, `length` octets in all, to the device of that number. */
+export type WriteTun = (at: number, length: number, device: number) => void;
 
 export interface Coalescer {
   /**
@@ -20,8 +20,8 @@ export interface Coalescer {
    * `add` or `flush`.
    */
   target(): number;
-  /** Takes over the packet of `length` octets at `target()`. Writes whatever it closes. */
-  add(length: number): void;
+  /** Takes over the packet of `length` octets at `target()`, which is for that device. Writes whatever it closes. */
+  add(length: number, device: number): void;
   /** Writes everything that is held. Call when nothing more is there to be opened. */
   flush(): void;
 }
@@ -39,7 +39,7 @@ const MOST_SEGMENTS = 64;
 const ACK = 0x10;
 const PSH = 0x08;
 
-/** `udp`: whether the TUN device takes UDP super packets (TUN_F_USO4 and TUN_F_USO6). */
+/** `udp`: whether the TUN devices take UDP super packets (TUN_F_USO4 and TUN_F_USO6). */
 export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, write: WriteTun): Coalescer {
   const { bytes, view } = arena;
   const free: Place[] = [];
@@ -95,6 +95,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
   }
 
   function sameFlow(place: Place): boolean {
+    if (place.device !== packet.device) return false;
     if (place.protocol !== packet.protocol || place.transport !== packet.transport) return false;
     const a = place.at;
     const b = current.at;
@@ -178,6 +179,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     current.transport = packet.transport;
     current.headerBytes = packet.headerBytes;
     current.protocol = packet.protocol;
+    current.device = packet.device;
     current.segment = packet.payload;
     if (held.length === FLOWS) writeHeld(0);
     held.push(current);
@@ -191,7 +193,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     free.push(place);
     if (place.segments > 1) finish(place);
     else writePlainHeader(arena, place.at - VIRTIO_HEADER_BYTES);
-    write(place.at - VIRTIO_HEADER_BYTES, place.length + VIRTIO_HEADER_BYTES);
+    write(place.at - VIRTIO_HEADER_BYTES, place.length + VIRTIO_HEADER_BYTES, place.device);
   }
 
   /** Makes a super packet of what was collected: lengths, IPv4 header checksum, the pseudo-header's sum, virtio header. */
@@ -212,7 +214,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
 
   function writeCurrent(length: number): void {
     writePlainHeader(arena, current.at - VIRTIO_HEADER_BYTES);
-    write(current.at - VIRTIO_HEADER_BYTES, length + VIRTIO_HEADER_BYTES);
+    write(current.at - VIRTIO_HEADER_BYTES, length + VIRTIO_HEADER_BYTES, packet.device);
   }
 
   function flush(): void {
@@ -221,7 +223,8 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
 
   return {
     target: () => current.at,
-    add(length) {
+    add(length, device) {
+      packet.device = device;
       if (!classify(length)) {
         flush(); // it may belong to any flow
         writeCurrent(length);
@@ -254,10 +257,11 @@ interface Place {
   transport: number;
   headerBytes: number;
   protocol: number;
+  device: number;
 }
 
 function createPlace(at: number): Place {
-  return { at, length: 0, segments: 0, segment: 0, transport: 0, headerBytes: 0, protocol: 0 };
+  return { at, length: 0, segments: 0, segment: 0, transport: 0, headerBytes: 0, protocol: 0, device: 0 };
 }
 
 interface Candidate {
@@ -265,6 +269,7 @@ interface Candidate {
   headerBytes: number;
   protocol: number;
   payload: number;
+  device: number;
   /** It may be merged with its neighbours. */
   mergeable: boolean;
   /** Nothing may follow it in a super packet (TCP PSH). */
@@ -272,5 +277,5 @@ interface Candidate {
 }
 
 function createCandidate(): Candidate {
-  return { transport: 0, headerBytes: 0, protocol: 0, payload: 0, mergeable: false, closes: false };
+  return { transport: 0, headerBytes: 0, protocol: 0, payload: 0, device: 0, mergeable: false, closes: false };
 }

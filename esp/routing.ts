@@ -28,8 +28,8 @@ export interface Routing<Child extends Routable> {
   /** The child goes before all others of its mappings, and replaces those that it covers. Gives these mappings. */
   use(child: Child): readonly number[];
   remove(child: Child): void;
-  /** The child for an outgoing packet whose header was read; undefined: see `code` and `tunnel`. */
-  find(header: IpHeader): Child | undefined;
+  /** The child for an outgoing packet from that TUN device, whose header was read; undefined: see `code` and `tunnel`. */
+  find(header: IpHeader, device: number): Child | undefined;
   /** Why the last `find` found nothing. */
   code(): number;
   /** Whose mapping it was. */
@@ -105,8 +105,8 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       used.delete(child);
       for (const i of mappingsOf(child)) carriers[i] = carriers[i]!.filter((carrier) => carrier.child !== child);
     },
-    find(header) {
-      const i = spd.find(header);
+    find(header, device) {
+      const i = spd.find(header, device);
       mapping = i;
       if (i < 0) {
         const refusal = i === -1 ? undefined : spd.refusal(i);

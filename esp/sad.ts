@@ -17,7 +17,7 @@ import { createPeerAddresses } from "./peer-addresses.js";
 import { createRouting } from "./routing.js";
 import type { ChildId, SaPair } from "./sa.js";
 import type { TrafficSelector } from "./selector.js";
-import type { TunnelMappings } from "./spd.js";
+import { SHARED_DEVICE, type TunnelMappings } from "./spd.js";
 import { createTraps, type HeldPacket, type TrapNews } from "./traps.js";
 
 export interface ChildParameters extends Omit<SaPair, "suite" | "keys" | "encapsulation"> {
@@ -37,6 +37,8 @@ export interface ChildSa<Outer> {
   readonly spiOut: number;
   /** How its packets travel. The data plane reads and changes it. */
   outer: Outer;
+  /** The TUN device of its tunnel: where its packets are read and written. See `TunnelMappings.device`. */
+  readonly device: number;
   /** Where the inner packet stands in the ESP packets that are sent: 8 + the length of the IV. */
   readonly innerOffset: number;
   /** The length of the ESP packet for an inner packet of this length. */
@@ -92,8 +94,8 @@ export interface Sad<Outer, Origin> {
    */
   setTap(tunnel: string, tap: Tap<Outer> | undefined): void;
 
-  /** The SA for a packet from the TUN device; undefined: dropped and counted, unless `isAwaited`. */
-  route(packet: number, length: number): ChildSa<Outer> | undefined;
+  /** The SA for a packet from a TUN device, by its number; undefined: dropped and counted, unless `isAwaited`. */
+  route(packet: number, length: number, device: number): ChildSa<Outer> | undefined;
   /** The last packet for which `route` found nothing brings up its mapping: call `hold`. */
   isAwaited(): boolean;
   /** Keeps a copy of that packet as it was read, for `use`. `now`: milliseconds, monotonic. */
@@ -125,12 +127,16 @@ export interface Sad<Outer, Origin> {
   close(): void;
 }
 
+/** Of a child whose tunnel is gone with its device. */
+export const NO_DEVICE = -1;
+
 /** A child as the SAD keeps it. */
 interface Entry<Outer> extends ChildSa<Outer> {
   /** As packets find it: `plain`, or with the tap around it. */
   inbound: InboundSa;
   readonly plain: { readonly inbound: InboundSa; readonly sealAt: ChildSa<Outer>["sealAt"] };
   readonly outbound: OutboundSa;
+  device: number;
   mappings: readonly number[];
   readonly local: readonly TrafficSelector[];
   readonly remote: readonly TrafficSelector[];
@@ -153,6 +159,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     for (let i = 0; i < packets; i++) ledger.drop(code, tunnel);
   });
   let awaited = -1;
+  /** Where the packet was read that is awaited. */
+  let awaitedOn = SHARED_DEVICE;
+  /** By tunnel, of those that have a device of their own. */
+  let devices = new Map<string, number>();
   const header = createIpHeader();
   let opened: Entry<Outer> | undefined;
   let alive: ChildId[] = [];
@@ -167,7 +177,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     };
     const selectors = routing.selectorsOf(child);
     const volume = withCipherLimits(child.volume, sealers.outbound.blockBytes);
-    const parameters = { ...child, volume, selectors, spi: child.spiOut, refuses: routing.refusesInbound };
+    const device = devices.get(child.tunnel) ?? SHARED_DEVICE;
+    // Exceptions are of the policies that share a device.
+    const refuses = device === SHARED_DEVICE ? routing.refusesInbound : undefined;
+    const parameters = { ...child, volume, selectors, spi: child.spiOut, ...(refuses && { refuses }) };
     const outbound = createOutboundSa(arena, sealers.outbound, parameters, fillRandom, limit);
     const inbound = createInboundSa(arena, sealers.inbound, parameters, limit);
     const sealAt = (at: number, innerLength: number, nextHeader: number): number => {
@@ -181,6 +194,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       spiIn: child.spiIn,
       spiOut: child.spiOut,
       outer,
+      device,
       innerOffset: outbound.innerOffset,
       sealedLength: outbound.sealedLength,
       padTo(payload) {
@@ -256,6 +270,13 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
   return {
     setTunnels(tunnels) {
       for (const { name } of tunnels) ledger.open(name);
+      devices = new Map(tunnels.flatMap(({ name, device }) => (device === undefined ? [] : [[name, device]])));
+      const known = new Set(tunnels.map(({ name }) => name));
+      // What is on its way to a tunnel that had a device and is gone has nowhere to go.
+      for (const entry of byId.values())
+        entry.device =
+          devices.get(entry.tunnel) ??
+          (known.has(entry.tunnel) || entry.device === SHARED_DEVICE ? SHARED_DEVICE : NO_DEVICE);
       const { mappings, moved } = routing.setTunnels(tunnels, byId.values(), (entry, places) => {
         entry.mappings = places;
       });
@@ -306,23 +327,24 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
       for (const entry of byId.values()) applyTap(entry);
     },
 
-    route(packet, length) {
+    route(packet, length, device) {
       awaited = -1;
       const malformed = readIpHeader(arena, packet, length, header);
       if (malformed !== 0) return dropPacket(malformed);
       if (peers.has(header)) return dropPacket(DROP.ownPeerAddress);
-      const entry = routing.find(header);
+      const entry = routing.find(header, device);
       if (entry !== undefined) return entry;
       const code = routing.code();
       if (code === DROP.noSa && traps.catches(routing.mapping())) {
         awaited = routing.mapping();
+        awaitedOn = device;
         return undefined;
       }
       return dropPacket(code, routing.tunnel());
     },
     isAwaited: () => awaited >= 0,
     hold(at, length, now) {
-      traps.hold(awaited, { bytes: bytes.slice(at, at + length) }, now);
+      traps.hold(awaited, { bytes: bytes.slice(at, at + length), device: awaitedOn }, now);
     },
     takeTrapped: () => traps.takeNews(),
     sweepHeld: (now) => traps.sweep(now),

@@ -14,7 +14,12 @@ export interface TunnelMappings {
   readonly exceptions?: readonly PolicyException[];
   /** A packet for a mapping without an SA asks for one, and waits for it. */
   readonly onTraffic?: boolean;
+  /** The number of the tunnel's own TUN device: its mappings are for what is read there, and nothing else is. Absent: `SHARED_DEVICE`. */
+  readonly device?: number;
 }
+
+/** The TUN device of all tunnels that have none of their own. */
+export const SHARED_DEVICE = 0;
 
 export interface MappingRef {
   readonly tunnel: string;
@@ -33,14 +38,17 @@ export interface Refusal {
 }
 
 export interface Spd {
-  /** Every mapping of every tunnel, in order: what `find` gives an index of. */
+  /** Every mapping of every tunnel, those with a device of their own last: what `find` gives an index of. */
   readonly mappings: readonly MappingRef[];
   /** Where a mapping of another list stands in this one, by its tunnel and its ranges; undefined: it is not there. */
   placeOf(mapping: MappingRef): number | undefined;
   /** Which of them a tunnel's mapping is; undefined: there is none of that number. */
   indexOf(tunnel: string, index: number): number | undefined;
-  /** The mapping for an outgoing packet, whose header has been read; -1: none; below that `refusal` says why it is dropped. */
-  find(header: IpHeader): number;
+  /**
+   * The mapping for an outgoing packet, whose header has been read, from that TUN device; -1: none; below that `refusal` says why it is
+   * dropped.
+   */
+  find(header: IpHeader, device: number): number;
   refusal(found: number): Refusal;
   /** The same among other pairs: what `part` says of the packet, or of the one that it is an ICMP error about. */
   findIn(part: SelectorIndex, header: IpHeader): number;
@@ -50,16 +58,26 @@ export interface Spd {
 
 const NONE = -1;
 
-/** Mappings do not overlap (the configuration is checked for it); where they do, the first one counts. */
+/** The mappings of one device do not overlap (the configuration is checked for it); where they do, the first one counts. */
 export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd {
-  const mappings = tunnels.flatMap(({ name, mappings, onTraffic = false }) =>
-    mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping, onTraffic })),
-  );
+  const refsOf = ({ name, mappings, onTraffic = false }: TunnelMappings): MappingRef[] =>
+    mappings.map((mapping, index) => ({ tunnel: name, index, ...mapping, onTraffic }));
+  const shared = tunnels.filter(({ device = SHARED_DEVICE }) => device === SHARED_DEVICE).flatMap(refsOf);
+  const mappings = [...shared];
+  /** By device; `first`: where its mappings begin. */
+  const own = new Map<number, { readonly first: number; readonly index: SelectorIndex }>();
+  for (const tunnel of tunnels) {
+    const { device = SHARED_DEVICE } = tunnel;
+    if (device === SHARED_DEVICE) continue;
+    const refs = refsOf(tunnel);
+    own.set(device, { first: mappings.length, index: createSelectorIndex(refs.map(toPair)) });
+    mappings.push(...refs);
+  }
   const exceptions = tunnels.flatMap(({ name, exceptions = [] }) =>
     inOrder(exceptions).map((exception) => ({ tunnel: name, ...exception, code: EXCEPTION_CODE[exception.action] })),
   );
   const count = exceptions.length;
-  const pairs = [...exceptions, ...mappings].map(toPair);
+  const pairs = [...exceptions, ...shared].map(toPair);
   const index = cached(createSelectorIndex(pairs), pairs.length);
   const exceptionIndex = count === 0 ? undefined : createSelectorIndex(exceptions.map(toPair));
   const quoted = createIpHeader();
@@ -82,7 +100,12 @@ export function createSpd(arena: Arena, tunnels: readonly TunnelMappings[]): Spd
       const i = (positions.get(tunnel) ?? Number.NaN) + index;
       return mappings[i]?.tunnel === tunnel ? i : undefined;
     },
-    find(header) {
+    find(header, device) {
+      if (device !== SHARED_DEVICE) {
+        const one = own.get(device);
+        const found = one === undefined ? NONE : findIn(one.index, header);
+        return found < 0 ? NONE : one!.first + found;
+      }
       const found = findIn(index, header);
       if (found >= count) return found - count;
       return found < 0 ? NONE : NONE - 1 - found;

@@ -9,6 +9,8 @@ import type { MappingRef } from "./spd.js";
 /** A packet from the TUN device, as it was read. */
 export interface HeldPacket {
   readonly bytes: Uint8Array;
+  /** The number of that device. */
+  readonly device: number;
 }
 
 /** Mappings of a tunnel for which packets wait. */

@@ -25,6 +25,7 @@ import { claimSocketPath } from "./control/socket-path.js";
 import { type CountersMessage, statusReport } from "./control/status.js";
 import { crashSecret } from "./crash-secret.js";
 import type { DataplaneSettings, ToWorker } from "./dataplane/protocol.js";
+import { missingTun } from "./dataplane/tun.js";
 import { type DataplaneLife, type Ready, startDataplaneLife } from "./dataplane-life.js";
 import { setupOf } from "./doctor/setup.js";
 import { createDriver, type Driver } from "./driver.js";
@@ -41,6 +42,7 @@ import { type Log, stackOf } from "./log.js";
 import { createReloader, type Reloader } from "./reload/reloader.js";
 import type { Start } from "./reload/start.js";
 import { createReports, type Reports } from "./reports.js";
+import { createRouteDevices, type RouteDevices, watchRouteDevices } from "./route-devices.js";
 import { systemClock } from "./scheduler.js";
 import { packageVersion } from "./version.js";
 
@@ -67,7 +69,24 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
 
   checkBackends(log);
   let plan = await planForThisHost(current);
-  const routes = liveRoutes(plan, () => current.policy, log);
+  const devices = createRouteDevices();
+  undo.push({ what: "the devices of tunnels", how: async () => devices.keepOnly(new Set()) });
+  devices.open(plan.devices);
+  const tunnels = (policies: readonly TunnelPolicy[]) => tunnelsMessage(policies, current, devices);
+  const setUpAgain = () =>
+    setUpHost(plan).catch((error: unknown) =>
+      log.error("the routes could not be set up again", { error: stackOf(error) }),
+    );
+  const watch = watchRouteDevices(devices, () => plan.devices, {
+    clock: systemClock,
+    log,
+    restored() {
+      routes.reset();
+      life.post(tunnels(current.policy.tunnels));
+      void setUpAgain();
+    },
+  });
+  const routes = liveRoutes(plan, () => current, log);
   let driver: Driver | undefined;
   let capture: Capture | undefined;
   const { life, ready } = await startDataplaneLife(
@@ -77,28 +96,28 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
         if (message.kind === "innerMtu") {
           log.debug(`a child carries inner packets of up to ${message.mtu} octets`, { child: message.child });
           routes.measured(message.child, message.mtu);
-        } else {
+        } else if (message.kind === "deviceLost") watch.look();
+        else {
           capture?.received(message);
           driver?.received(message);
         }
       },
       replaced() {
         routes.reset();
-        life.post(tunnelsMessage(current.policy.tunnels, current));
+        life.post(tunnels(current.policy.tunnels));
         capture?.replaced();
         driver?.dataplaneReplaced();
         log.info("a new data plane is ready");
-        // The device is another one: its routes went with the old one, only the unreachable ones are left.
-        setUpHost(plan).catch((error: unknown) =>
-          log.error("the routes could not be set up again", { error: stackOf(error) }),
-        );
+        // The gateway's device is another one: its routes went with the old one, only the unreachable ones are left.
+        void setUpAgain();
       },
     },
     { clock: systemClock, log },
   );
   undo.push({ what: "the data plane", how: () => life.stop() });
+  undo.push({ what: "the watch over devices", how: async () => watch.stop() });
   log.info(`the data plane is ready on ${ready.tunName}`, { backend: ready.backend, rawEsp: ready.rawEsp });
-  life.post(tunnelsMessage(current.policy.tunnels, current));
+  life.post(tunnels(current.policy.tunnels));
 
   const host = await setUpHost(plan);
   undo.push({ what: "the routes", how: () => host.tearDown() });
@@ -127,7 +146,7 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
     keyExchange,
     resolve: createResolver(plan.mark, gateway.address),
     psk: current.psk,
-    setTunnels: (tunnels) => life.post(tunnelsMessage(tunnels, current)),
+    setTunnels: (policies) => life.post(tunnels(policies)),
     report: reports.take,
     bug: (error, doing) => log.error(`a bug in causeway: ${doing} was dropped`, { error: stackOf(error) }),
   });
@@ -143,13 +162,13 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
   undo.push({ what: "the protocol", how: async () => running.stop() });
   // With sockets bound to one address there is nowhere to move to.
   if (gateway.address === undefined) {
-    const watch = watchAddresses({
+    const addresses = watchAddresses({
       clock: systemClock,
       log,
-      isOurs: (line) => line.includes(` dev ${plan.tun} `) || line.includes(` table ${plan.table}`),
-      changed: () => tellAddresses(running, log),
+      isOurs: (line) => isOurs(plan, line),
+      changed: () => tellAddresses(running, plan, log),
     });
-    undo.push({ what: "the watch over addresses", how: async () => watch.stop() });
+    undo.push({ what: "the watch over addresses", how: async () => addresses.stop() });
   }
 
   const reloader = createReloader({
@@ -158,7 +177,11 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
       async apply(next, newKeys) {
         const planned = await planForThisHost(next);
         await routes.replan(planned, async (from, to) => {
-          const change = await host.change(from, to);
+          const close = devices.open(planned.devices);
+          const change = await host.change(from, to).catch((error: unknown) => {
+            close();
+            throw error;
+          });
           const before = current;
           current = next;
           recorder.keepOnly(next.policy.tunnels.map(({ name }) => name));
@@ -168,10 +191,15 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
             current = before;
             recorder.keepOnly(before.policy.tunnels.map(({ name }) => name));
             await change.takeBack();
+            close();
             throw error;
           }
           plan = planned;
+          life.post(tunnels(next.policy.tunnels));
           for (const note of [...change.notes, ...(await change.finish())]) log.warn(note);
+          // Workers answer behind everything that came before: nobody reads a device any more that is not wanted.
+          await life.counters().catch(() => undefined);
+          devices.keepOnly(new Set(plan.devices.map(({ name }) => name)));
         });
       },
     },
@@ -210,9 +238,20 @@ export async function startGateway(start: Start, log: Log, undo: Undo[]): Promis
   return { driver: running, dataplane: life, reloader };
 }
 
-function tellAddresses(driver: Driver, log: Log): void {
+/** What the gateway itself has changed, in a line of `ip monitor`. */
+function isOurs({ tun, devices, table, defaultTable }: HostPlan, line: string): boolean {
+  const names = [tun, ...devices.map(({ name }) => name)];
+  return (
+    names.some((name) => line.includes(` ${name} `)) ||
+    [table, defaultTable].some((each) => line.includes(` table ${each}`))
+  );
+}
+
+/** An address of a tunnel's device is none where a peer could reach this host. */
+function tellAddresses(driver: Driver, { devices }: HostPlan, log: Log): void {
+  const inner = new Set(devices.map(({ name }) => name));
   hostAddresses().then(
-    (found) => driver.addressesChanged(found.map(({ address }) => address)),
+    (found) => driver.addressesChanged(found.filter(({ device }) => !inner.has(device)).map(({ address }) => address)),
     (error: Error) => log.warn(`this host's addresses could not be read: ${error.message}`),
   );
 }
@@ -228,9 +267,11 @@ function checkBackends(log: Log): void {
       });
 }
 
-function liveRoutes(plan: HostPlan, policy: () => Policy, log: Log): LiveRoutes {
+function liveRoutes(plan: HostPlan, configuration: () => Configuration, log: Log): LiveRoutes {
   const rangesOf = (name: string, mappings: readonly number[]): TrafficSelector[] => {
-    const all = policy().tunnels.find((tunnel) => tunnel.name === name)?.mappings ?? [];
+    const { policy, routeModes } = configuration();
+    if (routeModes.has(name)) return [];
+    const all = policy.tunnels.find((tunnel) => tunnel.name === name)?.mappings ?? [];
     return mappings.flatMap((index) => all[index]?.peer ?? []);
   };
   return createLiveRoutes(plan, rangesOf, (changed) =>
@@ -257,11 +298,23 @@ async function dataplaneSettings({ gateway }: Configuration, plan: HostPlan): Pr
   };
 }
 
-function tunnelsMessage(configured: readonly TunnelPolicy[], { wrappings, exceptions }: Configuration): ToWorker {
+function tunnelsMessage(
+  configured: readonly TunnelPolicy[],
+  { wrappings, exceptions, routeModes }: Configuration,
+  devices: RouteDevices,
+): ToWorker {
   const tunnels = configured.map((tunnel) => {
     const { name, mappings } = tunnel;
     const wrapping = wrappings.get(name) ?? USUAL_WRAPPING;
-    return { name, mappings, exceptions: exceptions.get(name) ?? [], onTraffic: waitsForTraffic(tunnel), wrapping };
+    const own = routeModes.get(name)?.device;
+    return {
+      name,
+      mappings,
+      exceptions: exceptions.get(name) ?? [],
+      onTraffic: waitsForTraffic(tunnel),
+      wrapping,
+      ...(own !== undefined && { device: devices.find(own) ?? missingTun(own) }),
+    };
   });
   return { kind: "tunnels", tunnels };
 }
@@ -303,6 +356,7 @@ function runningApi(parts: ControlParts): Omit<ControlApi, "plan" | "reload" | "
       startedAt,
       now: systemClock.now(),
       views,
+      tunOf: (tunnel) => configuration().routeModes.get(tunnel)?.device ?? configuration().gateway.tun.name,
       ...(counters && { counters }),
     });
   return {

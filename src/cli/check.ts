@@ -3,13 +3,13 @@ import { type Usage, type Weakness, weaknessesOf } from "../../crypto/registry/l
 import { DEFAULT_NUMBERING } from "../../crypto/registry/numbering.js";
 import { proposalKeywords } from "../../crypto/registry/proposal.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
-import { formatAddress } from "../../esp/address.js";
+import { formatAddress, formatPrefix } from "../../esp/address.js";
 import type { PolicyException } from "../../esp/exception.js";
 import { formatSelector } from "../../esp/selector.js";
 import { formatIdentity } from "../../ike/core/identity.js";
 import type { Mapping, TunnelPolicy } from "../../ike/core/policy.js";
 import { type Loaded, loadConfiguration } from "../config/load.js";
-import type { Configuration, Warning } from "../config/model.js";
+import type { Configuration, RouteMode, Warning } from "../config/model.js";
 import { profileReport } from "../config/profile-report.js";
 import type { ProfileName } from "../config/profiles.js";
 import { formatDuration, formatSize } from "../config/scalars.js";
@@ -53,11 +53,23 @@ interface CheckedTunnel {
   /** Policies without IPsec, as far as the mappings go. */
   readonly drop: readonly Pair[];
   readonly bypass: readonly Pair[];
+  /** Null: policy mode. */
+  readonly route_mode: CheckedRoutes | null;
 }
 
 interface Pair {
   readonly local: string;
   readonly peer: string;
+}
+
+interface CheckedRoutes {
+  readonly tun: string;
+  readonly inner_address: readonly string[];
+  readonly routes: readonly string[];
+  /** Null: the gateway's own. */
+  readonly table: number | null;
+  readonly from: readonly string[];
+  readonly metric: number | null;
 }
 
 interface WeakMember extends Omit<Weakness, "forbidden"> {
@@ -78,9 +90,9 @@ function checkReport(file: string, loaded: Loaded) {
   };
 }
 
-function checkedTunnels({ policy, profiles, exceptions }: Configuration): readonly CheckedTunnel[] {
+function checkedTunnels({ policy, profiles, exceptions, routeModes }: Configuration): readonly CheckedTunnel[] {
   return policy.tunnels.map((tunnel) =>
-    checkedTunnel(tunnel, profiles.get(tunnel.name), exceptions.get(tunnel.name) ?? []),
+    checkedTunnel(tunnel, profiles.get(tunnel.name), exceptions.get(tunnel.name) ?? [], routeModes.get(tunnel.name)),
   );
 }
 
@@ -88,6 +100,7 @@ function checkedTunnel(
   tunnel: TunnelPolicy,
   profile: ProfileName | undefined,
   exceptions: readonly PolicyException[],
+  mode: RouteMode | undefined,
 ): CheckedTunnel {
   const { name, start, localId, localAddress, peerId, peer, ike, esp, mappings } = tunnel;
   const ownId = localAddress ? formatAddress(localAddress) : null;
@@ -119,6 +132,18 @@ function checkedTunnel(
     mappings: mappings.map(pair),
     drop: exceptions.filter(({ action }) => action === "drop").map(pair),
     bypass: exceptions.filter(({ action }) => action === "bypass").map(pair),
+    route_mode: mode ? checkedRoutes(mode) : null,
+  };
+}
+
+function checkedRoutes({ device, addresses, routes, table, metric }: RouteMode): CheckedRoutes {
+  return {
+    tun: device,
+    inner_address: addresses.map(({ address, network }) => `${formatAddress(address)}/${network.length}`),
+    routes: routes.map(formatPrefix),
+    table: table?.id ?? null,
+    from: table?.from.map(formatPrefix) ?? [],
+    metric: metric ?? null,
   };
 }
 
@@ -151,17 +176,21 @@ function render(file: string, loaded: Loaded): string {
 
 function renderConfiguration(configuration: Configuration): readonly string[] {
   const tunnels = checkedTunnels(configuration);
-  const count = tunnels.reduce((sum, { mappings }) => sum + mappings.length, 0);
-  if (count === 0) return [];
+  const byPolicy = tunnels.filter(({ route_mode }) => route_mode === null);
+  const count = byPolicy.reduce((sum, { mappings }) => sum + mappings.length, 0);
   return [
     ...tunnels.flatMap(renderTunnel),
-    `${formatCount(count, "mapping")} in ${formatCount(tunnels.length, "tunnel")}; ` +
-      "each peer needs their mirror image: its local ranges are our peer ranges",
+    ...(count === 0
+      ? []
+      : [
+          `${formatCount(count, "mapping")} in ${formatCount(byPolicy.length, "tunnel")}; ` +
+            "each peer needs their mirror image: its local ranges are our peer ranges",
+        ]),
   ];
 }
 
 function renderTunnel(tunnel: CheckedTunnel): readonly string[] {
-  const { name, peer, start, profile, local_id, peer_id, ike, esp, mappings, drop, bypass } = tunnel;
+  const { name, peer, start, profile, local_id, peer_id, ike, esp, mappings, drop, bypass, route_mode } = tunnel;
   const ids = `local id ${local_id ?? "own outer address"}, peer id ${peer_id ?? "the peer's address"}`;
   return [
     `tunnel ${name}: peer ${peer}, ${start}, ${ids}`,
@@ -174,9 +203,21 @@ function renderTunnel(tunnel: CheckedTunnel): readonly string[] {
     `  IKEv${ike.version}${ike.exchange === null ? "" : ` ${ike.exchange} mode`}, ${lifetimeWords(ike)}: ${ike.proposals.join(", ")}`,
     `  ESP, ${lifetimeWords(esp)}: ${esp.proposals.join(", ")}`,
     ...mappings.map(pairLine),
+    ...(route_mode === null ? [] : routeLines(route_mode)),
     ...drop.map((each) => `${pairLine(each)}: dropped`),
     ...bypass.map((each) => `${pairLine(each)}: in clear, outside of the tunnel`),
     "",
+  ];
+}
+
+function routeLines({ tun, inner_address, routes, table, from, metric }: CheckedRoutes): readonly string[] {
+  const where = `${table === null ? "" : ` in table ${table}`}${metric === null ? "" : ` with metric ${metric}`}`;
+  return [
+    `  route mode: device ${tun}${inner_address.length === 0 ? "" : ` with ${inner_address.join(", ")}`}`,
+    ...routes.map((route) => `  route ${route} into it${where}`),
+    ...(routes.length === 0 ? ["  no routes of its own: a routing daemon, or you, add them"] : []),
+    ...from.map((range) => `  packets from ${range} are led to table ${table}`),
+    ...(table !== null && from.length === 0 ? [`  nothing leads packets to table ${table} but your own rules`] : []),
   ];
 }
 

@@ -27,9 +27,9 @@ export function renderStatus({ gateway, tunnels }: StatusReport): string {
   return `${lines.map(printable).join("\n")}\n`;
 }
 
-function renderTunnel({ name, state, reason, peer, ike, children, counters }: TunnelStatus): readonly string[] {
+function renderTunnel({ name, state, reason, peer, tun, ike, children, counters }: TunnelStatus): readonly string[] {
   return [
-    `${name}: ${state}${because(reason)}; peer ${peer}`,
+    `${name}: ${state}${because(reason)}; peer ${peer}, device ${tun}`,
     ...(ike === null ? ["  no IKE SA"] : renderIke(ike)),
     ...children.flatMap(renderChild),
     `  total ${renderCounters(counters)}`,

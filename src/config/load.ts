@@ -16,6 +16,7 @@ import type { Configuration, Warning } from "./model.js";
 import { formatPath } from "./path.js";
 import { ConfigError, type Problem } from "./problem.js";
 import { readPsk } from "./psk.js";
+import { settleRouteModes } from "./route-mode.js";
 import { type Salvaged, salvage } from "./salvage.js";
 import { configurationSchema } from "./schema.js";
 import { type Surroundings, thisHost } from "./surroundings.js";
@@ -98,8 +99,9 @@ function build(
     const one = buildTunnel(tunnel, gateway.address, content.gateway, limits, findings);
     if (one !== undefined) built.push(one);
   }
+  const policyMode = built.filter(({ routeMode }) => routeMode === undefined);
   checkMappings(
-    built.flatMap(({ mappings }) => mappings),
+    policyMode.flatMap(({ mappings }) => mappings),
     limits,
     findings.complain,
   );
@@ -110,8 +112,9 @@ function build(
     findings,
   );
   warnOfIdentities(tunnels, built, findings);
-  warnOfMissingSources(built, host, findings);
-  if (strict) warnOfNestedLocals(built, findings);
+  warnOfMissingSources(policyMode, host, findings);
+  if (strict) warnOfNestedLocals(policyMode, findings);
+  const routeModes = settleRouteModes(built, gateway, findings);
 
   const problems = [...structural, ...findings.problems()];
   const warnings = findings.warnings();
@@ -133,6 +136,7 @@ function build(
       ),
       wrappings: new Map(built.map(({ policy, wrapping }) => [policy.name, wrapping])),
       profiles: new Map(built.flatMap(({ policy, profile }) => (profile ? [[policy.name, profile]] : []))),
+      routeModes,
       warnings,
     },
   };

@@ -27,7 +27,7 @@ export interface ExpandedPolicies {
   readonly entries: readonly { readonly first: number; readonly count: number }[];
 }
 
-const ROUTE_MODE_HINT = "route mode (routes) is meant for this, and is not supported yet";
+const ROUTE_MODE_HINT = "route mode (routes) is meant for this";
 
 /** The mappings of one tunnel in the order of the file. `path` is where its `policies` stand. */
 export function expandPolicies(

@@ -1,6 +1,6 @@
 /** The configuration after reading: checked, defaults filled in, ready for use. */
 import type { Secret } from "../../crypto/secret.js";
-import type { Address, SocketAddress } from "../../esp/address.js";
+import type { Address, Prefix, SocketAddress } from "../../esp/address.js";
 import type { PolicyException } from "../../esp/exception.js";
 import type { Wrapping } from "../../esp/tunnel.js";
 import type { Policy } from "../../ike/core/policy.js";
@@ -21,6 +21,23 @@ export interface GatewaySettings {
   readonly leakProtection: boolean;
   /** A folder for what has to outlive the daemon; absent: nothing does. */
   readonly stateDir?: string;
+}
+
+/** An address of a TUN device, and its network. */
+export interface InnerAddress {
+  readonly address: Address;
+  readonly network: Prefix;
+}
+
+/** What a tunnel in route mode asks of this host. */
+export interface RouteMode {
+  /** The name of its TUN device. */
+  readonly device: string;
+  readonly addresses: readonly InnerAddress[];
+  readonly routes: readonly Prefix[];
+  readonly metric?: number;
+  /** Absent: the gateway's own. `from`: packets with these sources are led there. */
+  readonly table?: { readonly id: number; readonly from: readonly Prefix[] };
 }
 
 /** Something that works but should be looked at; printed by `check` and logged at start. */
@@ -45,5 +62,7 @@ export interface Configuration {
   readonly profiles: ReadonlyMap<string, ProfileName>;
   /** Policies without IPsec, cut to the tunnel's mappings, drops first; by tunnel name, absent where there are none. */
   readonly exceptions: ReadonlyMap<string, readonly PolicyException[]>;
+  /** By tunnel name, of those in route mode. */
+  readonly routeModes: ReadonlyMap<string, RouteMode>;
   readonly warnings: readonly Warning[];
 }

@@ -10,6 +10,7 @@ import { NUMBERING_PROFILES } from "../../crypto/registry/numbering-profiles.js"
 import { parseAddress, type SocketAddress } from "../../esp/address.js";
 import { LEAST_MTU, MOST_MTU } from "../../esp/mtu.js";
 import { PROFILES, type ProfileName } from "./profiles.js";
+import { parseInnerAddress } from "./route-mode.js";
 import {
   address,
   block,
@@ -73,17 +74,21 @@ function parseListen(words: string): SocketAddress {
   return listen;
 }
 
+const deviceName = (otherwise: string) =>
+  z
+    .string({ error: () => "allowed: the name of a network device" })
+    .regex(/^(?!\.{1,2}$)[^\s/:%]{1,15}$/, {
+      error: () => "allowed: the name of a network device: 1 to 15 characters without blanks, /, : and %",
+    })
+    .exactOptional()
+    .meta({ description: `Default: ${otherwise}.` });
+
 export const gatewaySchema = block("the settings of this gateway", {
   name: text("the name of this gateway", 60).exactOptional().meta({ description: "Default: the host's name." }),
   address: address().exactOptional().meta({ description: "Outer address. Default: the route to each peer decides." }),
   ports: block("the UDP ports", { ike: port().exactOptional(), nat_t: port().exactOptional() }).exactOptional(),
   tun: block("the TUN device", {
-    name: z
-      .string({ error: () => "allowed: the name of a network device" })
-      .regex(/^(?!\.{1,2}$)[^\s/:%]{1,15}$/, {
-        error: () => "allowed: the name of a network device: 1 to 15 characters without blanks, /, : and %",
-      })
-      .exactOptional(),
+    name: deviceName("causeway0"),
     mtu: z
       .union([z.literal("auto"), integer(1280, 65535)], {
         error: () => "allowed: auto, or a whole number from 1280 to 65535",
@@ -278,6 +283,33 @@ const dpd = z
   )
   .meta({ id: "dpd", description: "Dead peer detection. Default: timeout 30s, action restart." });
 
+const innerWords = "allowed: an address with the length of its network (169.254.10.1/30), or a list of them";
+const innerAddresses = z
+  .union([z.string(), z.array(z.string()).min(1)], { error: () => innerWords })
+  .transform((written, context) =>
+    [written].flat().flatMap((one) => {
+      try {
+        return [parseInnerAddress(one)];
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        context.addIssue({ code: "custom", message: `${error.message}; ${innerWords}` });
+        return [];
+      }
+    }),
+  );
+
+/** Tables of ours begin at 430000; main and local are looked up for the gateway's own packets as well. */
+const tableWords = {
+  error: () =>
+    "allowed: the number of a routing table from 1 to 252 or 256 to 429999, or { id: NUMBER, from: [RANGES] }",
+};
+const tableNumber = () =>
+  z
+    .int(tableWords)
+    .min(1, tableWords)
+    .max(429_999, tableWords)
+    .refine((table) => table < 253 || table > 255, tableWords);
+
 const exceptionWords = {
   error: () => "allowed: a list of blocks with any of local, peer, protocol, local_ports and peer_ports",
 };
@@ -291,7 +323,10 @@ const tunnelShape = {
   close: choice(["none", "restart", "on-traffic"]).exactOptional(),
   encapsulation: choice(["auto", "udp"]).exactOptional(),
   policies: list("blocks with local and peer", policy).exactOptional(),
-  routes: emptyOnly("route mode").exactOptional(),
+  routes: list("address ranges", prefix(), 0).exactOptional().meta({
+    description:
+      "Route mode, instead of policies: a TUN device of the tunnel's own, whatever is routed into it goes to the peer, and these routes. [] where a routing daemon adds them.",
+  }),
   legacy: flag().exactOptional().meta({
     description: "Permits algorithms that RFC 8221 and RFC 8247 forbid (MUST NOT: DES, MD5, DH1 …). Default: false.",
   }),
@@ -311,10 +346,24 @@ const tunnelShape = {
     description:
       "When the peer opens another IKE SA: it replaces the old one, is refused, or both live. Default: replace.",
   }),
-  tun: notYet("a TUN device per tunnel, route mode").exactOptional(),
-  inner_address: notYet("an inner address, route mode").exactOptional(),
-  table: notYet("a routing table per tunnel").exactOptional(),
-  metric: notYet("a route metric per tunnel").exactOptional(),
+  tun: deviceName("cw- and the tunnel's name").meta({ description: "Route mode: the tunnel's TUN device." }),
+  inner_address: innerAddresses.exactOptional().meta({
+    description: "Route mode: addresses of the TUN device with the length of their network. Default: none.",
+  }),
+  table: z
+    .union(
+      [
+        tableNumber(),
+        block("a routing table", { id: tableNumber(), from: list("address ranges", prefix()).exactOptional() }),
+      ],
+      tableWords,
+    )
+    .exactOptional()
+    .meta({
+      description:
+        "Route mode: where the routes stand. from: rules lead packets with these sources to the table; without it rules are yours to add. Default: a table of the gateway's, which every packet is led to.",
+    }),
+  metric: integer(1, 4_294_967_294).exactOptional().meta({ description: "Route mode: of the routes." }),
   group: notYet("failover groups").exactOptional(),
   priority: notYet("failover groups").exactOptional(),
   health_check: inertOnly("health checks", "off", false).exactOptional(),

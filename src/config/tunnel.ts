@@ -15,6 +15,13 @@ import { parsePeer } from "./peer.js";
 import { withheld } from "./profile-block.js";
 import type { ProfileName } from "./profiles.js";
 import { espProposals, ikeProposals } from "./proposals.js";
+import {
+  complainOfOtherMode,
+  isRouteMode,
+  routeModeMappings,
+  routeModeOf,
+  type WrittenRouteMode,
+} from "./route-mode.js";
 import { formatDuration } from "./scalars.js";
 import type { GatewayBlock } from "./schema.js";
 import { complainOfForeignKeys, complainOfPortRanges, espVolume, exchangeOf, versionOf } from "./version.js";
@@ -25,6 +32,7 @@ export interface BuiltTunnel {
   readonly wrapping: Wrapping;
   readonly profile?: ProfileName;
   readonly exceptions: readonly PolicyException[];
+  readonly routeMode?: WrittenRouteMode;
 }
 
 const IKE_LIFETIME = 86400;
@@ -45,7 +53,11 @@ export function buildTunnel(
   const peer = peerOf(tunnel, gatewayAddress, findings);
   const localId = identityOf(tunnel, "local_id", findings);
   const peerId = identityOf(tunnel, "peer_id", findings);
-  const expanded = expandPolicies(name, tunnel.where("policies"), block.policies ?? [], limits, findings.complain);
+  const routed = isRouteMode(tunnel);
+  complainOfOtherMode(tunnel, findings);
+  const expanded = routed
+    ? routeModeMappings(tunnel)
+    : expandPolicies(name, tunnel.where("policies"), block.policies ?? [], limits, findings.complain);
   const version = versionOf(tunnel);
   const exchange = exchangeOf(tunnel);
   if (version === 1) complainOfPortRanges(expanded.mappings, findings);
@@ -63,7 +75,8 @@ export function buildTunnel(
     mappings: expanded.mappings,
     wrapping: wrappingOf(tunnel, expanded.mappings, findings),
     ...(profile && { profile }),
-    exceptions: exceptionsOf(tunnel, expanded.mappings, limits, findings),
+    exceptions: routed ? [] : exceptionsOf(tunnel, expanded.mappings, limits, findings),
+    ...(routed && { routeMode: routeModeOf(tunnel) }),
     policy: {
       name,
       peer,
@@ -108,7 +121,7 @@ function wrappingOf(tunnel: InheritedTunnel, mappings: readonly PlacedMapping[],
   if (mtu !== "auto" && mtu < LEAST_MTU[6] && mappings.some(({ peer }) => peer.family === 6))
     findings.complain(
       tunnel.where("esp", "mtu"),
-      `found ${mtu}; allowed: at least ${LEAST_MTU[6]}, which every IPv6 link carries, because a policy has IPv6 ranges`,
+      `found ${mtu}; allowed: at least ${LEAST_MTU[6]}, which every IPv6 link carries, because IPv6 goes through the tunnel`,
     );
   return {
     mtu: mtu === "auto" ? 0 : mtu,
@@ -124,10 +137,16 @@ function requireKeys(tunnel: InheritedTunnel, findings: Findings): void {
   const allowed = {
     peer: "allowed: an IP address, a DNS name, or any (with start: passive)",
     psk: "allowed: { file: PATH } | { env: NAME } | a plain string",
-    policies: "allowed: a list of blocks with local and peer, the address ranges on both sides",
+    policies:
+      "allowed: a list of blocks with local and peer, the address ranges on both sides; or routes, for route mode",
   };
   for (const [key, words] of Object.entries(allowed))
-    if (!(key in block) && !tunnel.garbled(key)) findings.complain(tunnel.where(key), `is missing; ${words}`);
+    if (
+      !(key in block) &&
+      !tunnel.garbled(key) &&
+      !(key === "policies" && (isRouteMode(tunnel) || tunnel.garbled("routes")))
+    )
+      findings.complain(tunnel.where(key), `is missing; ${words}`);
 }
 
 function peerOf(

@@ -27,7 +27,12 @@ const tunnelSetup = z.strictObject({
   version: z.literal([1, 2]),
   encapsulation: z.enum(["auto", "udp"]),
   proposals: z.array(z.string()),
-  mappings: z.array(mappingSetup),
+  tun: z.string().meta({ description: "Its TUN device: in route mode its own." }),
+  selectors: z.array(z.string()).meta({ description: "What is negotiated: local <-> peer." }),
+  mappings: z.array(mappingSetup).meta({
+    description:
+      "What the gateway leads into that device: the mappings; in route mode the routes, and the networks of its addresses.",
+  }),
 });
 
 export const setup = z
@@ -37,6 +42,10 @@ export const setup = z
     ports: z.strictObject({ ike: count(), natT: count() }),
     tun: z.string(),
     table: count().meta({ description: "The routing table of the gateway." }),
+    default_table: count().meta({ description: "Likewise, of routes to everything." }),
+    rules: z
+      .array(z.strictObject({ family: z.literal([4, 6]), words: z.string(), priority: count() }))
+      .meta({ description: "As words of ip-rule(8)." }),
     mark: count().meta({ description: "SO_MARK of the gateway's own packets." }),
     tunnels: z.array(tunnelSetup),
   })

@@ -53,6 +53,7 @@ export const tunnelStatus = z
       description: "Why it is in that state, as a sentence; empty where the state says it all.",
     }),
     peer: z.string().meta({ description: "The peer as configured, or its address once that is known." }),
+    tun: z.string().meta({ description: "The TUN device of its packets: that of the gateway, in route mode its own." }),
     ike: ikeStatus.nullable(),
     children: z.array(childStatus).meta({ description: "The live children, and the mappings that are not up." }),
     counters: z.strictObject({ ...counterShape, drops: counts }),

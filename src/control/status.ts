@@ -12,6 +12,8 @@ export interface StatusSources {
   readonly startedAt: Instant;
   readonly now: Instant;
   readonly views: readonly TunnelView[];
+  /** By tunnel name. */
+  readonly tunOf: (tunnel: string) => string;
   /** Absent while the data plane starts anew. */
   readonly counters?: CountersMessage;
 }
@@ -24,7 +26,7 @@ export function statusReport(sources: StatusSources): StatusReport {
   };
 }
 
-function tunnelStatus(view: TunnelView, { now, counters }: StatusSources): TunnelStatus {
+function tunnelStatus(view: TunnelView, { now, counters, tunOf }: StatusSources): TunnelStatus {
   const { name, state, reason, peer, ike, children } = view;
   const counted = counters?.tunnels[name];
   return {
@@ -32,6 +34,7 @@ function tunnelStatus(view: TunnelView, { now, counters }: StatusSources): Tunne
     state,
     reason,
     peer,
+    tun: tunOf(name),
     ike: ike ? ikeStatus(ike, now) : null,
     children: children.map((child) => childStatus(child, now, counters)),
     counters: { ...countersOf(counted), drops: counted?.drops ?? {} },

@@ -9,7 +9,7 @@ import { type ErrorSocket, openErrorSockets } from "./outer-errors.js";
 import type { DataplaneSettings } from "./protocol.js";
 import { openRawEspSockets } from "./raw-esp.js";
 import type { SocketCalls } from "./socket-options.js";
-import { openTun, type Tun } from "./tun.js";
+import { openTun, TUN_REQUEST_BYTES, type Tun } from "./tun.js";
 import { type OuterSocket, openUdpSockets } from "./udp.js";
 
 /** Structured-clonable. */
@@ -32,7 +32,11 @@ export function openDevices(
   calls: SocketCalls,
   settings: DataplaneSettings,
 ): Devices {
-  const tun = openTun(arena, descriptors, settings.tunName, settings.tunOffload);
+  const tun = openTun(arena, descriptors, arena.alloc(TUN_REQUEST_BYTES), {
+    name: settings.tunName,
+    key: "gateway.tun.name",
+    most: settings.tunOffload,
+  });
   const udp = openUdpSockets(calls, settings);
   const bound = udp.filter(({ carries }) => carries !== "udpEsp").map(({ local }) => local);
   const raw = settings.rawEsp ? openRawEspSockets(calls, bound, settings.mark) : undefined;

@@ -8,6 +8,7 @@
  */
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import type { Coalescer } from "../../esp/coalesce.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 import type { Descriptors } from "./descriptors.js";
 import { BATCH } from "./inbox.js";
 import { read } from "./libc.js";
@@ -21,7 +22,8 @@ import type { OuterSocket } from "./udp.js";
 export interface LoopParts {
   readonly arena: ArenaMemory;
   readonly descriptors: Descriptors;
-  readonly tuns: readonly Tun[];
+  /** Of the gateway; undefined: this worker reads none. */
+  readonly tun: Tun | undefined;
   readonly sockets: readonly OuterSocket[];
   /** Whether the sockets are read here; otherwise they are only waited for when they take no more. */
   readonly receives: boolean;
@@ -37,11 +39,13 @@ export interface LoopParts {
   readonly clock: () => number;
   /** After each round. */
   readonly settled: () => void;
-  /** A TUN device is gone, and the loop would never rest again. */
+  /** A TUN device is gone, and is not read any more: the loop would never rest again. */
   readonly lost: (tun: Tun) => void;
 }
 
 export interface Loop {
+  /** The TUN devices of tunnels that have their own; those that were there and are no more are let go of. */
+  setTuns(tuns: readonly Tun[]): void;
   /** When the present round began. */
   now(): number;
   /** Rounds so far. */
@@ -60,7 +64,7 @@ const TURN = 20;
 const TUN_PACKETS = 64;
 const ESP_BATCHES = 1;
 const IKE_BATCHES = 4;
-const MOST_SOURCES = 1024;
+const MOST_SOURCES = 4096;
 
 interface Source<Of> {
   readonly of: Of;
@@ -83,7 +87,8 @@ export function startLoop(parts: LoopParts): Loop {
   const esp = parts.sockets
     .filter(({ carries }) => carries === "udpEsp" || carries === "rawEsp")
     .map((socket) => source(socket, usual));
-  const tuns = parts.tuns.map((tun) => source(tun, POLL_IN));
+  /** The gateway's comes first. */
+  let tuns = parts.tun === undefined ? [] : [source(parts.tun, POLL_IN)];
   const wake = set.add(waker, POLL_IN);
   const seldom = set.add(
     groupForReading(
@@ -115,11 +120,16 @@ export function startLoop(parts: LoopParts): Loop {
     for (let i = 0; i < tuns.length; i++) {
       const tun = tuns[i]!;
       if (!tun.more && set.ready(tun.entry) === 0) continue;
-      const packets = transmitter.run(tun.of.fd, TUN_PACKETS);
+      const { fd } = tun.of;
+      const packets = transmitter.run(fd, tun.of === parts.tun ? SHARED_DEVICE : fd, TUN_PACKETS);
       any = true;
       tun.more = packets >= TUN_PACKETS;
       if (tun.more) more = true;
-      if (packets === 0 && (set.ready(tun.entry) & POLL_ERROR) !== 0) lost(tun.of);
+      if (packets === 0 && (set.ready(tun.entry) & POLL_ERROR) !== 0) {
+        set.remove(tun.entry);
+        tuns = tuns.filter((other) => other !== tun);
+        lost(tun.of);
+      }
     }
     if (any && !outbox.flush()) block();
     return more && blockedOn === undefined;
@@ -195,6 +205,19 @@ export function startLoop(parts: LoopParts): Loop {
   next = setImmediate(turn);
   return {
     now: () => time[0]!,
+    setTuns(wanted) {
+      if (parts.tun === undefined) return;
+      const isThere = (list: readonly Tun[], one: Tun) =>
+        list.some(({ index, fd }) => index === one.index && fd === one.fd);
+      const kept = tuns.filter(({ of, entry }) => {
+        if (of === parts.tun || isThere(wanted, of)) return true;
+        set.remove(entry);
+        return false;
+      });
+      const known = kept.map(({ of }) => of);
+      const events = blockedOn === undefined ? POLL_IN : 0;
+      tuns = [...kept, ...wanted.filter((one) => !isThere(known, one)).map((one) => source(one, events))];
+    },
     wakeUps: () => wakeUps,
     flush() {
       if (!outbox.flush()) block();

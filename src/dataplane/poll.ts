@@ -16,6 +16,8 @@ export const POLL_ERROR = 0x008 | 0x010 | 0x020;
 export interface PollSet {
   /** From now on `fd` is waited for. Its number in the set. */
   add(fd: number, events: number): number;
+  /** No more; the number may be given to another one. */
+  remove(entry: number): void;
   /** What to wait for; 0: for nothing. */
   want(entry: number, events: number): void;
   /** At most so many milliseconds. How many descriptors are ready. */
@@ -31,6 +33,8 @@ export function createPollSet(arena: ArenaMemory, most: number): PollSet {
   const table = arena.alloc(most * POLLFD_BYTES);
   const address = arena.address(table, most * POLLFD_BYTES);
   const fds: number[] = [];
+  /** Numbers that nobody has any more. */
+  const unused: number[] = [];
 
   function want(entry: number, events: number): void {
     const at = table + entry * POLLFD_BYTES;
@@ -42,10 +46,16 @@ export function createPollSet(arena: ArenaMemory, most: number): PollSet {
 
   return {
     add(fd, events) {
-      if (fds.length === most) throw new RangeError(`too many descriptors to wait for: ${most}`);
-      const entry = fds.push(fd) - 1;
+      const free = unused.pop();
+      if (free === undefined && fds.length === most) throw new RangeError(`too many descriptors to wait for: ${most}`);
+      const entry = free ?? fds.length;
+      fds[entry] = fd;
       want(entry, events);
       return entry;
+    },
+    remove(entry) {
+      want(entry, 0);
+      unused.push(entry);
     },
     want,
     wait(milliseconds) {

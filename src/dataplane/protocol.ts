@@ -10,7 +10,7 @@ import type { ChildId, Encapsulation, VolumeLimits } from "../../esp/sa.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import type { Wrapping } from "../../esp/tunnel.js";
 import type { Devices } from "./devices.js";
-import type { TunOffload } from "./tun.js";
+import type { Tun, TunOffload } from "./tun.js";
 
 export interface DataplaneSettings {
   readonly tunName: string;
@@ -85,6 +85,11 @@ export interface TunnelMessage {
   readonly onTraffic?: boolean;
   /** Absent: `USUAL_WRAPPING`. */
   readonly wrapping?: Wrapping;
+  /**
+   * Its own TUN device (route mode), which belongs to the main thread: it stays open until the worker has taken a message without it.
+   * Absent: that of the gateway.
+   */
+  readonly device?: Tun;
 }
 
 export type ToWorker =
@@ -189,5 +194,7 @@ export type FromWorker =
   | TappedPacket
   /** The tap is closed; so many packets were not told, because there were too many. */
   | { readonly kind: "tapClosed"; readonly missed: number }
+  /** Somebody has removed the TUN device of a tunnel; it is not read any more. */
+  | { readonly kind: "deviceLost"; readonly name: string }
   /** The data plane could not start or cannot go on: what happened and what to do, for the operator. */
   | { readonly kind: "failed"; readonly reason: string };

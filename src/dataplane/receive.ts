@@ -112,7 +112,7 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     name: number,
     ownAddress: () => Address | undefined,
   ): void {
-    const { outer, id } = sad.opened()!;
+    const { outer, id, device } = sad.opened()!;
     if (
       outer.encapsulation === "udp" &&
       socket.carries !== "rawEsp" &&
@@ -121,7 +121,7 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     )
       reportMove(id, outer, { local: localOf(socket, ownAddress()), remote: readSocketAddress(view, name) });
     if (outer.mss4 !== 0) clampMss(arena, inner, octets, outer.mss4, outer.mss6, false);
-    coalescer.add(octets);
+    coalescer.add(octets, device);
   }
 
   /** Once for each place: the answer (`updateChild`) may be a while in coming, or never come. */

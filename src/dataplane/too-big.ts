@@ -7,20 +7,18 @@
  */
 import type { Arena } from "../../crypto/interfaces.js";
 import type { Checksum } from "../../esp/checksum.js";
+import type { WriteTun } from "../../esp/coalesce.js";
 import { createIpHeader, type IpHeader, PROTOCOL, readIpHeader } from "../../esp/ip-header.js";
 import { isFragmentable } from "../../esp/tunnel.js";
 import { type Bucket, createBucket } from "./bucket.js";
 
 export interface TooBig {
   /**
-   * Answers the packet of `length` octets at `packet`, of which `mtu` would fit. Nothing happens where no answer is due, or where its
-   * sender gets too many. `now`: milliseconds, monotonic.
+   * Answers the packet of `length` octets at `packet`, which was read from that device and of which `mtu` would fit. Nothing happens
+   * where no answer is due, or where its sender gets too many. `now`: milliseconds, monotonic.
    */
-  answer(packet: number, length: number, mtu: number, now: number): void;
+  answer(packet: number, length: number, mtu: number, device: number, now: number): void;
 }
-
-/** Writes the virtio header and packet at `at`. */
-type WriteTun = (at: number, length: number) => void;
 
 const VIRTIO = 10;
 const IPV4_HEADER = 20;
@@ -46,7 +44,7 @@ export function createTooBig(arena: Arena, checksum: Checksum, write: WriteTun):
   const header = createIpHeader();
   const buckets: readonly Bucket[] = Array.from({ length: SHARES }, () => createBucket(PER_SECOND));
 
-  function answer4(packet: number, length: number, mtu: number): void {
+  function answer4(packet: number, length: number, mtu: number, device: number): void {
     const quote = Math.min(length, IPV4_QUOTE);
     const total = IPV4_HEADER + ICMP_HEADER + quote;
     bytes.fill(0, start, answer + IPV4_HEADER + ICMP_HEADER);
@@ -63,10 +61,10 @@ export function createTooBig(arena: Arena, checksum: Checksum, write: WriteTun):
     view.setUint16(icmp + 6, mtu);
     bytes.copyWithin(icmp + ICMP_HEADER, packet, packet + quote);
     view.setUint16(icmp + 2, ~checksum.sum(icmp, ICMP_HEADER + quote) & 0xffff, true);
-    write(start, VIRTIO + total);
+    write(start, VIRTIO + total, device);
   }
 
-  function answer6(packet: number, length: number, mtu: number): void {
+  function answer6(packet: number, length: number, mtu: number, device: number): void {
     const quote = Math.min(length, IPV6_QUOTE);
     const message = ICMP_HEADER + quote;
     bytes.fill(0, start, answer + IPV6_HEADER + ICMP_HEADER);
@@ -83,7 +81,7 @@ export function createTooBig(arena: Arena, checksum: Checksum, write: WriteTun):
     view.setUint32(answer, 0x60000000 | (PRECEDENCE << 20));
     view.setUint8(answer + 6, PROTOCOL.icmpV6);
     view.setUint8(answer + 7, HOPS);
-    write(start, VIRTIO + IPV6_HEADER + message);
+    write(start, VIRTIO + IPV6_HEADER + message, device);
   }
 
   /** RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e): who must not be answered, or where the answer would have a wrong source. */
@@ -94,13 +92,13 @@ export function createTooBig(arena: Arena, checksum: Checksum, write: WriteTun):
   }
 
   return {
-    answer(packet, length, mtu, now) {
+    answer(packet, length, mtu, device, now) {
       if (!isDue(packet, length)) return;
       const { source, family } = header;
       const share = Math.imul(source[family === 4 ? 0 : 3]!, 0x9e3779b1) >>> 26;
       if (!buckets[share]!.take(1, now)) return;
-      if (family === 4) answer4(packet, length, mtu);
-      else answer6(packet, length, mtu);
+      if (family === 4) answer4(packet, length, mtu, device);
+      else answer6(packet, length, mtu, device);
     },
   };
 }

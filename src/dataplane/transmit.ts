@@ -12,6 +12,7 @@ import { clampMss } from "../../esp/mss.js";
 import { nextHeaderFor } from "../../esp/packet.js";
 import type { ChildSa, Sad } from "../../esp/sad.js";
 import type { Segmenter } from "../../esp/segment.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 import { isFragmentable, outerFragmentation, outerTos } from "../../esp/tunnel.js";
 import { GSO, NEEDS_CHECKSUM, VIRTIO_HEADER_BYTES } from "../../esp/virtio.js";
 import { read } from "./libc.js";
@@ -30,19 +31,19 @@ export interface TransmitParts {
   readonly fragmenter: Fragmenter;
   readonly outbox: Outbox;
   /** A packet that is larger than the tunnel carries, `mtu` octets, and may not be fragmented: answered to its sender. */
-  readonly refuseTooBig: (packet: number, length: number, mtu: number) => void;
+  readonly refuseTooBig: (packet: number, length: number, mtu: number, device: number) => void;
   /** Milliseconds, monotonic; the time of the present round. */
   readonly now: () => number;
 }
 
 export interface Transmitter {
   /**
-   * Reads at most `packets` (super) packets of a TUN device, by its descriptor, and puts them into the outbox. Their number; fewer: the
-   * device is empty, or a socket takes no more.
+   * Reads at most `packets` (super) packets of a TUN device, by its descriptor and number, and puts them into the outbox. Their number;
+   * fewer: the device is empty, or a socket takes no more.
    */
-  run(tun: number, packets: number): number;
-  /** A packet that was held for its mapping's SA, as it was read; the caller empties the outbox. */
-  replay(bytes: Uint8Array): void;
+  run(tun: number, device: number, packets: number): number;
+  /** A packet that was held for its mapping's SA, as it was read from that device; the caller empties the outbox. */
+  replay(bytes: Uint8Array, device: number): void;
 }
 
 /** The largest packet of a TUN device and its virtio header, with room for the ESP trailer. */
@@ -67,21 +68,22 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
   /** Of the last batch: how many packets it has, and how many were forwarded. */
   let inBatch = 0;
   let taken = 0;
+  let batchDevice = SHARED_DEVICE;
   let batchSize = LEAST_BATCH;
 
   /** False: nothing there. */
-  function readOne(tun: number): boolean {
+  function readOne(tun: number, device: number): boolean {
     // In place only where the virtio header does not reach into the packet before.
     const inPlace = !expectSuper && expectOffset >= VIRTIO_HEADER_BYTES;
     const virtio = inPlace ? outbox.tail() + expectOffset - VIRTIO_HEADER_BYTES : staging;
     const octets = read(tun, arena.address(virtio, READ_BYTES), READ_BYTES);
     if (octets <= 0) return false;
-    forward(virtio, octets, inPlace);
+    forward(virtio, octets, inPlace, device);
     return true;
   }
 
   /** Reads as many packets as lately came at once. False: there are no more behind these. */
-  function readBatch(tun: number, reads: BatchedReads): boolean {
+  function readBatch(tun: number, device: number, reads: BatchedReads): boolean {
     const wanted = batchSize;
     const packets = reads.read(tun, wanted);
     if (packets < 0) {
@@ -89,6 +91,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       return true;
     }
     inBatch = packets;
+    batchDevice = device;
     taken = 0;
     if (packets === wanted) batchSize = Math.min(2 * wanted, reads.most);
     else batchSize = LEAST_BATCH;
@@ -100,15 +103,15 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     while (taken < inBatch) {
       if (!outbox.makeRoom(ROOM_BYTES)) return false;
       const packet = taken++;
-      forward(reads.at(packet), reads.octets(packet), false);
+      forward(reads.at(packet), reads.octets(packet), false, batchDevice);
     }
     return true;
   }
 
-  function forward(virtio: number, octets: number, inPlace: boolean): void {
+  function forward(virtio: number, octets: number, inPlace: boolean, device: number): void {
     const packet = virtio + VIRTIO_HEADER_BYTES;
     const length = octets - VIRTIO_HEADER_BYTES;
-    const sa = sad.route(packet, length);
+    const sa = sad.route(packet, length, device);
     if (sa === undefined) {
       if (sad.isAwaited()) sad.hold(virtio, octets, now());
       return;
@@ -177,7 +180,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     const mtu = mtuFor(outer, large);
     if (!isFragmentable(bytes, large)) {
       for (let i = 0; i < packets; i++) sad.countDrop(DROP.tooBig, sa.tunnel);
-      refuseTooBig(large, length, mtu);
+      refuseTooBig(large, length, mtu, sa.device);
       return false;
     }
     // Fragments without ports would not pass the peer's selectors: there the ESP packet is what is cut.
@@ -243,7 +246,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
   }
 
   return {
-    run(tun, packets) {
+    run(tun, device, packets) {
       let done = 0;
       if (batched !== undefined && taken < inBatch) {
         const left = inBatch - taken;
@@ -255,22 +258,22 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       while (done < packets) {
         if (batched === undefined || expectSuper || small < SINGLY) {
           // Nothing is read that could not be sent: the TUN device's own queue holds the senders back.
-          if (!outbox.makeRoom(ROOM_BYTES) || !readOne(tun)) return done;
+          if (!outbox.makeRoom(ROOM_BYTES) || !readOne(tun, device)) return done;
           done++;
           small = expectSuper ? 0 : small + 1;
           continue;
         }
-        const more = readBatch(tun, batched);
+        const more = readBatch(tun, device, batched);
         done += inBatch - taken;
         if (batched !== undefined && !forwardBatch(batched)) return done;
         if (!more) return Math.min(done, packets - 1);
       }
       return done;
     },
-    replay(bytes) {
+    replay(bytes, device) {
       arena.bytes.set(bytes, staging);
       outbox.makeRoom(ROOM_BYTES);
-      forward(staging, bytes.length, false);
+      forward(staging, bytes.length, false, device);
     },
   };
 }

@@ -3,6 +3,7 @@
  * Addresses, routes and the MTU are set by `src/routes.ts`; here the device only comes into being.
  */
 import type { Arena } from "../../crypto/interfaces.js";
+import { NO_DEVICE } from "../../esp/sad.js";
 import type { Descriptors } from "./descriptors.js";
 import { IFREQ_BYTES, readInterfaceName, writeInterfaceRequest } from "./layout.js";
 import { checked, errno, errnoName, ifNameToIndex, ioctl, open } from "./libc.js";
@@ -47,20 +48,42 @@ export interface Tun {
   readonly udpOffload: boolean;
 }
 
+/** In place of a device that is not there at present: nothing is read from it, and what is written to it is lost and counted. */
+export function missingTun(name: string): Tun {
+  return { fd: NO_DEVICE, name, index: 0, udpOffload: false };
+}
+
 /** Why there is no TUN device, and what to do about it: for the operator. */
 export class TunError extends Error {}
 
-/** Creates the device `name`, or attaches to one that exists and is not in use. Throws `TunError`. It goes with its descriptor. `most`: no more offload than that. */
-export function openTun(arena: Arena, descriptors: Descriptors, name: string, most: TunOffload = "all"): Tun {
+export interface TunWish {
+  readonly name: string;
+  /** The key of the configuration that says so, for errors. */
+  readonly key: string;
+  /** No more offload than that. Absent: all. */
+  readonly most?: TunOffload | undefined;
+}
+
+export const TUN_REQUEST_BYTES = IFREQ_BYTES;
+
+/**
+ * Creates the device, or attaches to one that exists and is not in use. Throws `TunError`. It goes with its descriptor. `request`: the place
+ * of TUN_REQUEST_BYTES octets in the arena.
+ */
+export function openTun(
+  arena: Arena,
+  descriptors: Pick<Descriptors, "keep" | "close">,
+  request: number,
+  { name, key, most = "all" }: TunWish,
+): Tun {
   const fd = open(PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) throw new TunError(openAdvice(errnoName(errno())));
   descriptors.keep(fd);
   try {
-    const request = arena.alloc(IFREQ_BYTES);
     writeInterfaceRequest(arena, request, name);
     arena.view.setUint16(request + IFREQ_FLAGS, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, true);
     if (ioctl(fd, TUNSETIFF, arena.address(request, IFREQ_BYTES)) < 0)
-      throw new TunError(attachAdvice(errnoName(errno()), name));
+      throw new TunError(attachAdvice(errnoName(errno()), name, key));
     const actual = readInterfaceName(arena, request);
     const offload = OFFLOADS.slice(MOST_OFFLOAD[most]).find(({ flags }) => ioctl(fd, TUNSETOFFLOAD, flags) >= 0);
     return {
@@ -90,15 +113,15 @@ function openAdvice(code: string): string {
   }
 }
 
-function attachAdvice(code: string, name: string): string {
+function attachAdvice(code: string, name: string, key: string): string {
   switch (code) {
     case "EPERM":
     case "EACCES":
       return `no permission to create the TUN device "${name}" (${code}): CAP_NET_ADMIN is missing; run as root, grant it in the unit ("AmbientCapabilities=CAP_NET_ADMIN"), to a container ("--cap-add NET_ADMIN"), or make the device beforehand ("ip tuntap add dev ${name} mode tun user $USER")`;
     case "EBUSY":
-      return `the TUN device "${name}" is in use by another process: another gateway runs, or gateway.tun.name must differ`;
+      return `the TUN device "${name}" is in use by another process: another gateway runs, or ${key} must differ`;
     case "EINVAL":
-      return `"${name}" exists and is no TUN device with a virtio header: gateway.tun.name must differ, or the device must go ("ip link del ${name}")`;
+      return `"${name}" exists and is no TUN device with a virtio header: ${key} must differ, or the device must go ("ip link del ${name}")`;
     default:
       return `cannot create the TUN device "${name}": ${code}`;
   }

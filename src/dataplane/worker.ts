@@ -12,8 +12,9 @@ import { createCoalescer } from "../../esp/coalesce.js";
 import { DROP } from "../../esp/drop-reasons.js";
 import { createFragmenter } from "../../esp/fragment.js";
 import type { ChildId } from "../../esp/sa.js";
-import { createSad } from "../../esp/sad.js";
+import { createSad, NO_DEVICE } from "../../esp/sad.js";
 import { createSegmenter } from "../../esp/segment.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 import { createChildren } from "./children.js";
 import { createDescriptors } from "./descriptors.js";
 import { openDevices } from "./devices.js";
@@ -69,8 +70,8 @@ function start(port: MessagePort, data: WorkerData): void {
     firstInbound: (child) => post({ kind: "firstInbound", child }),
   });
   const outers = createOuterTable(arena, sockets);
-  const writeTun = (at: number, length: number) => {
-    if (write(tun.fd, arena.address(at, length), length) >= 0) return;
+  const writeTun = (at: number, length: number, device: number) => {
+    if (write(device === SHARED_DEVICE ? tun.fd : device, arena.address(at, length), length) >= 0) return;
     // A device that is down refuses (EIO), one whose queue is full asks to come again.
     sad.countDrop(errno() === EAGAIN ? DROP.queueFull : DROP.sendFailed);
   };
@@ -107,7 +108,7 @@ function start(port: MessagePort, data: WorkerData): void {
     segmenter: createSegmenter(arena, checksum),
     fragmenter: createFragmenter(arena, checksum),
     outbox,
-    refuseTooBig: (packet, length, mtu) => tooBig.answer(packet, length, mtu, loop.now()),
+    refuseTooBig: (packet, length, mtu, device) => tooBig.answer(packet, length, mtu, device, loop.now()),
     now: () => loop.now(),
   });
   const sender = createIkeSender(arena, outers, settings.natTPort);
@@ -182,7 +183,7 @@ function start(port: MessagePort, data: WorkerData): void {
   const loop = startLoop({
     arena,
     descriptors,
-    tuns: role === "receive" ? [] : [tun],
+    tun: role === "receive" ? undefined : tun,
     sockets,
     receives: role !== "transmit",
     waker,
@@ -197,6 +198,10 @@ function start(port: MessagePort, data: WorkerData): void {
     clock,
     settled,
     lost({ name }) {
+      if (name !== tun.name) {
+        post({ kind: "deviceLost", name });
+        return;
+      }
       post({ kind: "failed", reason: `the TUN device "${name}" is gone: something other than the gateway removed it` });
       stop();
     },
@@ -257,7 +262,7 @@ function start(port: MessagePort, data: WorkerData): void {
         coalescer.flush();
         return;
       case "useChild":
-        for (const { bytes } of sad.use(message.id, clock())) transmitter.replay(bytes);
+        for (const { bytes, device } of sad.use(message.id, clock())) transmitter.replay(bytes, device);
         loop.flush();
         return;
       case "updateChild":
@@ -268,7 +273,9 @@ function start(port: MessagePort, data: WorkerData): void {
         else children.remove(message.id);
         return;
       case "tunnels":
-        sad.setTunnels(message.tunnels);
+        // A descriptor is the number of its device: no two have the same, and that of standard input is no device's.
+        sad.setTunnels(message.tunnels.map(({ device, ...one }) => ({ ...one, ...(device && { device: device.fd }) })));
+        loop.setTuns(message.tunnels.flatMap(({ device }) => (device && device.fd !== NO_DEVICE ? [device] : [])));
         children.setTunnels(message.tunnels);
         return;
       case "tap":

@@ -71,7 +71,7 @@ const ORDER = [
 
 export async function examine({ setup, ask, tunnel: only, target }: Patient, random: Random): Promise<Checkup> {
   const report = await ask?.();
-  const facts = await readHostFacts(setup.table);
+  const facts = await readHostFacts({ table: setup.table, defaultTable: setup.default_table, mark: setup.mark });
   const findings: Finding[] = [
     report === undefined
       ? warning("daemon", "no daemon runs", 'start it ("causeway run -c FILE"), and ask again for what only it knows')
@@ -85,7 +85,7 @@ export async function examine({ setup, ask, tunnel: only, target }: Patient, ran
     const way = await explore(setup, tunnel, status, looked, random);
     findings.push(...checkWay(setup, facts, way));
     if (status !== undefined) findings.push(...checkNegotiation(tunnel, status, report?.failures[tunnel.name]));
-    const traffic = ask && isUp(status) ? await watchTraffic(setup, tunnel, ask, target) : undefined;
+    const traffic = ask && isUp(status) ? await watchTraffic(tunnel, ask, target) : undefined;
     if (traffic) findings.push(traffic.finding);
     tunnels.push({
       name: tunnel.name,
@@ -174,7 +174,7 @@ function checkNegotiation(tunnel: TunnelSetup, status: TunnelStatus, failure: Fa
   const { name, state, reason } = status;
   if (state === "established") return [good("negotiation", "the tunnel is established", name)];
   if (failure !== undefined) {
-    const ranges = tunnel.mappings.map(({ local, peer }) => `${local} <-> ${peer}`).join(", ");
+    const ranges = tunnel.selectors.join(", ");
     const code = REFUSALS[failure.code] ?? "negotiation";
     const more = code === "selector" ? ` (ours: ${ranges})` : "";
     return [
@@ -209,22 +209,21 @@ const ECHOES = 3;
 
 /** Sends echo requests through the first mapping that this host has an address for, and compares the counters around them. */
 async function watchTraffic(
-  setup: Setup,
   tunnel: TunnelSetup,
   ask: () => Promise<DiagnosisReport>,
   target: string | undefined,
 ): Promise<{ finding: Finding; echo?: EchoResult; hops: readonly Hop[] } | undefined> {
   const mapping = tunnel.mappings.find(({ source }) => source !== null);
-  const before = await snapshot(setup, ask);
+  const before = await snapshot(tunnel, ask);
   const echo = mapping?.source ? await sendEchoes(mapping.source, target ?? mapping.target) : undefined;
-  const after = await snapshot(setup, ask);
+  const after = await snapshot(tunnel, ask);
   const status = after.report.status.tunnels.find(({ name }) => name === tunnel.name);
   if (status === undefined) return undefined;
   const hops = traceHops(tunnel.name, before, after, echo?.answered ?? 0);
   return { finding: judgeHops(status, hops, echo), ...(echo && { echo }), hops };
 }
 
-async function snapshot({ tun }: Setup, ask: () => Promise<DiagnosisReport>): Promise<Snapshot> {
+async function snapshot({ tun }: TunnelSetup, ask: () => Promise<DiagnosisReport>): Promise<Snapshot> {
   const report = await ask();
   const device = readDevices().get(tun);
   return { report, ...(device && { device }) };

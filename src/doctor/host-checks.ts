@@ -23,11 +23,27 @@ export function checkHost(setup: Setup, facts: HostFacts, daemon: RunningDaemon 
   ];
 }
 
-function checkTun({ tun }: Setup, { tunFailure, devices }: HostFacts, daemon: RunningDaemon | undefined): Finding {
-  const device = devices.get(tun);
-  if (daemon !== undefined && device !== undefined) {
-    if (device.up) return good("tun", `the device ${tun} is there and up`);
-    return fault("tun", `the device ${tun} is down`, `ip link set dev ${tun} up; whatever put it down may do it again`);
+function checkTun(
+  { tun, tunnels }: Setup,
+  { tunFailure, devices }: HostFacts,
+  daemon: RunningDaemon | undefined,
+): Finding {
+  const names = [...new Set([tun, ...tunnels.map((tunnel) => tunnel.tun)])];
+  if (daemon !== undefined && devices.has(tun)) {
+    const away = names.find((name) => !devices.has(name));
+    if (away !== undefined)
+      return fault("tun", `the device ${away} is not here`, "the daemon makes it again; find out who removes it");
+    const down = names.find((name) => devices.get(name)?.up === false);
+    if (down !== undefined)
+      return fault(
+        "tun",
+        `the device ${down} is down`,
+        `ip link set dev ${down} up; whatever put it down may do it again`,
+      );
+    return good(
+      "tun",
+      names.length === 1 ? `the device ${tun} is there and up` : `the ${names.length} TUN devices are there and up`,
+    );
   }
   if (tunFailure === undefined)
     return daemon === undefined
@@ -149,15 +165,15 @@ function isHost(range: string): boolean {
 function checkTable(setup: Setup, { table }: HostFacts, daemon: RunningDaemon | undefined): readonly Finding[] {
   if (daemon === undefined) return [];
   if (table === undefined) return [unknown("routes", "the routes cannot be read: is iproute2 installed?")];
-  const families = new Set(setup.tunnels.flatMap(({ mappings }) => mappings.map(({ family }) => family)));
-  const findings = [...families].flatMap((family) =>
-    table.rules.some((rule) => rule.family === family) || !table.routes.some((route) => route.family === family)
+  const there = new Set(table.rules.map(({ family, words, priority }) => `${family} ${words} ${priority}`));
+  const findings = setup.rules.flatMap(({ family, words, priority }) =>
+    there.has(`${family} ${words} ${priority}`)
       ? []
       : [
           fault(
             "route",
-            `the rule that leads IPv${family} packets to the gateway's table ${setup.table} is missing`,
-            `ip -${family} rule add not fwmark ${setup.mark} table ${setup.table} priority 5200, or restart the daemon; find out who removes rules`,
+            `a rule that leads IPv${family} packets to the tunnels is missing: ${words}`,
+            `ip -${family} rule add ${words} priority ${priority}, or restart the daemon; find out who removes rules`,
           ),
         ],
   );

@@ -47,14 +47,14 @@ export interface UdpSocketFact {
   readonly process?: { readonly pid: number; readonly name: string };
 }
 
-export async function readHostFacts(table: number): Promise<HostFacts> {
+export async function readHostFacts(tables: Parameters<typeof tableState>[0]): Promise<HostFacts> {
   const tunFailure = openFailure("/dev/net/tun");
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(textOf("/proc/self/status") ?? "")?.[1];
   const [addresses, four, six, state, ruleset, policies, synchronized] = await Promise.all([
     hostAddresses().catch(() => []),
     forwardingIsOn(4),
     forwardingIsOn(6),
-    tableState(table).catch(() => undefined),
+    tableState(tables).catch(() => undefined),
     nftRuleset(),
     kernelPolicies(),
     clockSynchronized(),

@@ -129,30 +129,25 @@ function checkFirewall(setup: Setup, facts: HostFacts, way: TunnelWay, remote: s
     if (verdict !== "dropped") return [];
     return [fault(code, `this host's packet filter drops ${what}: ${rule}`, "permit it in front of that rule", name)];
   });
-  for (const mapping of tunnel.mappings) findings.push(...checkInnerFilter(setup, facts, tunnel, mapping));
+  for (const mapping of tunnel.mappings) findings.push(...checkInnerFilter(facts, tunnel, mapping));
   return findings.length > 0
     ? findings
     : [good("firewall", "the packet filter lets IKE, ESP and the tunnel's packets pass, as far as can be seen", name)];
 }
 
 /** Packets of the networks behind this host. */
-function checkInnerFilter(
-  setup: Setup,
-  { ruleset }: HostFacts,
-  { name }: TunnelSetup,
-  mapping: MappingSetup,
-): Finding[] {
-  const { family, target, local } = mapping;
-  const host = firstOf(local);
+function checkInnerFilter({ ruleset }: HostFacts, { name, tun }: TunnelSetup, mapping: MappingSetup): Finding[] {
+  const { family, target, local, source } = mapping;
+  const host = /\/0$/.test(local) ? (source ?? undefined) : firstOf(local);
   if (host === undefined) return [];
   const packet = { family, protocol: "icmp", state: "new" } as const;
-  const out = { ...packet, hook: "forward", source: host, destination: target, out: setup.tun } as const;
+  const out = { ...packet, hook: "forward", source: host, destination: target, out: tun } as const;
   const back = {
     ...packet,
     hook: "forward",
     source: target,
     destination: host,
-    in: setup.tun,
+    in: tun,
     state: "established",
   } as const;
   const findings: Finding[] = [];
@@ -166,7 +161,7 @@ function checkInnerFilter(
         fault(
           "forward-filtered",
           `this host's packet filter drops packets ${what}: ${rule}`,
-          `permit what is forwarded to and from ${setup.tun}`,
+          `permit what is forwarded to and from ${tun}`,
           name,
         ),
       );
@@ -177,7 +172,7 @@ function checkInnerFilter(
       fault(
         "nat-hits-tunnel",
         `this host translates the addresses of packets before they enter the tunnel, so no mapping covers them: ${translated.rule}`,
-        `exempt what leaves through ${setup.tun}: a rule 'oifname "${setup.tun}" accept' in front of that one`,
+        `exempt what leaves through ${tun}: a rule 'oifname "${tun}" accept' in front of that one`,
         name,
       ),
     );
@@ -300,9 +295,9 @@ function checkWidth({ tunnel, path }: TunnelWay, remote: string): Finding[] {
   return [good("mtu", `packets of ${path.passes} octets reach the peer ${remote} whole`, name)];
 }
 
-function checkInnerRoutes({ tun, table }: Setup, facts: HostFacts, { tunnel, inner, status }: TunnelWay): Finding[] {
-  if (status === undefined) return [];
-  const { name, mappings } = tunnel;
+function checkInnerRoutes({ table }: Setup, facts: HostFacts, { tunnel, inner, status }: TunnelWay): Finding[] {
+  const { name, mappings, tun } = tunnel;
+  if (status === undefined || mappings.length === 0) return [];
   const findings = mappings.flatMap((mapping, i) => {
     const route = inner[i];
     if (route?.device === tun) return [];

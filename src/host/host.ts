@@ -44,16 +44,16 @@ export async function setUpHost(plan: HostPlan): Promise<HostSetup> {
     return problems;
   };
   try {
-    const found = await tableState(plan.table);
+    const found = await tableState(plan);
     refuseForeign(plan, found);
     undo.push(() => removeRouting(plan));
-    await withoutAddresses(plan.tun);
-    await ip(4, linkLines(plan));
+    await withoutAddresses(plan);
+    await ipBatch(linkLines(plan));
     await ipBatch(setUpLines(plan, found));
     await guard(plan, undo, notes);
     await validMark(plan, undo, notes);
     for (const family of [4, 6] as const)
-      if (plan.routes.some(({ prefix }) => prefix.family === family) && (await forwardingIsOn(family)) === false)
+      if (carries(plan, family) && (await forwardingIsOn(family)) === false)
         notes.push(
           `this host does not forward IPv${family}: only its own packets use the tunnels ` +
             `(sysctl -w ${family === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"}=1 turns it on)`,
@@ -77,6 +77,7 @@ export async function setUpHost(plan: HostPlan): Promise<HostSetup> {
         guarded = before;
       };
       try {
+        await withoutAddresses(after);
         await ipBatch(coming);
         if (guardScript(before) !== guardScript(after)) {
           guarded = after;
@@ -104,6 +105,11 @@ export async function setUpHost(plan: HostPlan): Promise<HostSetup> {
   };
 }
 
+/** Whether packets of the family are led into a tunnel, or routing daemons may do so. */
+function carries({ routes, devices }: HostPlan, family: Family): boolean {
+  return routes.some(({ prefix }) => prefix.family === family) || (family === 4 && devices.length > 0);
+}
+
 /** Puts other values on routes that stand. Throws `HostError`. */
 export async function replaceRoutes(plan: HostPlan, routes: readonly PlannedRoute[]): Promise<void> {
   for (const family of [4, 6] as const)
@@ -115,21 +121,28 @@ export async function replaceRoutes(plan: HostPlan, routes: readonly PlannedRout
 
 /** Two gateways whose TUN names fall on one table must not clear each other's routes. */
 function refuseForeign(plan: HostPlan, found: TableState): void {
-  for (const { device, destination } of found.routes)
-    if (device !== undefined && device !== plan.tun && device !== "lo")
+  const ours = new Set([plan.tun, ...plan.devices.map(({ name }) => name), "lo"]);
+  for (const { device, destination, table } of found.routes)
+    if (device !== undefined && !ours.has(device))
       throw new HostError(
-        `routing table ${plan.table}, which belongs to TUN "${plan.tun}", holds a route to ${destination} on "${device}": ` +
+        `routing table ${table}, which belongs to TUN "${plan.tun}", holds a route to ${destination} on "${device}": ` +
           "another program uses this table; choose another name in gateway.tun.name",
       );
 }
 
 async function removeRouting(plan: HostPlan): Promise<void> {
-  await ipBatch(tearDownLines(plan, await tableState(plan.table)));
+  await ipBatch(tearDownLines(plan, await tableState(plan)));
+  // Of the operator's tables what leads into our devices; it is no fault that there is nothing, or no table.
+  const named = plan.routes.flatMap(({ own }) => (own === undefined ? [] : [`table ${own.table} dev ${own.device}`]));
+  for (const words of new Set(named))
+    for (const family of ["-4", "-6"]) await run("ip", [family, "route", "flush", ...words.split(" ")]);
 }
 
 /** The kernel gives a device a link-local address and sends router solicitations from it; no tunnel carries them. */
-async function withoutAddresses(tun: string): Promise<void> {
-  if (await hasIpv6()) await run("ip", ["link", "set", "dev", tun, "addrgenmode", "none"]);
+async function withoutAddresses({ tun, devices }: HostPlan): Promise<void> {
+  if (!(await hasIpv6())) return;
+  for (const name of [tun, ...devices.map((device) => device.name)])
+    await run("ip", ["link", "set", "dev", name, "addrgenmode", "none"]);
 }
 
 async function ipBatch(batch: Batch): Promise<void> {
@@ -159,10 +172,15 @@ async function guard(plan: HostPlan, undo: (() => Promise<void>)[], notes: strin
   const problem = await nft(script);
   if (problem === undefined) undo.push(() => removeGuard(plan));
   else {
-    if (plan.leakProtection)
+    if (plan.leakProtection && plan.routes.some(({ own }) => own === undefined))
       notes.push(
         `cleartext from the peer ranges is not dropped on other devices: ${problem}. ` +
           "Install nftables, or set net.ipv4.conf.all.rp_filter=1",
+      );
+    if (plan.marksOuter)
+      notes.push(
+        `with a strict rp_filter the packets of peers without a fixed address are lost, because everything is routed into a tunnel: ${problem}. ` +
+          "Install nftables, or set net.ipv4.conf.all.rp_filter=2",
       );
     if (plan.exceptions.some(({ action }) => action === "bypass"))
       notes.push(
@@ -189,8 +207,9 @@ const VALID_MARK = "/proc/sys/net/ipv4/conf/all/src_valid_mark";
 
 /** With a peer inside a covered range, the reverse path filter must look its packets up with our mark. */
 async function validMark(plan: HostPlan, undo: (() => Promise<void>)[], notes: string[]): Promise<void> {
+  const { marksOuter } = plan;
   const bypasses = plan.exceptions.some(({ action, peer }) => action === "bypass" && peer.family === 4);
-  if (!bypasses && !plan.peersInside.some(({ family }) => family === 4)) return;
+  if (!bypasses && !marksOuter && !plan.peersInside.some(({ family }) => family === 4)) return;
   try {
     const before = (await readFile(VALID_MARK, "utf8")).trim();
     if (before === "1") return;
@@ -198,7 +217,7 @@ async function validMark(plan: HostPlan, undo: (() => Promise<void>)[], notes: s
     undo.push(() => writeFile(VALID_MARK, before));
   } catch (error) {
     notes.push(
-      `${bypasses ? "answers to what a bypass policy names" : "packets of a peer inside a covered range"} are lost with a strict ` +
+      `${bypasses ? "answers to what a bypass policy names" : "packets of a peer inside a covered or routed range"} are lost with a strict ` +
         `rp_filter, because src_valid_mark could not be set (${(error as Error).message}): set net.ipv4.conf.all.src_valid_mark=1`,
     );
   }

@@ -1,46 +1,62 @@
 /** The plan as lines for `ip -batch`: what sets it up from any state, and what takes it away. Pure. */
-import { type Family, formatAddress, formatPrefix, type Prefix } from "../../esp/address.js";
-import type { HostPlan, PlannedRoute } from "./plan.js";
+import { type Family, formatAddress, formatPrefix } from "../../esp/address.js";
+import type { HostPlan, PlannedRoute, PlannedRule } from "./plan.js";
 
-/** What `ip -json` shows of our table: from this run, or left by one that crashed. */
+/** What `ip -json` shows of our tables: from this run, or left by one that crashed. */
 export interface TableState {
-  readonly rules: readonly FoundRule[];
+  readonly rules: readonly PlannedRule[];
   readonly routes: readonly FoundRoute[];
-}
-
-export interface FoundRule {
-  readonly family: Family;
-  readonly priority: number;
-  readonly table: string;
 }
 
 export interface FoundRoute {
   readonly family: Family;
+  readonly table: number;
   /** "10.2.0.0/16", a host without a length, or "default". */
   readonly destination: string;
   readonly type: string;
   readonly device?: string;
+  readonly metric?: number;
 }
 
 /** Lines for one family; `ip -4 -batch` and `ip -6 -batch` are two runs. */
 export type Batch = Readonly<Record<Family, readonly string[]>>;
 
-/** Ahead of the main table (32766), behind the local one (0) and behind the rules that operators usually add. */
-const RULE_PRIORITY = 5200;
 /** The largest metric: any other route to the same range wins. */
 const WORST_METRIC = 4294967295;
+/** What IPv6 has where nothing was asked for. */
+const USUAL_METRIC_6 = 1024;
+const FAMILIES = [4, 6] as const;
+
+/** How many octets of an MTU, and which addresses: run before the batch of `setUpLines`, because routes need a device that is up. */
+export function linkLines(plan: HostPlan): Batch {
+  return {
+    4: [...[...linkWords(plan).values()], ...addressWords(plan, 4).values()],
+    6: [...addressWords(plan, 6).values()],
+  };
+}
 
 /**
  * From whatever stands there to the plan. The unreachable routes come first and stale routes go last, so that there is
  * no moment in which a covered packet could leave in clear.
  */
 export function setUpLines(plan: HostPlan, found: TableState): Batch {
-  return { 4: familySetUp(plan, found, 4), 6: familySetUp(plan, found, 6) };
-}
-
-/** The device: run before the batch of `setUpLines`, because routes need a device that is up. */
-export function linkLines(plan: HostPlan): readonly string[] {
-  return [`link set dev ${plan.tun} mtu ${plan.tunMtu} txqueuelen ${plan.queueLength} up`];
+  const lines = (family: Family): string[] => {
+    const wanted = standingLines(plan, family);
+    const rules = new Set(rulesOf(plan, family).map(ruleKey));
+    const there = found.rules.filter((rule) => rule.family === family);
+    const known = new Set(there.map(ruleKey));
+    const routes = found.routes.filter((route) => route.family === family).map(foundWords);
+    return [
+      ...guardLines(plan, family).values(),
+      ...rulesOf(plan, family)
+        .filter((rule) => !known.has(ruleKey(rule)))
+        .map((rule) => ruleLine("add", rule)),
+      ...routeLines(plan, family).values(),
+      ...there.filter((rule) => !rules.has(ruleKey(rule))).map((rule) => ruleLine("del", rule)),
+      ...routes.filter((words) => !wanted.has(words)).map((words) => `route del ${words}`),
+    ];
+  };
+  return { 4: lines(4), 6: lines(6) };
 }
 
 /**
@@ -50,92 +66,132 @@ export function linkLines(plan: HostPlan): readonly string[] {
 export function changeLines(before: HostPlan, after: HostPlan): { readonly coming: Batch; readonly going: Batch } {
   const coming: Record<Family, string[]> = { 4: [], 6: [] };
   const going: Record<Family, string[]> = { 4: [], 6: [] };
-  for (const family of [4, 6] as const) {
-    const old = standingLines(before, family);
-    const next = standingLines(after, family);
-    for (const [what, line] of next) if (old.get(what) !== line) coming[family].push(line);
-    if (before.tunMtu !== after.tunMtu && family === 4) coming[4].unshift(...linkLines(after));
-    const hadRule = hasRoutes(before, family);
-    if (!hadRule && hasRoutes(after, family)) coming[family].push(ruleLine("add", after, RULE_PRIORITY));
-    if (hadRule && !hasRoutes(after, family)) going[family].push(ruleLine("del", after, RULE_PRIORITY));
-    for (const what of old.keys()) if (!next.has(what)) going[family].push(`route del ${what} table ${after.table}`);
+  coming[4].push(...added(linkWords(before), linkWords(after)));
+  for (const family of FAMILIES) {
+    coming[family].push(
+      ...added(addressWords(before, family), addressWords(after, family)),
+      ...added(standingLines(before, family), standingLines(after, family)),
+      ...added(ruleWords(before, family, "add"), ruleWords(after, family, "add")),
+    );
+    const stays = standingLines(after, family);
+    going[family].push(
+      ...added(ruleWords(after, family, "del"), ruleWords(before, family, "del")),
+      ...[...standingLines(before, family).keys()]
+        .filter((words) => !stays.has(words))
+        .map((words) => `route del ${words}`),
+      ...[...addressWords(before, family)]
+        .filter(([what]) => !addressWords(after, family).has(what))
+        .map(([what]) => `address del ${what}`),
+    );
   }
   return { coming, going };
 }
 
-/** What stands there under a plan, by what names it: the unreachable routes first. */
-function standingLines(plan: HostPlan, family: Family): ReadonlyMap<string, string> {
+/** What is in the second map and not, or not so, in the first one. */
+function added(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): readonly string[] {
+  return [...after].filter(([what, line]) => before.get(what) !== line).map(([, line]) => line);
+}
+
+/** By the device. */
+function linkWords({ tun, tunMtu, queueLength, devices }: HostPlan): ReadonlyMap<string, string> {
+  const all = [{ name: tun, mtu: tunMtu }, ...devices];
+  return new Map(
+    all.map(({ name, mtu }) => [name, `link set dev ${name} mtu ${mtu} txqueuelen ${queueLength} up`] as const),
+  );
+}
+
+/** By what names an address to `ip address del`. */
+function addressWords({ devices }: HostPlan, family: Family): ReadonlyMap<string, string> {
   const lines = new Map<string, string>();
-  const routes = plan.routes.filter(({ prefix }) => prefix.family === family);
-  for (const prefix of plan.direct.filter((direct) => direct.family === family))
-    lines.set(`throw ${formatPrefix(prefix)}`, throwLine(plan, prefix));
-  if (plan.leakProtection)
-    for (const { prefix } of routes) lines.set(`unreachable ${formatPrefix(prefix)}`, unreachableLine(plan, prefix));
-  for (const route of routes) lines.set(formatPrefix(route.prefix), routeLine(plan, route));
+  for (const { name, addresses } of devices)
+    for (const { address, network } of addresses) {
+      if (address.family !== family) continue;
+      const what = `${formatAddress(address)}/${network.length} dev ${name}`;
+      lines.set(what, `address replace ${what}${family === 6 ? " nodad" : ""}`);
+    }
   return lines;
 }
 
-function hasRoutes({ routes }: HostPlan, family: Family): boolean {
-  return routes.some(({ prefix }) => prefix.family === family);
+/** What stands there under a plan, by what names it to `ip route del`: what leads nowhere comes first. */
+function standingLines(plan: HostPlan, family: Family): ReadonlyMap<string, string> {
+  return new Map([...guardLines(plan, family), ...routeLines(plan, family)]);
 }
 
-function throwLine({ table }: HostPlan, prefix: Prefix): string {
-  return `route replace throw ${formatPrefix(prefix)} table ${table}`;
+function guardLines(plan: HostPlan, family: Family): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>();
+  for (const { prefix, table } of plan.throws)
+    if (prefix.family === family)
+      lines.set(
+        `throw ${formatPrefix(prefix)} table ${table}`,
+        `route replace throw ${formatPrefix(prefix)} table ${table}`,
+      );
+  if (!plan.leakProtection) return lines;
+  for (const { prefix, own } of plan.routes) {
+    const table = own?.table ?? plan.table;
+    // A table that the operator named is the operator's: what else stands there is not known here.
+    if (prefix.family !== family || (table !== plan.table && table !== plan.defaultTable)) continue;
+    const words = `unreachable ${formatPrefix(prefix)} table ${table}`;
+    lines.set(words, `route replace ${words} metric ${WORST_METRIC}`);
+  }
+  return lines;
 }
 
-function unreachableLine({ table }: HostPlan, prefix: Prefix): string {
-  return `route replace unreachable ${formatPrefix(prefix)} table ${table} metric ${WORST_METRIC}`;
+function routeLines(plan: HostPlan, family: Family): ReadonlyMap<string, string> {
+  const routes = plan.routes.filter(({ prefix }) => prefix.family === family);
+  return new Map(routes.map((route) => [routeWords(plan, route), routeLine(plan, route)]));
+}
+
+/** A found route as `standingLines` would name it. */
+function foundWords({ family, type, destination, table, metric }: FoundRoute): string {
+  const range = withLength(destination, family);
+  if (type !== "unicast") return `${type} ${range} table ${table}`;
+  const asked = metric !== undefined && !(family === 6 && metric === USUAL_METRIC_6);
+  return `${range} table ${table}${asked ? ` metric ${metric}` : ""}`;
+}
+
+function routeWords({ table }: Pick<HostPlan, "table">, { prefix, own }: PlannedRoute): string {
+  const asked =
+    own?.metric === undefined || (prefix.family === 6 && own.metric === USUAL_METRIC_6) ? undefined : own.metric;
+  const metric = asked === undefined ? "" : ` metric ${asked}`;
+  return `${formatPrefix(prefix)} table ${own?.table ?? table}${metric}`;
+}
+
+/** A route into a tunnel; also replaces one with another MTU. */
+export function routeLine({ tun, table }: Pick<HostPlan, "tun" | "table">, route: PlannedRoute): string {
+  const { prefix, source, mtu, own } = route;
+  const src = source ? ` src ${formatAddress(source)}` : "";
+  const metric = own?.metric === undefined ? "" : ` metric ${own.metric}`;
+  return `route replace ${formatPrefix(prefix)} dev ${own?.device ?? tun} table ${own?.table ?? table}${metric}${src} mtu ${mtu}`;
 }
 
 /** Removes everything of ours that is there, and nothing else; no lines for what is gone already. */
-export function tearDownLines(plan: Pick<HostPlan, "table" | "mark">, found: TableState): Batch {
+export function tearDownLines(
+  { table, defaultTable }: Pick<HostPlan, "table" | "defaultTable">,
+  found: TableState,
+): Batch {
   const lines = (family: Family): string[] => [
-    ...found.rules.filter((rule) => rule.family === family).map((rule) => ruleLine("del", plan, rule.priority)),
-    ...(found.routes.some((route) => route.family === family) ? [`route flush table ${plan.table}`] : []),
+    ...found.rules.filter((rule) => rule.family === family).map((rule) => ruleLine("del", rule)),
+    ...[table, defaultTable]
+      .filter((each) => found.routes.some((route) => route.family === family && route.table === each))
+      .map((each) => `route flush table ${each}`),
   ];
   return { 4: lines(4), 6: lines(6) };
 }
 
-function familySetUp(plan: HostPlan, found: TableState, family: Family): string[] {
-  const routes = plan.routes.filter(({ prefix }) => prefix.family === family);
-  const direct = plan.direct.filter((prefix) => prefix.family === family);
-  const rules = found.rules.filter((rule) => rule.family === family);
-  const lines: string[] = [];
-  const wanted = new Set<string>();
-  for (const prefix of direct) {
-    wanted.add(`throw ${formatPrefix(prefix)}`);
-    lines.push(throwLine(plan, prefix));
-  }
-  if (plan.leakProtection)
-    for (const { prefix } of routes) {
-      wanted.add(`unreachable ${formatPrefix(prefix)}`);
-      lines.push(unreachableLine(plan, prefix));
-    }
-  if (routes.length > 0 && !rules.some(({ priority }) => priority === RULE_PRIORITY))
-    lines.push(ruleLine("add", plan, RULE_PRIORITY));
-  for (const route of routes) {
-    wanted.add(` ${formatPrefix(route.prefix)}`);
-    lines.push(routeLine(plan, route));
-  }
-  for (const rule of rules)
-    if (rule.priority !== RULE_PRIORITY || routes.length === 0) lines.push(ruleLine("del", plan, rule.priority));
-  for (const { destination, type } of found.routes.filter((route) => route.family === family)) {
-    const kind = type === "unicast" ? "" : type;
-    const name = withLength(destination, family);
-    if (!wanted.has(`${kind} ${name}`))
-      lines.push(`route del ${kind}${kind === "" ? "" : " "}${name} table ${plan.table}`);
-  }
-  return lines;
+function rulesOf({ rules }: HostPlan, family: Family): readonly PlannedRule[] {
+  return rules.filter((rule) => rule.family === family);
 }
 
-/** A route into the tunnel; also replaces one with another MTU. */
-export function routeLine({ tun, table }: Pick<HostPlan, "tun" | "table">, route: PlannedRoute): string {
-  const source = route.source ? ` src ${formatAddress(route.source)}` : "";
-  return `route replace ${formatPrefix(route.prefix)} dev ${tun} table ${table}${source} mtu ${route.mtu}`;
+function ruleWords(plan: HostPlan, family: Family, verb: "add" | "del"): ReadonlyMap<string, string> {
+  return new Map(rulesOf(plan, family).map((rule) => [ruleKey(rule), ruleLine(verb, rule)]));
 }
 
-function ruleLine(verb: "add" | "del", plan: Pick<HostPlan, "table" | "mark">, priority: number): string {
-  return `rule ${verb} not fwmark ${plan.mark} table ${plan.table} priority ${priority}`;
+function ruleKey({ words, priority }: PlannedRule): string {
+  return `${words} priority ${priority}`;
+}
+
+function ruleLine(verb: "add" | "del", rule: PlannedRule): string {
+  return `rule ${verb} ${ruleKey(rule)}`;
 }
 
 /** `ip` prints a host without its length. */

@@ -26,7 +26,7 @@ export function createLiveRoutes(
   rangesOf: (tunnel: string, mappings: readonly number[]) => readonly TrafficSelector[],
   change: (routes: readonly PlannedRoute[]) => Promise<void>,
 ): LiveRoutes {
-  const children = new Map<ChildId, { readonly ranges: readonly TrafficSelector[]; mtu?: number }>();
+  const children = new Map<ChildId, Omit<MeasuredChild, "id" | "mtu"> & { mtu?: number }>();
   let plan = first;
   let standing = plan.routes;
   let changing: Promise<void> | undefined;
@@ -55,7 +55,8 @@ export function createLiveRoutes(
 
   function measuredChildren(): readonly MeasuredChild[] {
     const measured: MeasuredChild[] = [];
-    for (const [id, { ranges, mtu }] of children) if (mtu !== undefined) measured.push({ id, ranges, mtu });
+    for (const [id, { tunnel, ranges, mtu }] of children)
+      if (mtu !== undefined) measured.push({ id, tunnel, ranges, mtu });
     return measured;
   }
 
@@ -68,7 +69,7 @@ export function createLiveRoutes(
     posted(message) {
       if (message.kind === "installChild") {
         const { id, tunnel, mappings } = message.child;
-        children.set(id, { ranges: rangesOf(tunnel, mappings) });
+        children.set(id, { tunnel, ranges: rangesOf(tunnel, mappings) });
       } else if (message.kind === "removeChild") children.delete(message.id);
     },
     measured(id, mtu) {

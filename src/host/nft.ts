@@ -14,8 +14,10 @@ export function tableName(tun: string): string {
 
 /** A script for `nft -f -` that puts the whole table in place in one transaction; undefined when there is nothing to guard. */
 export function guardScript(plan: HostPlan): string | undefined {
-  const { exceptions, leakProtection } = plan;
-  if (exceptions.length === 0 && (!leakProtection || plan.routes.length === 0)) return undefined;
+  const { exceptions, leakProtection, marksOuter } = plan;
+  // What comes out of the tunnel of another peer than the range's is cleartext as well.
+  const guards = leakProtection && coveredRanges(plan).length > 0;
+  if (exceptions.length === 0 && !guards && !marksOuter) return undefined;
   const name = tableName(plan.tun);
   const leaving = exceptions.map((exception) => exceptionRule(plan, exception, "out"));
   return [
@@ -27,7 +29,8 @@ export function guardScript(plan: HostPlan): string | undefined {
     `    iifname { "${plan.tun}", "lo" } accept`,
     ...leaving,
     ...exceptions.map((exception) => exceptionRule(plan, exception, "in")),
-    ...(leakProtection ? cleartextRules(plan) : []),
+    ...(guards || marksOuter ? outerRules(plan) : []),
+    ...(guards ? cleartextRules(plan) : []),
     "  }",
     ...(leaving.length === 0
       ? []
@@ -37,20 +40,25 @@ export function guardScript(plan: HostPlan): string | undefined {
   ].join("\n");
 }
 
-function cleartextRules(plan: HostPlan): readonly string[] {
+/** Of mappings: who routes something into a tunnel in route mode may have other ways for it. */
+function coveredRanges({ routes }: HostPlan): readonly Prefix[] {
+  return routes.filter(({ own }) => own === undefined).map(({ prefix }) => prefix);
+}
+
+/** IKE and ESP are no cleartext. */
+function outerRules({ peersInside, mark, marksOuter, ports }: HostPlan): readonly string[] {
+  const verdict = marksOuter ? `meta mark set ${mark} accept` : "accept";
   return [
     // With the mark a strict reverse path filter looks the peer up where its packets really come from.
-    ...ruleFor(plan.peersInside.map(toHost), "saddr", `meta mark set ${plan.mark} accept`),
-    // IKE and ESP are no cleartext, wherever a peer without a fixed address may be.
-    `    udp dport { ${plan.ports.join(", ")} } accept`,
-    "    meta l4proto esp accept",
-    ...ruleFor(plan.direct, "saddr", "accept"),
-    ...ruleFor(
-      plan.routes.map(({ prefix }) => prefix),
-      "saddr",
-      "counter drop",
-    ),
+    ...ruleFor(peersInside.map(toHost), "saddr", `meta mark set ${mark} accept`),
+    // Wherever a peer without a fixed address may be.
+    `    udp dport { ${ports.join(", ")} } ${verdict}`,
+    `    meta l4proto esp ${verdict}`,
   ];
+}
+
+function cleartextRules(plan: HostPlan): readonly string[] {
+  return [...ruleFor(plan.direct, "saddr", "accept"), ...ruleFor(coveredRanges(plan), "saddr", "counter drop")];
 }
 
 /**

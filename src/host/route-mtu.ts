@@ -10,6 +10,7 @@ import { routeMtu } from "./plan.js";
 
 export interface MeasuredChild {
   readonly id: ChildId;
+  readonly tunnel: string;
   /** The peer ranges of the mappings that it carries. */
   readonly ranges: readonly TrafficSelector[];
   readonly mtu: number;
@@ -18,15 +19,18 @@ export interface MeasuredChild {
 /** The routes with the MTUs of the measured children; a route without one keeps the planned value. */
 export function routesWithMtu(plan: HostPlan, children: Iterable<MeasuredChild>): readonly PlannedRoute[] {
   const narrowest = new Map<string, number>();
-  for (const { ranges, mtu } of children)
-    for (const prefix of ranges.flatMap(toPrefixes)) {
-      const name = formatPrefix(prefix);
-      narrowest.set(name, Math.min(mtu, narrowest.get(name) ?? mtu));
-    }
+  const note = (name: string, mtu: number) => narrowest.set(name, Math.min(mtu, narrowest.get(name) ?? mtu));
+  for (const { tunnel, ranges, mtu } of children) {
+    note(`tunnel ${tunnel}`, mtu);
+    for (const prefix of ranges.flatMap(toPrefixes)) note(formatPrefix(prefix), mtu);
+  }
+  const widest = new Map(plan.devices.map(({ name, mtu }) => [name, mtu]));
   return plan.routes.map((route) => {
-    const mtu = narrowest.get(formatPrefix(route.prefix));
+    const { own, prefix } = route;
+    const mtu = narrowest.get(own === undefined ? formatPrefix(prefix) : `tunnel ${own.tunnel}`);
     if (mtu === undefined) return route;
-    return { ...route, mtu: routeMtu(Math.min(mtu, plan.tunMtu), route.prefix.family) };
+    const most = own === undefined ? plan.tunMtu : widest.get(own.device)!;
+    return { ...route, mtu: routeMtu(Math.min(mtu, most), prefix.family) };
   });
 }
 

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { type Address, type Family, formatAddress, parseAddress, prefixOf } from "../../esp/address.js";
 import { HostError, run } from "./command.js";
-import type { FoundRoute, FoundRule, TableState } from "./ip.js";
-import type { HostAddress } from "./plan.js";
+import type { FoundRoute, TableState } from "./ip.js";
+import type { HostAddress, HostPlan, PlannedRule } from "./plan.js";
 
 /**
  * Every address of this host except link-local ones, in the order of the interfaces; also those of an interface without
@@ -32,20 +32,32 @@ export async function forwardingIsOn(family: Family): Promise<boolean | undefine
   return text === undefined ? undefined : text.trim() !== "0";
 }
 
-/** Rules that lead to the table, and what stands in it. Throws `HostError` when `ip` is missing or fails. */
-export async function tableState(table: number): Promise<TableState> {
-  const rules: FoundRule[] = [];
+/** Rules with the plan's mark, and what stands in its tables. Throws `HostError` when `ip` is missing or fails. */
+export async function tableState(plan: Pick<HostPlan, "table" | "defaultTable" | "mark">): Promise<TableState> {
+  const rules: PlannedRule[] = [];
   const routes: FoundRoute[] = [];
   for (const family of (await hasIpv6()) ? ([4, 6] as const) : ([4] as const)) {
-    for (const rule of await ipJson(family, ["rule", "show"]))
-      if (String(rule.table) === String(table))
-        rules.push({ family, priority: Number(rule.priority), table: String(rule.table) });
-    for (const route of await ipJson(family, ["route", "show", "table", String(table)])) {
-      const device = typeof route.dev === "string" ? { device: route.dev } : {};
-      routes.push({ family, destination: String(route.dst), type: String(route.type ?? "unicast"), ...device });
-    }
+    // Numeric: a table may have a name in /etc/iproute2.
+    for (const rule of await ipJson(family, ["-N", "rule", "show"]))
+      if (Number(rule.fwmark) === plan.mark)
+        rules.push({ family, words: ruleWords(rule), priority: Number(rule.priority) });
+    for (const table of [plan.table, plan.defaultTable])
+      for (const route of await ipJson(family, ["route", "show", "table", String(table)])) {
+        const device = typeof route.dev === "string" ? { device: route.dev } : {};
+        const metric = typeof route.metric === "number" ? { metric: route.metric } : {};
+        const type = String(route.type ?? "unicast");
+        routes.push({ family, table, destination: String(route.dst), type, ...device, ...metric });
+      }
   }
   return { rules, routes };
+}
+
+/** As `PlannedRule` has it. */
+function ruleWords(rule: Row): string {
+  const { src, srclen, fwmark, table, suppress_prefixlen: shortest } = rule;
+  const from = src === "all" ? "" : `from ${src}/${srclen ?? (String(src).includes(":") ? 128 : 32)} `;
+  const suppressed = shortest === undefined ? "" : ` suppress_prefixlength ${shortest}`;
+  return `${"not" in rule ? "not " : ""}${from}fwmark ${Number(fwmark)} table ${table}${suppressed}`;
 }
 
 /** The source address that the kernel takes for packets with our mark, or undefined when there is no route. */

@@ -3,7 +3,7 @@ import { equal } from "../../crypto/bytes.js";
 import { USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { comparePolicies, mappingWords, sameValue, type TunnelChange } from "../../ike/core/policy-change.js";
 import type { Refused } from "../config/load.js";
-import type { Configuration, GatewaySettings, Warning } from "../config/model.js";
+import type { Configuration, GatewaySettings, RouteMode, Warning } from "../config/model.js";
 import type { ConfigError } from "../config/problem.js";
 import type { ConfigurationProblem, PlannedTunnel, ReloadPlan } from "./plan-model.js";
 
@@ -58,7 +58,7 @@ export function planReload(
   if (!known) needsRestart.push("gateway");
   const newKeys = changedKeys(running, next);
   const tunnels = comparePolicies(running.policy.tunnels, next.policy.tunnels, newKeys).map((change) =>
-    plannedTunnel(withWrapping(change, running, next)),
+    plannedTunnel(withKeysOfHost(change, running, next)),
   );
   const plan: ReloadPlan = {
     file,
@@ -89,8 +89,17 @@ function changedKeys(running: Configuration, next: Configuration): ReadonlySet<s
   return new Set(names.map(([name]) => name));
 }
 
-/** How packets are wrapped, and which have no policy, is the data plane's affair, and changes at once. */
-function withWrapping(change: TunnelChange, running: Configuration, next: Configuration): TunnelChange {
+/** Keys of route mode: what they say is of this host. */
+const ROUTE_ROWS: readonly { readonly key: string; readonly value: (mode: RouteMode | undefined) => unknown }[] = [
+  { key: "tun", value: (mode) => mode?.device },
+  { key: "inner_address", value: (mode) => mode?.addresses ?? [] },
+  { key: "routes", value: (mode) => mode?.routes },
+  { key: "table", value: (mode) => mode?.table },
+  { key: "metric", value: (mode) => mode?.metric },
+];
+
+/** How packets are wrapped, where they are routed, and which have no policy, is no affair of IKE, and changes at once. */
+function withKeysOfHost(change: TunnelChange, running: Configuration, next: Configuration): TunnelChange {
   const { name, treatment, keys } = change;
   if (treatment === "added" || treatment === "removed") return change;
   const before = running.wrappings.get(name) ?? USUAL_WRAPPING;
@@ -104,7 +113,12 @@ function withWrapping(change: TunnelChange, running: Configuration, next: Config
   const exempted = (["bypass", "drop"] as const).filter(
     (each) => !sameValue(exempt(running, each), exempt(next, each)),
   );
-  const others = [...wrapped, ...exempted].map((key) => ({ key, effect: "now" as const }));
+  const [modeBefore, modeAfter] = [running.routeModes.get(name), next.routeModes.get(name)];
+  const routed = ROUTE_ROWS.filter(({ value }) => !sameValue(value(modeBefore), value(modeAfter)));
+  const others = [...wrapped, ...exempted, ...routed.map(({ key }) => key)].map((key) => ({
+    key,
+    effect: "now" as const,
+  }));
   if (others.length === 0) return change;
   return { ...change, treatment: treatment === "kept" ? "changed" : treatment, keys: [...keys, ...others] };
 }

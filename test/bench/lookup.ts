@@ -11,7 +11,7 @@ import { type Family, parseAddress, parsePrefix } from "../../esp/address.js";
 import { createIpHeader, readIpHeader } from "../../esp/ip-header.js";
 import { type ChildParameters, createSad, type Sad } from "../../esp/sad.js";
 import { selectorFromPrefix } from "../../esp/selector.js";
-import { createSpd } from "../../esp/spd.js";
+import { createSpd, SHARED_DEVICE } from "../../esp/spd.js";
 import { udpPacket } from "../esp/packets.js";
 import { formatSpread, spreadOf } from "./statistics.js";
 
@@ -116,17 +116,17 @@ function createBed({ family, count, flows }: Setting): Readonly<Record<keyof typ
   return {
     find: timed((i) => {
       readIpHeader(arena, packets[i % packets.length]!, PACKET_BYTES, header);
-      return spd.find(header);
+      return spd.find(header, SHARED_DEVICE);
     }),
     send: timed((i) => {
       const packet = packets[i % packets.length]!;
-      const sa = near.route(packet, PACKET_BYTES)!;
+      const sa = near.route(packet, PACKET_BYTES, SHARED_DEVICE)!;
       arena.bytes.copyWithin(work + sa.innerOffset, packet, packet + PACKET_BYTES);
       return sa.sealAt(work, PACKET_BYTES, family === 4 ? 4 : 41);
     }),
     receive: timed((i) => {
       const packet = packets[i % packets.length]!;
-      const sa = near.route(packet, PACKET_BYTES)!;
+      const sa = near.route(packet, PACKET_BYTES, SHARED_DEVICE)!;
       arena.bytes.copyWithin(work + sa.innerOffset, packet, packet + PACKET_BYTES);
       const length = sa.sealAt(work, PACKET_BYTES, family === 4 ? 4 : 41);
       return far.openAt(work, length, out, 0);

@@ -16,6 +16,7 @@ const REPORT: StatusReport = {
       state: "degraded",
       reason: "1 of 2 mappings is up",
       peer: "198.51.100.2",
+      tun: "causeway0",
       ike: {
         version: 2,
         role: "initiator",
@@ -72,6 +73,7 @@ const REPORT: StatusReport = {
       state: "down",
       reason: "AUTHENTICATION_FAILED: the pre-shared keys differ",
       peer: "vpn.example.com",
+      tun: "cw-site-b",
       ike: null,
       children: [],
       counters: { ...QUIET, drops: {} },

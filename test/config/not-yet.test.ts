@@ -4,14 +4,9 @@ import { accepted, oneTunnel, refused } from "./reading.js";
 
 /** Everything of the contract that this version lacks: the key's path, and the text that asks for it. */
 const TUNNEL_KEYS: readonly (readonly [path: string, text: string])[] = [
-  ["routes", "routes: [10.0.0.0/8]"],
   ["ike.proposals[0]", "ike: { proposals: [aes256-sha1-ecp192] }"],
   ["esp.pfs[0]", "esp: { pfs: [mlkem768] }"],
   ["esp.proposals[0]", "esp: { proposals: [aes128-sha256_96] }"],
-  ["tun", "tun: cw-a"],
-  ["inner_address", "inner_address: 169.254.0.1/30"],
-  ["table", "table: 220"],
-  ["metric", "metric: 10"],
   ["group", "group: site"],
   ["priority", "priority: 1"],
   ["health_check", "health_check: { peer: 169.254.128.2 }"],

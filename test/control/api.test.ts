@@ -83,7 +83,7 @@ function api(): ControlApi {
           children: [],
         }));
       if (tunnel !== undefined && views.length === 0) return undefined;
-      return statusReport({ gateway: "g", version: "0", startedAt: 0, now: 0, views });
+      return statusReport({ gateway: "g", version: "0", startedAt: 0, now: 0, views, tunOf: () => "causeway0" });
     },
     explain: async () => undefined,
     why: async () => undefined,

@@ -41,6 +41,7 @@ export function configurationOf(
     wrappings: new Map(),
     profiles: new Map(),
     exceptions: new Map(),
+    routeModes: new Map(),
     warnings: [],
   };
 }

@@ -55,7 +55,14 @@ before(async () => {
         if (tunnel === "broken") throw new Error("a bug");
         const views = [VIEW].filter(({ name }) => tunnel === undefined || name === tunnel);
         if (tunnel !== undefined && views.length === 0) return undefined;
-        return statusReport({ gateway: "edge", version: "0", startedAt: 0, now: 2_500, views });
+        return statusReport({
+          gateway: "edge",
+          version: "0",
+          startedAt: 0,
+          now: 2_500,
+          views,
+          tunOf: () => "causeway0",
+        });
       },
       async explain(tunnel) {
         return tunnel === VIEW.name ? explanation(VIEW, NOTHING_RECORDED) : undefined;

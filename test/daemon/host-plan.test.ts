@@ -29,7 +29,7 @@ function sitePlan(addresses: readonly HostAddress[] = [LAN, OUTER]): HostPlan {
 test("a peer range becomes a route with our own address of the local range as source, over an unreachable one", () => {
   const plan = sitePlan();
   const { table, mark } = plan;
-  assert.deepEqual(linkLines(plan), ["link set dev causeway0 mtu 1500 txqueuelen 1000 up"]);
+  assert.deepEqual(linkLines(plan), { 4: ["link set dev causeway0 mtu 1500 txqueuelen 1000 up"], 6: [] });
   assert.deepEqual(setUpLines(plan, NOTHING), {
     4: [
       `route replace unreachable 10.2.0.0/16 table ${table} metric 4294967295`,
@@ -177,13 +177,13 @@ test("what a crashed run left is used where it fits, and removed after the rest 
   const plan = sitePlan();
   const left: TableState = {
     rules: [
-      { family: 4, priority: 5200, table: String(plan.table) },
-      { family: 6, priority: 5200, table: String(plan.table) },
+      { family: 4, priority: 5200, words: `not fwmark ${plan.mark} table ${plan.table}` },
+      { family: 6, priority: 5200, words: `not fwmark ${plan.mark} table ${plan.table}` },
     ],
     routes: [
-      { family: 4, destination: "10.2.0.0/16", type: "unreachable" },
-      { family: 4, destination: "10.7.0.1", type: "unreachable" },
-      { family: 6, destination: "fd00:7::/64", type: "unreachable", device: "lo" },
+      { family: 4, table: plan.table, destination: "10.2.0.0/16", type: "unreachable" },
+      { family: 4, table: plan.table, destination: "10.7.0.1", type: "unreachable" },
+      { family: 6, table: plan.table, destination: "fd00:7::/64", type: "unreachable", device: "lo" },
     ],
   };
   const lines = setUpLines(plan, left);
@@ -198,8 +198,8 @@ test("what a crashed run left is used where it fits, and removed after the rest 
 test("tearing down removes what is there, and nothing the second time", () => {
   const plan = sitePlan();
   const standing: TableState = {
-    rules: [{ family: 4, priority: 5200, table: String(plan.table) }],
-    routes: [{ family: 4, destination: "10.2.0.0/16", type: "unreachable" }],
+    rules: [{ family: 4, priority: 5200, words: `not fwmark ${plan.mark} table ${plan.table}` }],
+    routes: [{ family: 4, table: plan.table, destination: "10.2.0.0/16", type: "unreachable" }],
   };
   assert.deepEqual(tearDownLines(plan, standing), {
     4: [`rule del not fwmark ${plan.mark} table ${plan.table} priority 5200`, `route flush table ${plan.table}`],
@@ -253,8 +253,8 @@ test("a route follows the narrowest of its children, and returns to the plan wit
     .mappings;
   const peer = ranges[0]!.peer;
   const measured = routesWithMtu(plan, [
-    { id: 1, ranges: [peer], mtu: 1438 },
-    { id: 2, ranges: [peer], mtu: 1390 },
+    { id: 1, tunnel: "site", ranges: [peer], mtu: 1438 },
+    { id: 2, tunnel: "site", ranges: [peer], mtu: 1390 },
   ]);
   assert.equal(measured[0]!.mtu, 1390);
   assert.equal(changedRoutes(plan.routes, measured).length, 1);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { hex, octets } from "../../crypto/bytes.js";
 import { createArena } from "../../crypto/openssl/arena.js";
 import { createJavaScriptChecksum } from "../../esp/checksum.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 import { createTooBig } from "../../src/dataplane/too-big.js";
 
 const arena = createArena(65536);
@@ -19,7 +20,7 @@ function answer(head: string, length: number): Uint8Array | undefined {
   now += 1000;
   arena.bytes.fill(7, packet, packet + length);
   arena.bytes.set(octets(head), packet);
-  tooBig.answer(packet, length, 1280, now);
+  tooBig.answer(packet, length, 1280, SHARED_DEVICE, now);
   return written[0]?.subarray(10);
 }
 
@@ -87,7 +88,7 @@ test("a sender gets a hundred answers a second, and others get theirs", () => {
   written.length = 0;
   const send = (head: string) => {
     arena.bytes.set(octets(head), packet);
-    tooBig.answer(packet, 1400, 1280, now);
+    tooBig.answer(packet, 1400, 1280, SHARED_DEVICE, now);
   };
   now += 1000;
   for (let i = 0; i < 500; i++) send(UDP4);

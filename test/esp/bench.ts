@@ -9,6 +9,7 @@ import { type Path, parseAddress, parsePrefix } from "../../esp/address.js";
 import { type DropReason, dropName } from "../../esp/drop-reasons.js";
 import { type ChildParameters, createSad, type Sad, type Sealers } from "../../esp/sad.js";
 import { ANY_PROTOCOL, type ProtocolPorts, selectorFromPrefix, type TrafficSelector } from "../../esp/selector.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 
 export const AES_GCM: SealerSpec = { encryption: rowByName("encryption", "ENCR_AES_GCM_16"), keyBits: 128 };
 
@@ -84,7 +85,7 @@ export interface Bench {
   /** Opens an ESP packet: the inner packet, "parked", or why it was dropped. */
   open(packet: Uint8Array, outerTos?: number): Uint8Array | "parked" | DropReason;
   /** The child that an inner packet would be sent on, or why it would be dropped; "awaited": it may be held. */
-  route(inner: Uint8Array): number | "awaited" | DropReason;
+  route(inner: Uint8Array, device?: number): number | "awaited" | DropReason;
 }
 
 export function createBench(): Bench {
@@ -117,10 +118,10 @@ export function createBench(): Bench {
       if (length === 0) return "parked";
       return length < 0 ? dropName(-length) : arena.bytes.slice(out, out + length);
     },
-    route(inner) {
+    route(inner, device = SHARED_DEVICE) {
       place(inner);
       const before = drops(sad);
-      const child = sad.route(at, inner.length);
+      const child = sad.route(at, inner.length, device);
       if (child) return child.id;
       if (sad.isAwaited()) return "awaited";
       const after = drops(sad);

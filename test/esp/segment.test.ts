@@ -7,6 +7,7 @@ import { createChecksum, createJavaScriptChecksum } from "../../esp/checksum.js"
 import { createCoalescer } from "../../esp/coalesce.js";
 import { DROP } from "../../esp/drop-reasons.js";
 import { createSegmenter } from "../../esp/segment.js";
+import { SHARED_DEVICE } from "../../esp/spd.js";
 import { counting, pseudoHeaderSum, TCP, type TcpFields, tcpPacket, type UdpFields, udpPacket } from "./packets.js";
 
 const arena = createArena(4 << 20);
@@ -198,7 +199,7 @@ function write(packets: readonly Uint8Array[], udp = true): readonly Uint8Array[
   written = [];
   for (const packet of packets) {
     arena.bytes.set(packet, coalescer.target());
-    coalescer.add(packet.length);
+    coalescer.add(packet.length, SHARED_DEVICE);
   }
   coalescer.flush();
   return written;

@@ -6,7 +6,7 @@ import { type Family, formatAddress } from "../../esp/address.js";
 import { createIpHeader, readIpHeader } from "../../esp/ip-header.js";
 import type { TrafficSelector } from "../../esp/selector.js";
 import { createSelectorIndex, type SelectorPair } from "../../esp/selector-index.js";
-import { createSpd } from "../../esp/spd.js";
+import { createSpd, SHARED_DEVICE } from "../../esp/spd.js";
 import { selector } from "./bench.js";
 import { ipPacket, tcpPacket, udpPacket } from "./packets.js";
 
@@ -130,7 +130,7 @@ test("flows that are remembered are those of a search, also where they meet in o
         if (later) packet[7] = 1;
         arena.bytes.set(packet, at);
         assert.equal(readIpHeader(arena, at, packet.length, header), 0);
-        assert.equal(spd.find(header), index.findOutbound(header));
+        assert.equal(spd.find(header, SHARED_DEVICE), index.findOutbound(header));
       }
     }),
     { numRuns: 50 },
@@ -157,7 +157,7 @@ test("ten thousand mappings of one hub are told apart", () => {
       at,
     );
     assert.equal(readIpHeader(arena, at, 28, header), 0);
-    assert.equal(spd.find(header), i);
+    assert.equal(spd.find(header, SHARED_DEVICE), i);
   }
   assert.equal(spd.indexOf("other", 0), 10_000);
   assert.equal(spd.indexOf("other", 1), undefined);
@@ -167,5 +167,5 @@ test("ten thousand mappings of one hub are told apart", () => {
     at,
   );
   assert.equal(readIpHeader(arena, at, 48, header), 0);
-  assert.equal(spd.find(header), 10_000);
+  assert.equal(spd.find(header, SHARED_DEVICE), 10_000);
 });
