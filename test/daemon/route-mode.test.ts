@@ -259,9 +259,11 @@ test("a large transfer through each of two tunnels at once arrives as it was sen
 test("a device that somebody removes is made again, with its routes", { skip: SKIP }, async () => {
   await inside(LEFT, "ip", "link", "del", "cw-red");
   await until("the device to be there", 20, async () =>
-    /dev cw-red/.test(await inside(LEFT, "ip", "route", "get", "203.0.113.77")) ? true : undefined,
+    // Until then nothing leaves: there is no route.
+    /dev cw-red/.test((await run(pair.inside("left", "ip", "route", "get", "203.0.113.77"))).stdout) ? true : undefined,
   );
   assert.deepEqual(await carriers(LEFT, inner(LEFT).red, inner(otherOf(LEFT)).red), ["red"]);
+  assert.match(await inside(LEFT, "ip", "-o", "address", "show", "cw-red"), /169\.254\.10\.1\/30/);
 });
 
 test("with two workers, after a restart, every tunnel carries its packets", { skip: SKIP }, async () => {
