@@ -133,16 +133,19 @@ function refuseForeign(plan: HostPlan, found: TableState): void {
 async function removeRouting(plan: HostPlan): Promise<void> {
   await ipBatch(tearDownLines(plan, await tableState(plan)));
   // Of the operator's tables what leads into our devices; it is no fault that there is nothing, or no table.
-  const named = plan.routes.flatMap(({ own }) => (own === undefined ? [] : [`table ${own.table} dev ${own.device}`]));
-  for (const words of new Set(named))
-    for (const family of ["-4", "-6"]) await run("ip", [family, "route", "flush", ...words.split(" ")]);
+  const flushes = plan.routes.flatMap(({ prefix, own }) =>
+    own === undefined || own.table === plan.table || own.table === plan.defaultTable
+      ? []
+      : [`-${prefix.family} route flush table ${own.table} dev ${own.device}`],
+  );
+  await Promise.all([...new Set(flushes)].map((words) => run("ip", words.split(" "))));
 }
 
 /** The kernel gives a device a link-local address and sends router solicitations from it; no tunnel carries them. */
 async function withoutAddresses({ tun, devices }: HostPlan): Promise<void> {
   if (!(await hasIpv6())) return;
-  for (const name of [tun, ...devices.map((device) => device.name)])
-    await run("ip", ["link", "set", "dev", name, "addrgenmode", "none"]);
+  const names = [tun, ...devices.map(({ name }) => name)];
+  await run("ip", ["-force", "-batch", "-"], names.map((name) => `link set dev ${name} addrgenmode none\n`).join(""));
 }
 
 async function ipBatch(batch: Batch): Promise<void> {
