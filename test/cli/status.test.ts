@@ -84,7 +84,7 @@ const REPORT: StatusReport = {
 const SCREEN = `edge: causeway 0.1.0, up 1d 3h, 0 of 2 tunnels established
   dropped unknownSpi 3
 
-site-a: degraded (1 of 2 mappings is up); peer 198.51.100.2
+site-a: degraded (1 of 2 mappings is up); peer 198.51.100.2, device causeway0
   IKEv2 initiator, 203.0.113.1:4500 (203.0.113.1) <-> 198.51.100.2:4500 (gw.example.com), NAT on our side
     aes256gcm16-prfsha384-ecp384, established 3m 10s ago, rekey in 20h 50m, SPIs 0011223344556677_8899aabbccddeeff
   192.168.1.0/24 <-> 10.0.1.0/24, 10.0.2.0/24: established, rekey in 50m
@@ -94,7 +94,7 @@ site-a: degraded (1 of 2 mappings is up); peer 198.51.100.2
   total in 1.5 KiB (1 packet), out 20.0 MiB (15,000 packets)
   dropped replay 3
 
-site-b: down (AUTHENTICATION_FAILED: the pre-shared keys differ); peer vpn.example.com
+site-b: down (AUTHENTICATION_FAILED: the pre-shared keys differ); peer vpn.example.com, device cw-site-b
   no IKE SA
   total in 0 B (0 packets), out 0 B (0 packets)
 `;

@@ -90,7 +90,7 @@ const green = (here: Site) => `  - name: green
 `;
 
 function allUp(count: number): Promise<StatusReport> {
-  return until(`${count} tunnels to be established`, 60, async () => {
+  return until(`${count} tunnels to be established`, 120, async () => {
     const states = await Promise.all(BOTH.map((site) => pair.status(site)));
     const done = states.every(
       (status) => status?.tunnels.length === count && status.tunnels.every(({ state }) => state === "established"),
