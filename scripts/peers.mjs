@@ -24,6 +24,7 @@ const PACKAGES = {
   nftables: "/usr/sbin/nft",
   conntrack: "/usr/sbin/conntrack",
   "ike-scan": "/usr/bin/ike-scan",
+  bird2: "/usr/sbin/bird",
   // What user-mode Linux lacks on processors with AMX is compiled (test/interop/guest-xstate.c).
   ...(/^flags\b.* amx_tile\b/m.test(readFileSync("/proc/cpuinfo", "utf8")) && {
     gcc: "/usr/bin/cc",
@@ -64,8 +65,11 @@ export function installPeers(missing) {
   update();
   // A peer that runs on the host itself would take the ports 500 and 4500: packages are installed without starting services.
   if (packages.length > 0) withoutServices(() => install(packages));
-  if (packages.includes("charon-systemd") && existsSync("/run/systemd/system"))
-    ask("systemctl", ["disable", "--now", "strongswan.service"]);
+  for (const [name, service] of [
+    ["charon-systemd", "strongswan.service"],
+    ["bird2", "bird.service"],
+  ])
+    if (packages.includes(name) && existsSync("/run/systemd/system")) ask("systemctl", ["disable", "--now", service]);
   if (missing.includes("libreswan")) unpackLibreswan();
   mkdirSync("/lib/modules", { recursive: true }); // the guest lays its own modules over this folder
 }
