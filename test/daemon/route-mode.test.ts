@@ -67,6 +67,7 @@ defaults:
   peer: ${there.outer}
   psk: "${PSK}"
   start: ${here === LEFT ? "active" : "passive"}
+  esp: { pfs_check: false }
 tunnels:
   - name: red
     local_id: red.${here.name}

@@ -51,6 +51,7 @@ tunnels:
     peer: ${otherOf(here).outer}
     psk: "${PSK}"
     start: ${here === LEFT ? "active" : "passive"}
+    esp: { pfs_check: false }
     inner_address: ${speaker(here)}/30
     routes: []
 `;
