@@ -36,20 +36,29 @@ export async function forwardingIsOn(family: Family): Promise<boolean | undefine
 export async function tableState(plan: Pick<HostPlan, "table" | "defaultTable" | "mark">): Promise<TableState> {
   const rules: PlannedRule[] = [];
   const routes: FoundRoute[] = [];
-  for (const family of (await hasIpv6()) ? ([4, 6] as const) : ([4] as const)) {
+  // All at once: a daemon that ends has few seconds, and a busy machine starts programs slowly.
+  const asked = ((await hasIpv6()) ? ([4, 6] as const) : ([4] as const)).flatMap((family) => [
     // Numeric: a table may have a name in /etc/iproute2.
-    for (const rule of await ipJson(family, ["-N", "rule", "show"]))
-      if (Number(rule.fwmark) === plan.mark)
-        rules.push({ family, words: ruleWords(rule), priority: Number(rule.priority) });
-    for (const table of [plan.table, plan.defaultTable])
-      for (const route of await ipJson(family, ["route", "show", "table", String(table)])) {
-        const device = typeof route.dev === "string" ? { device: route.dev } : {};
-        const metric = typeof route.metric === "number" ? { metric: route.metric } : {};
-        const type = String(route.type ?? "unicast");
-        routes.push({ family, table, destination: String(route.dst), type, ...device, ...metric });
-      }
-  }
+    ipJson(family, ["-N", "rule", "show"]).then((found) => {
+      for (const rule of found)
+        if (Number(rule.fwmark) === plan.mark)
+          rules.push({ family, words: ruleWords(rule), priority: Number(rule.priority) });
+    }),
+    ...[plan.table, plan.defaultTable].map((table) =>
+      ipJson(family, ["route", "show", "table", String(table)]).then((found) => {
+        for (const route of found) routes.push(foundRoute(family, table, route));
+      }),
+    ),
+  ]);
+  await Promise.all(asked);
   return { rules, routes };
+}
+
+function foundRoute(family: Family, table: number, route: Row): FoundRoute {
+  const device = typeof route.dev === "string" ? { device: route.dev } : {};
+  const metric = typeof route.metric === "number" ? { metric: route.metric } : {};
+  const type = String(route.type ?? "unicast");
+  return { family, table, destination: String(route.dst), type, ...device, ...metric };
 }
 
 /** As `PlannedRule` has it. */

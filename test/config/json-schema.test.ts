@@ -30,7 +30,7 @@ test("gateway.example.yaml is accepted, and warns of the keys that stand in it",
   assert.ok("configuration" in loaded, "errors" in loaded ? loaded.errors.join("\n") : "");
   assert.deepEqual(
     loaded.configuration.policy.tunnels.map(({ name }) => name),
-    ["idc-shenzhen", "road-office", "old-branch"],
+    ["idc-shenzhen", "road-office", "headquarters", "old-branch"],
   );
   assert.ok(loaded.configuration.warnings.some(({ path }) => path === "tunnels[0].psk"));
 });

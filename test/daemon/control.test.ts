@@ -125,6 +125,7 @@ test("GET /v1/status lists every tunnel, also one that is down, with its reason"
         state: "down",
         reason: "the peer does not answer",
         peer: "192.0.2.2",
+        tun: "causeway0",
         ike: null,
         children: [],
         counters: { bytes_in: 0, bytes_out: 0, packets_in: 0, packets_out: 0, drops: {} },
