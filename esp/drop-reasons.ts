@@ -5,6 +5,7 @@
 
 const REASONS = {
   noPolicy: "no mapping covers the inner source and destination",
+  linkLocal: "the packet is for one link alone, and no mapping covers it: hosts send such on every device",
   policyDrop: "a drop policy of the tunnel covers the packet",
   policyBypass:
     "a bypass policy covers the packet: it belongs outside of the tunnel, in clear, and something led it into it",

@@ -177,3 +177,15 @@ function readPorts(bytes: Uint8Array, view: DataView, end: number, header: IpHea
       return;
   }
 }
+
+/**
+ * Whether the packet is for one link alone: from or to a link-local address, or to link-local multicast or the limited broadcast
+ * (RFC 3927, RFC 5771 section 4, RFC 919; RFC 4291 sections 2.5.6 and 2.7).
+ */
+export function isLinkLocal({ family, source, destination }: IpHeader): boolean {
+  const to = destination[0]!;
+  const from = source[0]!;
+  if (family === 4) return to >>> 8 === 0xe00000 || to === 0xffffffff || to >>> 16 === 0xa9fe || from >>> 16 === 0xa9fe;
+  const scope = (to >>> 16) & 0xf;
+  return (to >>> 24 === 0xff && scope <= 2) || to >>> 22 === 0x3fa || from >>> 22 === 0x3fa;
+}

@@ -1,7 +1,7 @@
 /** Which SA a mapping sends on: the policy database joined with the SAs that were put to use. */
 import type { Arena } from "../crypto/interfaces.js";
 import { DROP } from "./drop-reasons.js";
-import type { IpHeader } from "./ip-header.js";
+import { type IpHeader, isLinkLocal } from "./ip-header.js";
 import type { SaPair } from "./sa.js";
 import { intersect, isSubset } from "./selector.js";
 import { createSelectorIndex, type SelectorIndex, type SelectorPair } from "./selector-index.js";
@@ -110,7 +110,7 @@ export function createRouting<Child extends Routable>(arena: Arena): Routing<Chi
       mapping = i;
       if (i < 0) {
         const refusal = i === -1 ? undefined : spd.refusal(i);
-        code = refusal?.code ?? DROP.noPolicy;
+        code = refusal?.code ?? (isLinkLocal(header) ? DROP.linkLocal : DROP.noPolicy);
         tunnel = refusal?.tunnel;
         return undefined;
       }

@@ -34,6 +34,7 @@ export interface Hop {
 
 const POLICY: readonly DropReason[] = [
   "noPolicy",
+  "linkLocal",
   "noSa",
   "narrowed",
   "heldFull",

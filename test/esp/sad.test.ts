@@ -353,6 +353,18 @@ test("protocol and ports belong to the policy", () => {
   assert.equal(near.route(fragment), "noPolicy");
 });
 
+test("what hosts send on every device, for its link alone, is told apart from packets that no mapping covers", () => {
+  const { near } = pair({}, AES_GCM, [{ local: LOCAL, peer: PEER }]);
+  for (const destination of ["224.0.0.22", "255.255.255.255", "169.254.7.1"])
+    assert.equal(near.route(udpPacket({ ...OUT, source: "192.0.2.1", destination })), "linkLocal", destination);
+  for (const destination of ["ff02::16", "ff02::1:ff00:1", "fe80::1"])
+    assert.equal(near.route(udpPacket({ ...OUT, source: "::", destination })), "linkLocal", destination);
+  for (const destination of ["224.0.1.1", "10.3.0.1"])
+    assert.equal(near.route(udpPacket({ ...OUT, source: "192.0.2.1", destination })), "noPolicy", destination);
+  for (const destination of ["ff05::2", "2001:db8::1", "fec0::1"])
+    assert.equal(near.route(udpPacket({ ...OUT, source: "::", destination })), "noPolicy", destination);
+});
+
 test("a packet to the outer address of a peer is refused, until no SA has that peer", () => {
   const mapping = { local: LOCAL, peer: selector("0.0.0.0/0") };
   const { near } = pair({ remote: [mapping.peer] }, AES_GCM, [mapping]);
