@@ -314,14 +314,17 @@ function start(port: MessagePort, data: WorkerData): void {
   });
 
   if (role === "transmit") post({ kind: "opened", devices: { tun, sockets, bound, rawEsp, errors, whole } });
-  const openssl = backends.choices.filter(({ backend }) => backend === "openssl").length;
+  // Of the AEADs: ENCR_NULL counts as OpenSSL's everywhere, because it calls nothing.
+  const openssl = backends.choices.some(
+    ({ row, backend }) => row.kind === "encryption" && row.aead && backend === "openssl",
+  );
   post({
     kind: "ready",
     tunName: tun.name,
     tunIndex: tun.index,
     sockets: bound,
     rawEsp,
-    backend: openssl > 0 ? backends.openssl : `node:crypto (${backends.openssl})`,
+    backend: openssl ? backends.openssl : `node:crypto (${backends.openssl})`,
   });
 }
 
