@@ -60,7 +60,7 @@ const VARIANTS: readonly Variant[] = [
     left: {},
     leftWrapper: ["env", `NODE_OPTIONS=--import=${new URL("./without-evp.js", import.meta.url)}`],
     right: { tunOffload: "tcp" },
-    cases: [CASES[0]!, CASES[2]!],
+    cases: [CASES[2]!, CASES[0]!],
   },
 ];
 
