@@ -135,16 +135,9 @@ function compareWords(address: Uint32Array, table: Uint32Array, from: number, co
   return 0;
 }
 
-/** Most SAs carry one family: ten thousand of them need not keep a tree of the other one each. */
-function emptyTree(words: number): Tree {
-  return { words, root: NOTHING, nodes: [], ranges: new Uint32Array(0), anyProtocol: new Uint8Array(0), pairs: [] };
-}
-const EMPTY = { 4: emptyTree(1), 6: emptyTree(4) } as const;
-
 function createTree(pairs: readonly SelectorPair[], family: Family): Tree {
   const words = family === 4 ? 1 : 4;
   const members = [...pairs.keys()].filter((i) => isOfFamily(pairs[i]!, family));
-  if (members.length === 0) return EMPTY[family];
   const ranges = new Uint32Array(pairs.length * 4 * words);
   for (const i of members) {
     const { local, remote } = pairs[i]!;

@@ -7,8 +7,8 @@ import { scratchOf } from "./scratch.js";
 export interface AeadInputs {
   /** Where salt and IV stand joined after `setNonce`. */
   readonly nonce: number;
-  /** Joins salt (see `saltOf`) and IV: the nonce of RFC 4106 section 3.1, RFC 4309 section 4, RFC 7634 section 2. */
-  setNonce(salt: number, iv: number): void;
+  /** Joins salt and IV: the nonce of RFC 4106 section 3.1, RFC 4309 section 4, RFC 7634 section 2. */
+  setNonce(iv: number): void;
   /**
    * The offset of the associated data, `aadLength` octets: the header, with ESN a copy that has the high half between SPI and
    * sequence number (RFC 4106 section 5).
@@ -23,20 +23,20 @@ export interface AeadInputs {
   giveTag(icv: number): void;
 }
 
-/**
- * The same for every SA of a row, and made `onceFor` all of them: what ten thousand SAs share stays in the processor's cache. What an SA
- * has of its own is a number, `saltOf`.
- */
-export function aeadInputs(arena: Arena, row: AeadRow): AeadInputs {
+/** `key` ends in the salt. */
+export function aeadInputs(arena: Arena, row: AeadRow, keyBits: number, key: Secret): AeadInputs {
   const { bytes, view } = arena;
   const { ivBytes, icvBytes, saltBytes } = row;
   const { nonce, aad: esnAad, tag } = scratchOf(arena);
+  // Moved as words: an octet at a time costs as much as the rest of this layer.
+  const salt = key.reveal().slice(keyBits / 8);
+  const saltWords = saltBytes === 4;
+  const saltWord = saltWords ? new DataView(salt.buffer, salt.byteOffset).getInt32(0) : 0;
   return {
     nonce,
-    setNonce(salt, iv) {
-      // Moved as words: an octet at a time costs as much as the rest of this layer.
-      if (saltBytes === 4) view.setInt32(nonce, salt);
-      else for (let i = 0; i < saltBytes; i++) bytes[nonce + i] = salt >>> (8 * (saltBytes - 1 - i));
+    setNonce(iv) {
+      if (saltWords) view.setInt32(nonce, saltWord);
+      else for (let i = 0; i < saltBytes; i++) bytes[nonce + i] = salt[i]!;
       copyWords(view, nonce + saltBytes, iv, ivBytes);
     },
     aad(header, headerLength, esnHigh) {
@@ -51,29 +51,6 @@ export function aeadInputs(arena: Arena, row: AeadRow): AeadInputs {
     tag,
     takeTag: (icv) => copyWords(view, tag, icv, icvBytes),
     giveTag: (icv) => copyWords(view, icv, tag, icvBytes),
-  };
-}
-
-/** The salt, which ends the key, as an integer of at most 32 bits, signed. */
-export function saltOf({ saltBytes }: AeadRow, keyBits: number, key: Secret): number {
-  if (saltBytes > 4) throw new RangeError(`a salt of ${saltBytes} octets`);
-  return key
-    .reveal()
-    .subarray(keyBits / 8, keyBits / 8 + saltBytes)
-    .reduce((salt, octet) => (salt << 8) | octet, 0);
-}
-
-/** Makes what SAs of a row share, once for each arena. */
-export function onceFor<Shared extends object>(
-  make: (arena: Arena, row: AeadRow) => Shared,
-): (arena: Arena, row: AeadRow) => Shared {
-  const made = new WeakMap<Arena, WeakMap<AeadRow, Shared>>();
-  return (arena, row) => {
-    const rows = made.get(arena) ?? new WeakMap<AeadRow, Shared>();
-    made.set(arena, rows);
-    const shared = rows.get(row) ?? make(arena, row);
-    rows.set(row, shared);
-    return shared;
   };
 }
 

@@ -1,7 +1,7 @@
 /** AEADs over EVP: GCM, ChaCha20-Poly1305, GMAC and CCM. Nothing is allocated per packet, the key schedule stays in the context. */
 import type { Sealer } from "../interfaces.js";
 import type { CreateAead } from "../registry/row.js";
-import { aeadInputs, onceFor, saltOf } from "./aead-inputs.js";
+import { aeadInputs } from "./aead-inputs.js";
 import { contextPair, failed } from "./context.js";
 import { CTRL_GET_TAG, CTRL_SET_IV_LENGTH, CTRL_SET_TAG, type Libcrypto, libcrypto } from "./libcrypto.js";
 import { scratchOf } from "./scratch.js";
@@ -32,23 +32,19 @@ interface Calls {
 
 /** `name` is OpenSSL's; `*` stands for the key length. */
 function evp(name: string, callsOf: (ssl: Libcrypto, fixed: Fixed, ivBytes: number) => Calls): CreateAead {
-  const sharedBy = onceFor((arena, row) => {
-    const inputs = aeadInputs(arena, row);
-    const nonceBytes = row.saltBytes + row.ivBytes;
+  return (arena, row, keyBits, key): Sealer => {
+    const ssl = libcrypto();
+    const { ivBytes, icvBytes, saltBytes } = row;
+    const inputs = aeadInputs(arena, row, keyBits, key);
+    const nonceBytes = saltBytes + ivBytes;
     const fixed: Fixed = {
       nonce: arena.address(inputs.nonce, nonceBytes),
       nonceBytes,
       tag: arena.address(inputs.tag, 16),
-      icvBytes: row.icvBytes,
+      icvBytes,
       outLength: arena.address(scratchOf(arena).outLength, 8),
     };
-    return { inputs, calls: callsOf(libcrypto(), fixed, row.ivBytes) };
-  });
-  return (arena, row, keyBits, key): Sealer => {
-    const ssl = libcrypto();
-    const { ivBytes, icvBytes } = row;
-    const { inputs, calls } = sharedBy(arena, row);
-    const salt = saltOf(row, keyBits, key);
+    const calls = callsOf(ssl, fixed, ivBytes);
     const contexts = contextPair(arena, name.replace("*", String(keyBits)), key, keyBits / 8, calls.configure);
     return {
       ivBytes,
@@ -61,7 +57,7 @@ function evp(name: string, callsOf: (ssl: Libcrypto, fixed: Fixed, ivBytes: numb
         const ivAddress = arena.address(iv, ivBytes + length + icvBytes);
         const text = arena.address(iv + ivBytes, length);
         const context = contexts.encrypt();
-        inputs.setNonce(salt, iv);
+        inputs.setNonce(iv);
         calls.seal(context, aad, aadLength, ivAddress, text, length);
         inputs.giveTag(iv + ivBytes + length);
       },
@@ -72,7 +68,7 @@ function evp(name: string, callsOf: (ssl: Libcrypto, fixed: Fixed, ivBytes: numb
         const text = arena.address(iv + ivBytes, length);
         const outAddress = arena.address(out, length);
         const context = contexts.decrypt();
-        inputs.setNonce(salt, iv);
+        inputs.setNonce(iv);
         inputs.takeTag(iv + ivBytes + length);
         if (!calls.open(context, aad, aadLength, ivAddress, text, length, outAddress)) {
           ssl.ERR_clear_error();

@@ -6,7 +6,7 @@ import { createGhash } from "../ghash.js";
 import type { Arena, Sealer } from "../interfaces.js";
 import type { AeadRow, CreateAead } from "../registry/row.js";
 import type { Secret } from "../secret.js";
-import { type AeadInputs, aeadInputs, onceFor, saltOf } from "./aead-inputs.js";
+import { type AeadInputs, aeadInputs } from "./aead-inputs.js";
 import { evpChain } from "./cbc-mac.js";
 import { contextPair, failed } from "./context.js";
 import { libcrypto } from "./libcrypto.js";
@@ -111,15 +111,12 @@ export const evpSm4Ccm: CreateAead = composed((arena, row, key, _keystream, inpu
   };
 });
 
-const inputsOf = onceFor(aeadInputs);
-
 function composed(createMode: CreateMode): CreateAead {
   return (arena, row, keyBits, key): Sealer => {
     const { ivBytes, icvBytes } = row;
     const { bytes } = arena;
     const keystream = evpKeystream(arena, key, keyBits / 8);
-    const inputs = inputsOf(arena, row);
-    const salt = saltOf(row, keyBits, key);
+    const inputs = aeadInputs(arena, row, keyBits, key);
     const mode = createMode(arena, row, key, keystream, inputs);
     const { zeros, blocks: counter } = scratchOf(arena);
     const { tag } = inputs;
@@ -127,7 +124,7 @@ function composed(createMode: CreateMode): CreateAead {
 
     /** The counter begins, and `tag` holds what hides the tag. */
     function begin(iv: number): void {
-      inputs.setNonce(salt, iv);
+      inputs.setNonce(iv);
       mode.firstCounter(counter);
       keystream.begin(counter);
       keystream.apply(zeros, BLOCK, tag);
