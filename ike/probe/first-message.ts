@@ -4,8 +4,11 @@
  */
 import type { Path } from "../../esp/address.js";
 import { ProtocolError } from "../core/errors.js";
+import type { Identity } from "../core/identity.js";
 import { natDetection } from "../core/nat.js";
+import { identityPayload } from "../v1/main-mode.js";
 import { decodeRawHeader } from "../wire/header.js";
+import type { HeaderV1 } from "../wire/header-v1.js";
 import { bodiesOf, decodeMessage, encodeMessage, type Payload, payload } from "../wire/message.js";
 import { bodiesOfV1, decodeMessageV1, encodeMessageV1, type PayloadV1, payloadV1 } from "../wire/message-v1.js";
 import { isErrorNotify, type NotifyType } from "../wire/notify-table.js";
@@ -61,20 +64,44 @@ export function firstMessageV1(
   vendorIds: readonly Uint8Array[] = [],
   length?: number,
 ): Uint8Array {
-  const header = {
-    initiatorCookie: cookie,
-    responderCookie: 0n,
-    exchange: "MAIN_MODE",
-    encryption: false,
-    commit: false,
-    authenticationOnly: false,
-    messageId: 0,
-  } as const;
+  const header = headerV1(cookie, "MAIN_MODE");
   const payloads: PayloadV1[] = [payloadV1("SA", sa), ...vendorIds.map((data) => payloadV1("VID", { data }))];
   const bytes = encodeMessageV1(header, payloads);
   const padding = length === undefined ? 0 : length - bytes.length - GENERIC_HEADER_BYTES;
   if (padding <= 0) return bytes;
   return encodeMessageV1(header, [...payloads, payloadV1("VID", { data: new Uint8Array(padding) })]);
+}
+
+/** Of aggressive mode (RFC 2409 section 5.4): the public value is of the one group of the offer, and the identity is ours. */
+export interface FirstAggressive {
+  readonly cookie: bigint;
+  readonly sa: SaPayloadV1;
+  readonly publicValue: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly identity: Identity;
+  readonly vendorIds: readonly Uint8Array[];
+}
+
+export function firstAggressive({ cookie, sa, publicValue, nonce, identity, vendorIds }: FirstAggressive): Uint8Array {
+  return encodeMessageV1(headerV1(cookie, "AGGRESSIVE_MODE"), [
+    payloadV1("SA", sa),
+    payloadV1("KE", { data: publicValue }),
+    payloadV1("NONCE", { nonce }),
+    identityPayload(identity),
+    ...vendorIds.map((data) => payloadV1("VID", { data })),
+  ]);
+}
+
+function headerV1(initiatorCookie: bigint, exchange: "MAIN_MODE" | "AGGRESSIVE_MODE"): HeaderV1 {
+  return {
+    initiatorCookie,
+    responderCookie: 0n,
+    exchange,
+    encryption: false,
+    commit: false,
+    authenticationOnly: false,
+    messageId: 0,
+  };
 }
 
 /**

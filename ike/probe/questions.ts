@@ -36,8 +36,11 @@ export type VerdictV1 = { readonly accepted: true; readonly sa: SaPayloadV1 } | 
 type AskV2<Result> = Generator<SaPayload, Result, VerdictV2>;
 type AskV1<Result> = Generator<SaPayloadV1, Result, VerdictV1>;
 
-/** The group that nobody has: of the numbers for private use the last (RFC 7296 section 3.3.2). */
-export const NOBODYS_GROUP = 65535;
+/**
+ * The group that nobody has: the 192-bit random ECP group of RFC 5114. A number for private use would do as well, were there not libreswan, to which a
+ * message with a group that it cannot name is malformed.
+ */
+export const NOBODYS_GROUP = 25;
 
 /** Undefined: nothing of the catalogue is accepted. */
 export function* askV2(catalogue: Catalogue): AskV2<Accepted | undefined> {

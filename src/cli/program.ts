@@ -88,6 +88,10 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .option("--ike <version>", "1 or 2 alone; otherwise both are asked")
     .option("--address <address>", "our own address to ask from; otherwise by route")
     .option("--rate <n>", "packets a second (5)")
+    .option(
+      "--esp",
+      "also learn algorithms of ESP: calls the peer as the printed tunnel, whose place at the peer it takes",
+    )
     .option("--psk-file <file>", "for the printed tunnel: the file of its key")
     .option("--local <network>", "for the printed tunnel: our network")
     .option("--remote <network>", "for the printed tunnel: the peer's network")

@@ -119,6 +119,10 @@ test("probe refuses wrong options with 2", async () => {
     ["--rate", "x"],
     ["--ike", "3"],
     ["--address", "nowhere"],
+    ["--local-id", ""],
+    ["--esp"],
+    ["--esp", "--psk-file", "/nowhere/key"],
+    ["--esp", "--psk-file", "/dev/null"],
   ]) {
     const { status, stderr } = await causeway(["probe", "127.0.0.1", ...words]);
     assert.equal(status, 2, stderr);
