@@ -115,3 +115,9 @@ export function vendorStory(vendorIds: readonly { readonly data: Uint8Array }[])
   const known = quirksOfVendors(names).map(({ what, remedy }) => `; known of it: it ${what} (${remedy})`);
   return `; it says it is ${names.join(", ")}${known.join("")}`;
 }
+
+/** Likewise of a peer that was called; undefined when it says nothing. */
+export function answererStory(vendorIds: readonly { readonly data: Uint8Array }[]): string | undefined {
+  const story = vendorStory(vendorIds);
+  return story === "" ? undefined : `the peer answers${story}`;
+}

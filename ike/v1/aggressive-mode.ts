@@ -16,6 +16,7 @@ import { ProtocolError } from "../core/errors.js";
 import type { SaidAll } from "../core/evidence.js";
 import { formatIdPayload, identityOf, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
 import type { TunnelPolicy } from "../core/policy.js";
+import { answererStory } from "../core/quirks.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
 import type { Answer } from "../core/types.js";
 import { encodeBodyV1, encodeMessageV1, type PayloadV1, payloadV1 } from "../wire/message-v1.js";
@@ -151,7 +152,7 @@ function onAnswer(
     hash: HASH.hash,
     ask,
   };
-  return stepTo(next, ...told(next, story), {
+  return stepTo(next, ...told(next, answererStory(message.vendorIds)), ...told(next, story), {
     kind: "ask",
     ask,
     question: { kind: "sharedSecret", group: group.ids.ikev2!, privateOctets, peerPublic: KE.data },

@@ -18,6 +18,7 @@ import { refusalOf, spiHex } from "../core/context.js";
 import { ProtocolError } from "../core/errors.js";
 import { formatIdPayload, identityOf, idPayload, ourIdentity, sameIdentity, theirIdentity } from "../core/identity.js";
 import type { TunnelPolicy } from "../core/policy.js";
+import { answererStory } from "../core/quirks.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
 import type { Answer } from "../core/types.js";
 import { encodeBodyV1, encodeMessageV1, type PayloadV1, payloadV1 } from "../wire/message-v1.js";
@@ -110,7 +111,7 @@ function onChoice(sa: MainSent, message: Received<"SA", "VID">, ctx: SaContext):
     privateOctets,
     ask,
   };
-  return stepTo(next, ...told(next, story), {
+  return stepTo(next, ...told(next, answererStory(vendorIds)), ...told(next, story), {
     kind: "ask",
     ask,
     question: { kind: "publicValue", group: group.ids.ikev2!, privateOctets },

@@ -21,6 +21,7 @@ import { chosenIke, offerIke } from "../core/negotiate.js";
 import { oursInWords } from "../core/offer-words.js";
 import { phase1Evidence } from "../core/our-values.js";
 import type { TunnelPolicy } from "../core/policy.js";
+import { answererStory } from "../core/quirks.js";
 import { GIVE_UP_AFTER, outstanding } from "../core/retransmit.js";
 import { REFUSED_INIT_LIFE } from "../core/timers.js";
 import type { Answer } from "../core/types.js";
@@ -28,7 +29,7 @@ import { OUR_VENDOR_ID } from "../core/vendor-ids.js";
 import { encodeMessage, type Payload, payload } from "../wire/message.js";
 import { isErrorNotify, type NotifyType, notifyName } from "../wire/notify-table.js";
 import { type NotifyPayload, notification } from "../wire/payloads/notify.js";
-import { ignore, report, type SaContext, type Step, spiHex, stepTo } from "./context.js";
+import { ignore, report, type SaContext, type SaEffect, type Step, spiHex, stepTo } from "./context.js";
 import { childlessIn } from "./features/childless.js";
 import { agreedFragmentation, announceFragmentation } from "./features/fragmentation.js";
 import { announceRedirect, answersNonce, redirectIn, redirectOf } from "./features/redirect.js";
@@ -83,7 +84,7 @@ export function onInitAnsweredAnswer(sa: InitAnswered, answer: Answer, ctx: SaCo
 }
 
 /** <-- HDR, SAr1, KEr, Nr: the other half of everything that keys are made of. */
-function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">, ctx: SaContext): Step {
+function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N" | "V">, ctx: SaContext): Step {
   const { header, path, SA, KE, Nonce, notifies } = message;
   const policy = ctx.sight.tunnel(sa.offer.tunnel);
   if (header.responderSpi === 0n) throw new ProtocolError("INVALID_SYNTAX", "the responder's SPI is 0");
@@ -119,7 +120,13 @@ function onResponse(sa: InitSent, message: Received<"SA" | "KE" | "Nonce", "N">,
     ask,
   };
   const question = { kind: "sharedSecret", group: KE.group, privateOctets, peerPublic: KE.data } as const;
-  return stepTo(next, { kind: "ask", ask, question });
+  return stepTo(next, ...answererTold(next, message.vendorIds), { kind: "ask", ask, question });
+}
+
+/** What product it is. */
+function answererTold(sa: InitAnswered, vendorIds: Parameters<typeof answererStory>[0]): readonly SaEffect[] {
+  const story = answererStory(vendorIds);
+  return story === undefined ? [] : [report(sa, { kind: "story", story })];
 }
 
 /** With MOBIKE also where no NAT is: one may stand on a later path (RFC 4555 section 3.3). */

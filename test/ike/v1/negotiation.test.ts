@@ -21,6 +21,18 @@ for (const mode of MODES) {
     }
   });
 
+  test(`${mode} mode: each side tells what the other says it is`, () => {
+    const pair = establishedPairV1(mode);
+    for (const [side, words] of [
+      [pair.a, /^the peer answers; it says it is .*dead peer detection/],
+      [pair.b, /^a peer asks for an IKE SA( in aggressive mode)?; it says it is .*Causeway/],
+    ] as const)
+      assert.ok(
+        reportsOf(side, "story").some(({ story }) => words.test(story)),
+        words.source,
+      );
+  });
+
   test(`${mode} mode: with PFS both phases have keys of their own`, () => {
     const esp = { espProposals: ["aes256-sha256-modp1024"] };
     const pair = establishedPairV1(mode, { a: esp, b: esp });

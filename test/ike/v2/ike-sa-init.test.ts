@@ -18,6 +18,17 @@ test("under load a first request is answered with COOKIE and nothing is kept; wi
   assert.equal(exchanges(pair), "A34 B34 A34 B34 A35 B35");
 });
 
+test("each side tells what the other says it is", () => {
+  const pair = createPair();
+  pair.pass(2000);
+  const told =
+    (words: string) =>
+    ({ story }: { readonly story: string }) =>
+      story.startsWith(`${words}; it says it is Causeway`);
+  assert.ok(reportsOf(pair.a, "story").some(told("the peer answers")));
+  assert.ok(reportsOf(pair.b, "story").some(told("a peer asks for an IKE SA")));
+});
+
 test("a cookie is good for its address, SPI and nonce alone", () => {
   const pair = createPair({ b: { halfOpen: 0 } });
   pair.pass(25);
