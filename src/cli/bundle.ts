@@ -10,9 +10,10 @@ import { loadConfiguration } from "../config/load.js";
 import { printable } from "../config/problem.js";
 import { run } from "../host/command.js";
 import { packageVersion } from "../version.js";
-import { fetchDiagnosis } from "./client.js";
+import { fetchDiagnosis, fetchHistory, fetchStatus } from "./client.js";
 import { checkUp, renderCheckup } from "./doctor.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { renderHistory } from "./explain.js";
 import { type SocketOptions, socketPath } from "./socket.js";
 
 export interface BundleOptions extends SocketOptions {
@@ -40,6 +41,7 @@ export async function runBundle(options: BundleOptions): Promise<ExitStatus> {
   if (options.config !== undefined)
     files.push({ name: "configuration.json", text: redactConfiguration(readText(options.config)) });
   files.push({ name: "diagnosis.json", text: await told(async () => json(await fetchDiagnosis(socketPath(options)))) });
+  files.push(...(await historyFiles(options)));
   files.push(...(await doctorFiles(options)));
   for (const [name, program, args] of COMMANDS) files.push({ name, text: await told(() => outputOf(program, args)) });
   const time = new Date();
@@ -62,6 +64,18 @@ export async function runBundle(options: BundleOptions): Promise<ExitStatus> {
       : `${printable(path)}: ${names.length} files, without keys. Look into it before you give it away: it has addresses and names.\n`,
   );
   return EXIT.done;
+}
+
+/** The flight recorder of each tunnel: how it came to what it is. Nothing without a daemon, of which `diagnosis.json` tells. */
+async function historyFiles(options: BundleOptions): Promise<{ name: string; text: string }[]> {
+  const socket = socketPath(options);
+  const status = await fetchStatus(socket).catch(() => undefined);
+  const files: { name: string; text: string }[] = [];
+  for (const [i, { name }] of (status?.tunnels ?? []).entries()) {
+    const file = `why/${String(i + 1).padStart(4, "0")}-${name.replace(/[^\w.-]/g, "-")}.txt`;
+    files.push({ name: file, text: await told(async () => renderHistory(await fetchHistory(socket, name))) });
+  }
+  return files;
 }
 
 async function doctorFiles(options: BundleOptions): Promise<{ name: string; text: string }[]> {

@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { redact, redactConfiguration } from "../../src/bundle/redact.js";
 import { must } from "../child.js";
 import { causeway } from "./causeway.js";
+import { withControlServer } from "./control-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cwbundle-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,6 +52,32 @@ test("a support archive is for its owner alone, any tar reads it, and no key sta
   assert.match(text, /"file": "c.psk"/);
   const again = await causeway(["bundle", "-c", file, "--output", output]);
   assert.deepEqual([again.status, /EEXIST/.test(again.stderr)], [1, true], "nothing is written over");
+});
+
+test("a support archive has the flight recorder of each tunnel, without the keys that stand in it", async () => {
+  const event = {
+    first: "t1",
+    last: "t2",
+    count: 2,
+    kind: "story",
+    message: `calling with ${KEYS[0]}`,
+    code: null,
+    proven: true,
+  };
+  const why = { tunnel: "a/b", state: "down", sentence: "a/b is down", events: [event] };
+  const answers = {
+    "GET /v1/status": { body: { tunnels: [{ name: "a/b" }] } },
+    "GET /v1/tunnels/a%2Fb/why": { body: why },
+  };
+  const file = join(folder, "told.yaml");
+  writeFileSync(file, CONFIGURATION, { mode: 0o600 });
+  await withControlServer(answers, async ({ path }) => {
+    const output = join(folder, "told.tar.gz");
+    const { status, stderr } = await causeway(["bundle", "-c", file, "--socket", path, "--output", output]);
+    assert.equal(status, 0, stderr);
+    const text = await must(["tar", "-xzOf", output, "causeway-bundle/why/0001-a-b.txt"]);
+    assert.match(text, /a\/b is down\.\n\nt2 {2}calling with \[secret\] \(2 times since t1\)/);
+  });
 });
 
 test("a configuration is redacted by its keys, wherever the value is repeated, and a file that is no YAML is left out", () => {
