@@ -12,6 +12,8 @@ const NO_TSHARK = existsSync("/usr/bin/tshark") ? false : "tshark is missing";
 interface Recorded {
   readonly what: string;
   readonly tier: "ci" | "full";
+  /** Lines of the gateway, on both sides. */
+  readonly head?: string;
   /** Lines of the tunnel, on both sides. */
   readonly lines: string;
   /** What only stands in messages that were opened. */
@@ -34,6 +36,13 @@ const RECORDED: readonly Recorded[] = [
     tier: "full",
     lines:
       "    encapsulation: udp\n    ike: { proposals: [aes128-sha256-x25519] }\n    esp: { proposals: [aes128-sha256] }\n",
+    ike: TRAFFIC_SELECTOR,
+  },
+  {
+    what: "IKEv2 and ESP with AES-CTR, which a thread carries in each direction",
+    tier: "ci",
+    head: "  dataplane: { workers: 2 }",
+    lines: "    ike: { proposals: [aes256gcm16-prfsha256-x25519] }\n    esp: { proposals: [aes128ctr-sha256] }\n",
     ike: TRAFFIC_SELECTOR,
   },
   {
@@ -62,12 +71,13 @@ after(async () => {
 
 const wanted = RECORDED.filter(({ tier }) => tier === "ci" || process.env.CAUSEWAY_TIER === "full");
 
-for (const [row, { what, lines, ike }] of wanted.entries())
+for (const [row, { what, head, lines, ike }] of wanted.entries())
   test(`tshark opens a recording of ${what} with the files and the command that capture wrote`, {
     skip: SKIP || NO_TSHARK,
   }, async () => {
     const pair = await openGateways(namespaces, {
       tag: `c${row}`,
+      ...(head !== undefined && { head }),
       yaml: (site) => `    start: ${site === LEFT ? "active" : "passive"}\n${lines}`,
     });
     try {
