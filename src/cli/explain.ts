@@ -8,7 +8,8 @@ import type {
   WhyReport,
 } from "../control/explain-model.js";
 import { fetchExplanation, fetchHistory } from "./client.js";
-import { CommandError, EXIT, type ExitStatus } from "./exit.js";
+import { EXIT, type ExitStatus } from "./exit.js";
+import { explainByProbe, type ProbedExplanation } from "./explain-probe.js";
 import { type SocketOptions, socketPath } from "./socket.js";
 
 interface Options extends SocketOptions {
@@ -18,10 +19,31 @@ interface Options extends SocketOptions {
 
 /** Exit status 0 when the daemon answers, whatever the tunnel does. */
 export async function showExplanation(tunnel: string, options: Options): Promise<ExitStatus> {
-  if (options.probe) throw new CommandError(EXIT.usage, "explain --probe is not supported yet");
+  const { probe = false, json = false, config } = options;
   const report = await fetchExplanation(socketPath(options), tunnel);
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : renderExplanation(report));
+  const up = report.state === "established" || report.state === "degraded";
+  const probed = probe ? await explainByProbe(tunnel, { config, up, silent: json }) : undefined;
+  const text = renderExplanation(report) + (probed === undefined ? "" : renderProbed(probed));
+  process.stdout.write(json ? `${JSON.stringify(probed ? { ...report, probed } : report, null, 2)}\n` : text);
   return EXIT.done;
+}
+
+function renderProbed({ sentence, phases }: ProbedExplanation): string {
+  const tables = phases.flatMap(({ phase, rows, note }) => [
+    "",
+    `${PHASE_WORDS[phase]}, as the probe found it`,
+    ...renderRows(
+      rows.map(({ attribute, verdict, ours, theirs, suspect }) => ({
+        attribute,
+        verdict,
+        ours: [...ours],
+        theirs: theirs === undefined ? null : [...theirs],
+        suspect: suspect === true,
+      })),
+    ),
+    ...(note === undefined ? [] : [`    ${note}`]),
+  ]);
+  return lines(["", `${sentence}.`, ...tables]);
 }
 
 export async function showHistory(tunnel: string, options: Options): Promise<ExitStatus> {

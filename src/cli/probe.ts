@@ -59,7 +59,7 @@ export async function runProbe(peer: string, options: ProbeOptions): Promise<Exi
 }
 
 /** Each sentence once in a row, for somebody who watches. */
-function createProgress(silent: boolean): (sentence: string) => void {
+export function createProgress(silent: boolean): (sentence: string) => void {
   let last = "";
   return (sentence) => {
     if (sentence === last || silent || !process.stderr.isTTY) return;
@@ -187,7 +187,8 @@ function renderChildren({ verdict, accepted, local = [], remote = [], note }: As
   ];
 }
 
-async function addressOf(peer: string): Promise<Address> {
+/** Of an address or a name. Throws `CommandError`. */
+export async function addressOf(peer: string): Promise<Address> {
   try {
     return parseAddress(peer);
   } catch {

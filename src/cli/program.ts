@@ -57,7 +57,7 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
   client(program, "explain")
     .description("why a tunnel is up or down, attribute by attribute: theirs, ours, the fix on either side")
     .argument("<tunnel>", "the name of a tunnel")
-    .option("--probe", "as initiator, also ask the peer about one attribute at a time (not supported yet)")
+    .option("--probe", "also ask the peer what it accepts, one attribute after the other; needs -c")
     .action(ending((tunnel, options) => showExplanation(tunnel, options)));
   client(program, "why")
     .description("the last events that led to a tunnel's present state")

@@ -12,6 +12,7 @@ import { createEndpoint, type Endpoint, step } from "../../ike/core/endpoint.js"
 import type { Event } from "../../ike/core/types.js";
 import { answerWith, policyOf } from "../../ike/embedding.js";
 import { causeway } from "./causeway.js";
+import { withControlServer } from "./control-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cwprobe-"));
 const sockets: Socket[] = [];
@@ -127,4 +128,20 @@ test("probe refuses wrong options with 2", async () => {
     const { status, stderr } = await causeway(["probe", "127.0.0.1", ...words]);
     assert.equal(status, 2, stderr);
   }
+});
+
+test("explain --probe without the configuration is refused with 2, since a peer tells the half of it to nobody without the key", async () => {
+  const report = {
+    tunnel: "a",
+    state: "down",
+    sentence: "a is down",
+    next: "",
+    cause: null,
+    phases: [],
+    profile: null,
+  };
+  await withControlServer({ "GET /v1/tunnels/a/explain": { body: report } }, async ({ path }) => {
+    const { status, stderr } = await causeway(["explain", "a", "--probe", "--socket", path]);
+    assert.deepEqual([status, /needs -c FILE/.test(stderr)], [2, true], stderr);
+  });
 });

@@ -18,6 +18,7 @@ const ROWS: readonly ProbedRow[] = [
       groups: ["ecp384", "modp1024", "modp2048", "x25519"],
     },
     prf: ["prfmd5", "prfsha1", "prfsha256", "prfsha384"],
+    differs: { ike: "aes256gcm16-prfsha384-ecp384", esp: "aes256gcm16", pfs: "x25519" },
     children: {
       encryption: ["aes128", "aes128gcm16", "aes256", "aes256gcm16"],
       integrity: ["sha1", "sha256", "sha512"],

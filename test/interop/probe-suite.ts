@@ -26,9 +26,18 @@ export interface ProbedRow {
   readonly accepted: Readonly<Record<"encryption" | "integrity" | "groups", readonly string[]>>;
   readonly prf?: readonly string[];
   readonly children: Readonly<Record<"encryption" | "integrity" | "pfs" | "sequence", readonly string[]>>;
+  /** Settings of ours that fit, of which one is changed at a time. */
+  readonly differs?: Readonly<Record<"ike" | "esp" | "pfs", string>>;
   /** It also takes groups of PFS that it is not configured with. */
   readonly morePfs?: true;
 }
+
+/** One attribute of the tunnel each. */
+const DIFFERENT = [
+  { name: "group", change: { ike: "aes256gcm16-prfsha384-modp3072" }, differs: "group of phase 1" },
+  { name: "encryption of ESP", change: { esp: "camellia256-sha256" }, differs: "encryption of phase 2" },
+  { name: "PFS", change: { pfs: "ecp521" }, differs: "pfs of phase 2" },
+];
 
 /** A peer that takes the settings of a row. */
 export interface ProbedPeer {
@@ -116,6 +125,40 @@ export function probeSuite(
       assert.ok(done.stdout.startsWith("{"), `${done.stdout}${done.stderr}\n${(await peer.log()).slice(-4000)}`);
       return JSON.parse(done.stdout) as Probed;
     }
+
+    for (const { name, change, differs } of DIFFERENT.filter(() => rows.some((row) => isWanted(row) && row.differs)))
+      test(`explain --probe names what differs from ${product} alone (${name})`, async () => {
+        const row = rows.find((one) => one.differs)!;
+        await peer.load(row);
+        const { ours, peer: theirs } = topology.addresses;
+        const near = join(folder, "near");
+        const [socket, file] = [join(near, "differs.sock"), join(near, "differs.yaml")];
+        const settings = { ike: row.differs!.ike, esp: row.differs!.esp, pfs: row.differs!.pfs, ...change };
+        await writeFile(
+          file,
+          `version: 1
+gateway: { name: prober, address: ${ours.outer[4]}, control: { socket: ${socket} } }
+tunnels:
+  - name: site
+    peer: ${theirs.outer[4]}
+    psk: ${PSK}
+    start: passive
+    policies: [{ local: [${ours.net[4]}], peer: [${theirs.net[4]}] }]
+    ike: { proposals: [${settings.ike}] }
+    esp: { proposals: [${settings.esp}], pfs: [${settings.pfs}] }
+`,
+          { mode: 0o600 },
+        );
+        const daemon = start(inside("run", "-c", file), { seconds: 120 });
+        try {
+          await until("the gateway to answer", 60, () => fetchStatus(socket).catch(() => undefined));
+          const told = await run(inside("explain", "site", "--probe", "-c", file, "--json"), { seconds: 100 });
+          const { probed } = JSON.parse(told.stdout) as { probed: { sentence: string } };
+          assert.equal(probed.sentence, `the probe finds that these differ: ${differs}`);
+        } finally {
+          await daemon.stop();
+        }
+      });
 
     async function connect(row: ProbedRow, block: string): Promise<void> {
       const socket = join(folder, "near", "control.sock");
