@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../../esp/address.js";
 import { addressFromOctets, parseAddress } from "../../esp/address.js";
+import type { PolicyException } from "../../esp/exception.js";
 import { loadConfiguration } from "../config/load.js";
 import type { Configuration } from "../config/model.js";
 import { printable } from "../config/problem.js";
@@ -51,8 +52,28 @@ export function runExport(tunnel: string, flags: ExportFlags): ExitStatus {
     tunnel,
     product.title,
   );
-  deliver(written, flags);
+  const left = leftOut(policy, configuration.exceptions.get(tunnel) ?? []);
+  for (const remark of left) process.stderr.write(`${remark}\n`);
+  deliver({ ...written, remarks: [...written.remarks, ...left] }, flags);
   return EXIT.done;
+}
+
+/** What only this gateway does: no file of the peer has a word for it. */
+function leftOut(
+  { split }: Configuration["policy"]["tunnels"][number],
+  exceptions: readonly PolicyException[],
+): readonly string[] {
+  const actions = [...new Set(exceptions.map(({ action }) => `\`${action}\``))].sort();
+  const remarks: string[] = [];
+  if (actions.length > 0)
+    remarks.push(
+      `${actions.join(" and ")} of the tunnel ${actions.length === 1 ? "is" : "are"} left out: the peer needs exceptions of its own, or sends through the tunnel what this gateway drops`,
+    );
+  if (split !== "auto")
+    remarks.push(
+      `\`split: ${split}\` is left out: it is about what this gateway asks for; the peer answers either way, or has a setting of its own`,
+    );
+  return remarks;
 }
 
 /** As the peer sees us: behind a NAT the identity says it, and not what is bound. */

@@ -48,6 +48,22 @@ test("export prints the peer's file without the key, and says what it lacks with
   assert.match(lacks.stderr, /^causeway: strongSwan \(swanctl\.conf\) cannot be told .*lacks: sm4 in ike\.proposals; /);
 });
 
+test("export says that bypass, drop and split are left out of the peer's file", async () => {
+  const lines =
+    "    split: always\n    bypass: [{ peer: [10.1.9.0/24] }]\n    drop: [{ protocol: tcp, peer_ports: 25 }]\n";
+  const file = write("exceptions.yaml", `${GATEWAY}${lines}`);
+  const words = [/^`bypass` and `drop` of the tunnel are left out: the peer needs/, /^`split: always` is left out/];
+  const { status, stdout, stderr } = await causeway(["export", "branch", "-c", file, "--for", "strongswan", "--json"]);
+  const { remarks } = JSON.parse(stdout) as { remarks: readonly string[] };
+  assert.equal(status, 0);
+  for (const wanted of words)
+    assert.ok(
+      remarks.some((remark) => wanted.test(remark)),
+      wanted.source,
+    );
+  assert.equal(stderr, `${remarks.slice(-2).join("\n")}\n`);
+});
+
 test("export writes files that only their owner reads", async () => {
   const out = join(folder, "out");
   const file = write("gateway.yaml", GATEWAY);
