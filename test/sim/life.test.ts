@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { selectBackends } from "../../crypto/backends.js";
 import { runLife } from "./life.js";
-import { runSchedules, seedsOf } from "./shards.js";
+import { LIVES_OF_TIER, runSchedules, seedsOf } from "./shards.js";
 
 /** SIM_SEED=n runs one schedule alone, SIM_RUNS=n another number of them. */
-const RUNS = Number(process.env.SIM_RUNS ?? 10_000);
+const RUNS = Number(process.env.SIM_RUNS ?? LIVES_OF_TIER);
 const LIVES = new URL("./life.js", import.meta.url).href;
 
-test("two gateways agree and leave nothing behind in 10,000 schedules of a full life under loss, repetition and reordering", async () => {
+test("two gateways agree and leave nothing behind in thousands of schedules of a full life under loss, repetition and reordering", async () => {
   const seeds = seedsOf(RUNS);
   const total = await runSchedules(LIVES, "life", seeds);
   // The schedules reach what they are meant to reach: beside the first SAs each life has rekeys of both kinds.

@@ -25,6 +25,9 @@ interface Outcome {
 
 const NONE = 0x7fff_ffff;
 
+/** How many lives a run has, unless SIM_RUNS says otherwise. */
+export const LIVES_OF_TIER = process.env.CAUSEWAY_TIER === "full" ? 10_000 : 2_000;
+
 /** The schedules 1 to `runs`; SIM_SEED=n: that one alone. */
 export function seedsOf(runs: number): readonly number[] {
   const { SIM_SEED } = process.env;
