@@ -22,7 +22,7 @@ export function encrypt(keyed: KeyedCipher, iv: Uint8Array, plain: Uint8Array, b
 
 /** The inverse of `encrypt`. Whether it means anything is not known here: there is no integrity. */
 export function decrypt(keyed: KeyedCipher, iv: Uint8Array, text: Uint8Array, backend?: BackendName): Uint8Array {
-  return run(keyed, iv, text, backend, (cipher, ivAt, textAt) => cipher.decryptAt(ivAt, textAt, text.length, textAt));
+  return run(keyed, iv, text, backend, (cipher, ivAt, textAt) => cipher.decryptAt(ivAt, textAt, text.length));
 }
 
 function run(

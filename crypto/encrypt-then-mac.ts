@@ -14,11 +14,11 @@ export function encryptThenMac(cipher: Cipher, mac: Mac): Sealer {
       cipher.encryptAt(iv, text, length);
       mac.signAt(header, headerLength + ivBytes + length, esnHigh, text + length);
     },
-    openAt(header, headerLength, iv, length, esnHigh, out) {
+    openAt(header, headerLength, iv, length, esnHigh) {
       const text = iv + ivBytes;
       if (!mac.verifyAt(header, headerLength + ivBytes + length, esnHigh, text + length)) return false;
       if (length % blockBytes !== 0) return false; // authentic, but no ciphertext of this cipher
-      cipher.decryptAt(iv, text, length, out);
+      cipher.decryptAt(iv, text, length);
       return true;
     },
     free() {

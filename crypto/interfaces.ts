@@ -38,8 +38,8 @@ export interface Sealer {
   readonly ivKind: "counter" | "random";
   /** Encrypts `text` in place and writes the ICV behind it. */
   sealAt(header: number, headerLength: number, iv: number, length: number, esnHigh: number): void;
-  /** Verifies the ICV, then decrypts `text` to `out` (may equal the text's own offset; must not partly overlap it). False: forged, `out` undefined. */
-  openAt(header: number, headerLength: number, iv: number, length: number, esnHigh: number, out: number): boolean;
+  /** Verifies the ICV and decrypts `text` in place. False: forged, and what stands there is undefined. */
+  openAt(header: number, headerLength: number, iv: number, length: number, esnHigh: number): boolean;
   /** Releases native contexts. Using the sealer afterwards throws. */
   free(): void;
 }
@@ -51,8 +51,7 @@ export interface Cipher {
   readonly ivKind: "counter" | "random";
   /** Encrypts `length` octets (a multiple of blockBytes) at `text` in place under the IV at `iv`. */
   encryptAt(iv: number, text: number, length: number): void;
-  /** Decrypts `length` octets at `text` to `out`: the text's own offset, or a place that does not overlap it. */
-  decryptAt(iv: number, text: number, length: number, out: number): void;
+  decryptAt(iv: number, text: number, length: number): void;
   free(): void;
 }
 

@@ -38,12 +38,12 @@ export function aeadOfOctets(keyed: KeyedAead): CreateAead {
         const aad = associatedData(arena, header, headerLength, esnHigh);
         place.set(life.get().seal(nonce, aad, place.subarray(0, length)));
       },
-      openAt(header, headerLength, iv, length, esnHigh, out) {
+      openAt(header, headerLength, iv, length, esnHigh) {
         const sealed = bytesAt(arena, iv + ivBytes, length + icvBytes);
         const nonce = saltedNonce(arena, salt, iv, ivBytes);
         const plain = life.get().open(nonce, associatedData(arena, header, headerLength, esnHigh), sealed);
         if (plain === undefined) return false;
-        bytesAt(arena, out, length).set(plain);
+        sealed.set(plain);
         return true;
       },
       free: life.end,
@@ -77,17 +77,17 @@ export function ctrOfOctets(
     const salt = key.reveal().subarray(keyBits / 8);
     const life = lifeOf(row.name, keyed(key.reveal().subarray(0, keyBits / 8), keyBits));
 
-    function apply(iv: number, text: number, length: number, out: number): void {
+    function apply(iv: number, text: number, length: number): void {
       const counter = concat(saltedNonce(arena, salt, iv, ivBytes), Uint8Array.of(0, 0, 0, 1));
-      const applied = life.get()(counter, bytesAt(arena, text, length));
-      bytesAt(arena, out, length).set(applied);
+      const place = bytesAt(arena, text, length);
+      place.set(life.get()(counter, place));
     }
 
     return {
       ivBytes,
       blockBytes,
       ivKind: "counter",
-      encryptAt: (iv, text, length) => apply(iv, text, length, text),
+      encryptAt: apply,
       decryptAt: apply,
       free: life.end,
     };
@@ -112,10 +112,10 @@ export function cbcOfOctets(keyed: (key: Uint8Array, keyBits: number) => OctetCi
         const place = bytesAt(arena, text, length);
         place.set(life.get().encrypt(bytesAt(arena, iv, ivBytes), place));
       },
-      decryptAt(iv, text, length, out) {
+      decryptAt(iv, text, length) {
         whole(length);
-        const plain = life.get().decrypt(bytesAt(arena, iv, ivBytes), bytesAt(arena, text, length));
-        bytesAt(arena, out, length).set(plain);
+        const place = bytesAt(arena, text, length);
+        place.set(life.get().decrypt(bytesAt(arena, iv, ivBytes), place));
       },
       free: life.end,
     };

@@ -47,7 +47,7 @@ export function open(spec: SealerSpec, keys: SealerKeys, header: Uint8Array, bod
   const text = ivAt + sealer.ivBytes;
   arena.bytes.set(header, start);
   arena.bytes.set(body, ivAt);
-  const authentic = sealer.openAt(start, header.length, ivAt, length, -1, text);
+  const authentic = sealer.openAt(start, header.length, ivAt, length, -1);
   const plain = authentic ? arena.bytes.slice(text, text + length) : undefined;
   arena.bytes.fill(0, text, text + length);
   return plain;

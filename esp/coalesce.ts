@@ -3,8 +3,8 @@
  * segments, UDP datagrams of equal size. The receiver sees what it would see if each had been written alone: only
  * neighbours of a flow with equal headers merge, each with a verified checksum, and the order within a flow is kept.
  *
- * Packets are decrypted into places of the arena. The first packet of a flow stays where it was decrypted, and the
- * payloads of the following ones are copied behind it.
+ * The first packet of a flow is copied to a place of its own, and the payloads of the following ones behind it. A packet that
+ * nothing is merged with is written from where it stands.
  */
 import type { Arena } from "../crypto/interfaces.js";
 import { type Checksum, fold, swap16 } from "./checksum.js";
@@ -16,12 +16,10 @@ export type WriteTun = (at: number, length: number, device: number) => void;
 
 export interface Coalescer {
   /**
-   * Where the next packet has to be decrypted to: room for any IP packet with its ESP trailer. Holds until the next call of
-   * `add` or `flush`.
+   * Takes the packet of `length` octets at `at`, which is for that device. Writes whatever it closes. What is left of the packet there afterwards is
+   * undefined, and so are the VIRTIO_HEADER_BYTES octets before it.
    */
-  target(): number;
-  /** Takes over the packet of `length` octets at `target()`, which is for that device. Writes whatever it closes. */
-  add(length: number, device: number): void;
+  add(at: number, length: number, device: number): void;
   /** Writes everything that is held. Call when nothing more is there to be opened. */
   flush(): void;
 }
@@ -30,8 +28,7 @@ export interface Coalescer {
 const FLOWS = 8;
 /** Room before a packet for the virtio header, so that the packet itself is aligned. */
 const HEADROOM = 64;
-/** A packet of 65535 octets with ESP padding and trailer, and what a cipher may write behind. */
-const PLACE_BYTES = 66560;
+const PLACE_BYTES = 65536;
 const MOST_OCTETS = 65535;
 /** UDP_MAX_SEGMENTS of older kernels, and a bound on the time that a flow waits. */
 const MOST_SEGMENTS = 64;
@@ -43,16 +40,15 @@ const PSH = 0x08;
 export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, write: WriteTun): Coalescer {
   const { bytes, view } = arena;
   const free: Place[] = [];
-  for (let i = 0; i <= FLOWS; i++) free.push(createPlace(arena.alloc(PLACE_BYTES + HEADROOM) + HEADROOM));
+  for (let i = 0; i < FLOWS; i++) free.push(createPlace(arena.alloc(PLACE_BYTES + HEADROOM) + HEADROOM));
   /** Oldest first. */
   const held: Place[] = [];
-  let current = free.pop()!;
-  /** The candidate at `current`, as `classify` found it. */
+  /** The candidate, as `classify` found it. */
   const packet = createCandidate();
 
   /** Reads the candidate. False: it is not plain TCP or UDP, and nothing is known about its flow. */
   function classify(length: number): boolean {
-    const at = current.at;
+    const { at } = packet;
     if (bytes[at] === 0x45) {
       if (length < 28 || view.getUint16(at + 2) !== length || (view.getUint16(at + 6) & 0xbfff) !== 0) return false;
       packet.protocol = bytes[at + 9]!;
@@ -98,7 +94,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     if (place.device !== packet.device) return false;
     if (place.protocol !== packet.protocol || place.transport !== packet.transport) return false;
     const a = place.at;
-    const b = current.at;
+    const b = packet.at;
     if (view.getInt32(a + place.transport) !== view.getInt32(b + packet.transport)) return false; // ports
     for (let i = place.transport === 20 ? 12 : 8; i < place.transport; i += 4)
       if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
@@ -110,7 +106,7 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     if (place.headerBytes !== packet.headerBytes || packet.payload > place.segment) return false;
     if (place.length + packet.payload > MOST_OCTETS || place.segments >= MOST_SEGMENTS) return false;
     const a = place.at;
-    const b = current.at;
+    const b = packet.at;
     if (place.transport === 20 ? !continuesIpv4(a, b, place.segments) : !continuesIpv6(a, b)) return false;
     return packet.protocol !== PROTOCOL.tcp || continuesTcp(place, a + place.transport, b + place.transport);
   }
@@ -156,8 +152,8 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
   /** Copies the candidate's payload behind what is held, and says whether its checksum was right; if not, nothing changed. */
   function append(place: Place): boolean {
     const length = packet.headerBytes + packet.payload;
-    const payload = checksum.copySum(place.at + place.length, current.at + packet.headerBytes, packet.payload);
-    if (fold(headerSum(current.at, packet, length) + payload) !== 0xffff) return false;
+    const payload = checksum.copySum(place.at + place.length, packet.at + packet.headerBytes, packet.payload);
+    if (fold(headerSum(packet.at, packet, length) + payload) !== 0xffff) return false;
     if (packet.protocol === PROTOCOL.tcp)
       bytes[place.at + place.transport + 13] = bytes[place.at + place.transport + 13]! | (packet.closes ? PSH : 0);
     place.length += packet.payload;
@@ -165,25 +161,25 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     return true;
   }
 
-  /** The first packet of a place is verified when a second one is to follow: a lone packet is never summed. */
+  /** The first packet of a place is verified when a second one is to follow. */
   function verified(place: Place): boolean {
-    if (place.segments > 1) return true;
-    const payload = checksum.sum(place.at + place.headerBytes, place.length - place.headerBytes);
-    return fold(headerSum(place.at, place, place.length) + payload) === 0xffff;
+    return place.segments > 1 || fold(headerSum(place.at, place, place.length) + place.sum) === 0xffff;
   }
 
   /** The candidate becomes the first packet of a held place. */
   function hold(length: number): void {
-    current.length = length;
-    current.segments = 1;
-    current.transport = packet.transport;
-    current.headerBytes = packet.headerBytes;
-    current.protocol = packet.protocol;
-    current.device = packet.device;
-    current.segment = packet.payload;
     if (held.length === FLOWS) writeHeld(0);
-    held.push(current);
-    current = free.pop()!;
+    const place = free.pop()!;
+    place.length = length;
+    place.segments = 1;
+    place.transport = packet.transport;
+    place.headerBytes = packet.headerBytes;
+    place.protocol = packet.protocol;
+    place.device = packet.device;
+    place.segment = packet.payload;
+    checksum.copy(place.at, packet.at, packet.headerBytes);
+    place.sum = checksum.copySum(place.at + packet.headerBytes, packet.at + packet.headerBytes, packet.payload);
+    held.push(place);
   }
 
   function writeHeld(index: number): void {
@@ -213,8 +209,8 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
   }
 
   function writeCurrent(length: number): void {
-    writePlainHeader(arena, current.at - VIRTIO_HEADER_BYTES);
-    write(current.at - VIRTIO_HEADER_BYTES, length + VIRTIO_HEADER_BYTES, packet.device);
+    writePlainHeader(arena, packet.at - VIRTIO_HEADER_BYTES);
+    write(packet.at - VIRTIO_HEADER_BYTES, length + VIRTIO_HEADER_BYTES, packet.device);
   }
 
   function flush(): void {
@@ -222,8 +218,8 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
   }
 
   return {
-    target: () => current.at,
-    add(length, device) {
+    add(at, length, device) {
+      packet.at = at;
       packet.device = device;
       if (!classify(length)) {
         flush(); // it may belong to any flow
@@ -246,9 +242,11 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
   };
 }
 
-/** Where a packet is decrypted, and what is collected behind it. */
+/** What is collected of a flow. */
 interface Place {
   readonly at: number;
+  /** Of the payload of the first packet. */
+  sum: number;
   length: number;
   segments: number;
   /** Payload octets of all segments but the last. */
@@ -261,10 +259,11 @@ interface Place {
 }
 
 function createPlace(at: number): Place {
-  return { at, length: 0, segments: 0, segment: 0, transport: 0, headerBytes: 0, protocol: 0, device: 0 };
+  return { at, sum: 0, length: 0, segments: 0, segment: 0, transport: 0, headerBytes: 0, protocol: 0, device: 0 };
 }
 
 interface Candidate {
+  at: number;
   transport: number;
   headerBytes: number;
   protocol: number;
@@ -277,5 +276,5 @@ interface Candidate {
 }
 
 function createCandidate(): Candidate {
-  return { transport: 0, headerBytes: 0, protocol: 0, payload: 0, device: 0, mergeable: false, closes: false };
+  return { at: 0, transport: 0, headerBytes: 0, protocol: 0, payload: 0, device: 0, mergeable: false, closes: false };
 }

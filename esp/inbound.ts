@@ -25,11 +25,10 @@ export interface InboundSa {
   /** Where the ciphertext of the inner packet stands in the ESP packet: 8 + the length of the IV. */
   readonly innerOffset: number;
   /**
-   * Opens the ESP packet of `length` octets at `at` (its SPI is this SA's). The inner packet is written to `out`: either
-   * `at + innerOffset`, or a place that does not overlap with the packet and has room for `length` octets. The length of
-   * the inner packet, or minus a drop code. `authentic` and `newest` tell about the last packet.
+   * Opens the ESP packet of `length` octets at `at` (its SPI is this SA's) in place: the inner packet stands at `at + innerOffset`
+   * afterwards. Its length, or minus a drop code. `authentic` and `newest` tell about the last packet.
    */
-  openAt(at: number, length: number, out: number, outerTos: number): number;
+  openAt(at: number, length: number, outerTos: number): number;
   /** The ICV of the last packet was right: a sign of life, even when the packet was dropped later. */
   authentic(): boolean;
   /** The last packet was authentic and had the highest sequence number so far. */
@@ -89,7 +88,7 @@ export function createInboundSa(
 
   return {
     innerOffset,
-    openAt(at, length, out, outerTos) {
+    openAt(at, length, outerTos) {
       authentic = false;
       newest = false;
       const text = length - innerOffset - icvBytes;
@@ -97,10 +96,10 @@ export function createInboundSa(
       const replayed = window.check(view.getInt32(at + 4));
       if (replayed !== 0) return -replayed;
       const high = extendedSequence ? window.high() : -1;
-      if (!sealer.openAt(at, ESP_HEADER_BYTES, at + ESP_HEADER_BYTES, text, high, out)) return -DROP.forged;
+      if (!sealer.openAt(at, ESP_HEADER_BYTES, at + ESP_HEADER_BYTES, text, high)) return -DROP.forged;
       authentic = true;
       newest = window.accept();
-      return accept(out, text, outerTos);
+      return accept(at + innerOffset, text, outerTos);
     },
     authentic: () => authentic,
     newest: () => newest,

@@ -105,11 +105,10 @@ export interface Sad<Outer, Origin> {
   /** Lets go of packets that were held too long. False: none is held any more. */
   sweepHeld(now: number): boolean;
   /**
-   * Opens the ESP packet of `length` octets at `at`; the inner packet is written to `out` (which may be the place of
-   * the ciphertext, at + innerOffset, and else must not overlap the packet; it needs room for `length` octets).
+   * Opens the ESP packet of `length` octets at `at` in place: the inner packet stands at `at` + `opened()!.innerOffset` afterwards.
    * Its length; 0: its SA is being negotiated, call `park`; negative: minus a drop code, counted.
    */
-  openAt(at: number, length: number, out: number, outerTos: number): number;
+  openAt(at: number, length: number, outerTos: number): number;
   /** The SA of the last packet for which `openAt` found one; undefined before the first. */
   opened(): ChildSa<Outer> | undefined;
   /** That packet was authentic and had the highest sequence number so far: only then does its outer source say where the peer is. */
@@ -228,9 +227,10 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     };
     entry.inbound = {
       ...plain.inbound,
-      openAt(at, length, out, outerTos) {
+      openAt(at, length, outerTos) {
         const esp = bytes.slice(at, at + length);
-        const inner = plain.inbound.openAt(at, length, out, outerTos);
+        const inner = plain.inbound.openAt(at, length, outerTos);
+        const out = at + plain.inbound.innerOffset;
         tap.opened(entry, esp, inner > 0 ? bytes.slice(out, out + inner) : undefined);
         return inner;
       },
@@ -348,7 +348,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
     },
     takeTrapped: () => traps.takeNews(),
     sweepHeld: (now) => traps.sweep(now),
-    openAt(at, length, out, outerTos) {
+    openAt(at, length, outerTos) {
       if (length < 8) {
         ledger.drop(DROP.shortEsp);
         return -DROP.shortEsp;
@@ -361,7 +361,7 @@ export function createSad<Outer, Origin>(arena: Arena, fillRandom: FillRandom, e
         return -DROP.unknownSpi;
       }
       opened = entry;
-      const inner = entry.inbound.openAt(at, length, out, outerTos);
+      const inner = entry.inbound.openAt(at, length, outerTos);
       if (!entry.alive && entry.inbound.authentic()) noteAlive(entry);
       if (inner < 0) ledger.drop(-inner, entry.tunnel);
       return inner;

@@ -24,10 +24,8 @@ interface Calls {
   configure?(context: number): boolean;
   /** Ends with the tag in its place. */
   seal(context: number, aad: number, aadLength: number, iv: number, text: number, length: number): void;
-  /** False: forged. Writes the plaintext to `out`, except where the mode leaves the text as it is. */
-  open(context: number, aad: number, aadLength: number, iv: number, text: number, length: number, out: number): boolean;
-  /** The text is not encrypted. */
-  readonly clear?: true;
+  /** False: forged. */
+  open(context: number, aad: number, aadLength: number, iv: number, text: number, length: number): boolean;
 }
 
 /** `name` is OpenSSL's; `*` stands for the key length. */
@@ -61,21 +59,17 @@ function evp(name: string, callsOf: (ssl: Libcrypto, fixed: Fixed, ivBytes: numb
         calls.seal(context, aad, aadLength, ivAddress, text, length);
         inputs.giveTag(iv + ivBytes + length);
       },
-      openAt(header, headerLength, iv, length, esnHigh, out) {
+      openAt(header, headerLength, iv, length, esnHigh) {
         const aadLength = inputs.aadLength(headerLength, esnHigh);
         const aad = arena.address(inputs.aad(header, headerLength, esnHigh), aadLength);
         const ivAddress = arena.address(iv, ivBytes + length + icvBytes);
         const text = arena.address(iv + ivBytes, length);
-        const outAddress = arena.address(out, length);
         const context = contexts.decrypt();
         inputs.setNonce(iv);
         inputs.takeTag(iv + ivBytes + length);
-        if (!calls.open(context, aad, aadLength, ivAddress, text, length, outAddress)) {
-          ssl.ERR_clear_error();
-          return false;
-        }
-        if (calls.clear && out !== iv + ivBytes) arena.bytes.copyWithin(out, iv + ivBytes, iv + ivBytes + length);
-        return true;
+        if (calls.open(context, aad, aadLength, ivAddress, text, length)) return true;
+        ssl.ERR_clear_error();
+        return false;
       },
       free: contexts.free,
     };
@@ -93,12 +87,12 @@ export function evpAead(name: string): CreateAead {
       if (ssl.EVP_EncryptFinal_ex(context, tag, outLength) !== 1) failed(ssl, "final");
       if (ssl.EVP_CIPHER_CTX_ctrl(context, CTRL_GET_TAG, icvBytes, tag) !== 1) failed(ssl, "tag");
     },
-    open(context, aad, aadLength, _iv, text, length, out) {
+    open(context, aad, aadLength, _iv, text, length) {
       if (ssl.EVP_DecryptInit_ex(context, 0, 0, 0, nonce) !== 1) failed(ssl, "nonce");
       if (aadLength > 0 && ssl.EVP_DecryptUpdate(context, 0, outLength, aad, aadLength) !== 1)
         failed(ssl, "associated data");
       if (ssl.EVP_CIPHER_CTX_ctrl(context, CTRL_SET_TAG, icvBytes, tag) !== 1) failed(ssl, "tag");
-      if (length > 0 && ssl.EVP_DecryptUpdate(context, out, outLength, text, length) !== 1) failed(ssl, "text");
+      if (length > 0 && ssl.EVP_DecryptUpdate(context, text, outLength, text, length) !== 1) failed(ssl, "text");
       return ssl.EVP_DecryptFinal_ex(context, tag, outLength) === 1;
     },
   }));
@@ -107,7 +101,6 @@ export function evpAead(name: string): CreateAead {
 /** GMAC over GCM: header, IV and text are associated data, and the text stays in the clear (RFC 4543 section 3.3). */
 export function evpGmac(name: string): CreateAead {
   return evp(name, (ssl, { nonce, tag, icvBytes, outLength }, ivBytes) => ({
-    clear: true,
     seal(context, aad, aadLength, iv, _text, length) {
       if (ssl.EVP_EncryptInit_ex(context, 0, 0, 0, nonce) !== 1) failed(ssl, "nonce");
       if (ssl.EVP_EncryptUpdate(context, 0, outLength, aad, aadLength) !== 1) failed(ssl, "associated data");
@@ -142,13 +135,13 @@ export function evpCcm(name: string): CreateAead {
       if (ssl.EVP_EncryptUpdate(context, text, outLength, text, length) !== 1) failed(ssl, "text");
       if (ssl.EVP_CIPHER_CTX_ctrl(context, CTRL_GET_TAG, icvBytes, tag) !== 1) failed(ssl, "tag");
     },
-    open(context, aad, aadLength, _iv, text, length, out) {
+    open(context, aad, aadLength, _iv, text, length) {
       if (ssl.EVP_DecryptInit_ex(context, 0, 0, 0, nonce) !== 1) failed(ssl, "nonce");
       if (ssl.EVP_CIPHER_CTX_ctrl(context, CTRL_SET_TAG, icvBytes, tag) !== 1) failed(ssl, "tag");
       if (ssl.EVP_DecryptUpdate(context, 0, outLength, 0, length) !== 1) failed(ssl, "length");
       if (aadLength > 0 && ssl.EVP_DecryptUpdate(context, 0, outLength, aad, aadLength) !== 1)
         failed(ssl, "associated data");
-      return ssl.EVP_DecryptUpdate(context, out, outLength, text, length) === 1;
+      return ssl.EVP_DecryptUpdate(context, text, outLength, text, length) === 1;
     },
   }));
 }

@@ -32,14 +32,13 @@ export function evpCbc(name: string): CreateCipher {
         if (length > 0 && ssl.EVP_EncryptUpdate(context, textAddress, outLength, textAddress, length) !== 1)
           failed(ssl, "encryption");
       },
-      decryptAt(iv, text, length, out) {
+      decryptAt(iv, text, length) {
         whole(length);
         const ivAddress = arena.address(iv, ivBytes);
         const textAddress = arena.address(text, length);
-        const outAddress = arena.address(out, length);
         const context = contexts.decrypt();
         if (ssl.EVP_DecryptInit_ex(context, 0, 0, 0, ivAddress) !== 1) failed(ssl, "IV");
-        if (length > 0 && ssl.EVP_DecryptUpdate(context, outAddress, outLength, textAddress, length) !== 1)
+        if (length > 0 && ssl.EVP_DecryptUpdate(context, textAddress, outLength, textAddress, length) !== 1)
           failed(ssl, "decryption");
       },
       free: contexts.free,
@@ -66,16 +65,15 @@ export function evpCtr(name: string): CreateCipher {
     const salt = key.reveal().slice(keyBits / 8);
 
     /** Encryption and decryption are the same. */
-    function apply(iv: number, text: number, length: number, out: number): void {
+    function apply(iv: number, text: number, length: number): void {
       arena.address(iv, ivBytes);
       const textAddress = arena.address(text, length);
-      const outAddress = arena.address(out, length);
       const context = contexts.encrypt();
       for (let i = 0; i < saltBytes; i++) bytes[counter + i] = salt[i]!;
       for (let i = 0; i < ivBytes; i++) bytes[counter + saltBytes + i] = bytes[iv + i]!;
       view.setUint32(counter + 12, 1);
       if (ssl.EVP_EncryptInit_ex(context, 0, 0, 0, counterAddress) !== 1) failed(ssl, "counter block");
-      if (length > 0 && ssl.EVP_EncryptUpdate(context, outAddress, outLength, textAddress, length) !== 1)
+      if (length > 0 && ssl.EVP_EncryptUpdate(context, textAddress, outLength, textAddress, length) !== 1)
         failed(ssl, "key stream");
     }
 
@@ -83,7 +81,7 @@ export function evpCtr(name: string): CreateCipher {
       ivBytes,
       blockBytes,
       ivKind: "counter",
-      encryptAt: (iv, text, length) => apply(iv, text, length, text),
+      encryptAt: apply,
       decryptAt: apply,
       free: contexts.free,
     };

@@ -13,6 +13,8 @@ const SIGNATURES = {
   EVP_CIPHER_CTX_new: "uintptr_t EVP_CIPHER_CTX_new()",
   EVP_CIPHER_CTX_free: "void EVP_CIPHER_CTX_free(uintptr_t context)",
   EVP_CIPHER_CTX_ctrl: "int EVP_CIPHER_CTX_ctrl(uintptr_t context, int type, int argument, uintptr_t pointer)",
+  EVP_Cipher: "int EVP_Cipher(uintptr_t context, uintptr_t out, uintptr_t in, unsigned int inLength)",
+  EVP_CIPHER_CTX_set_params: "int EVP_CIPHER_CTX_set_params(uintptr_t context, uintptr_t params)",
   EVP_CIPHER_CTX_set_padding: "int EVP_CIPHER_CTX_set_padding(uintptr_t context, int padding)",
   EVP_EncryptInit_ex:
     "int EVP_EncryptInit_ex(uintptr_t context, uintptr_t cipher, uintptr_t engine, uintptr_t key, uintptr_t iv)",

@@ -1,15 +1,10 @@
 /** HMAC over EVP_MAC: the context keeps the key and is restarted for each packet. */
-import { utf8 } from "../bytes.js";
 import type { Arena, Mac } from "../interfaces.js";
 import type { CreateMac } from "../registry/row.js";
 import { failed } from "./context.js";
 import { type Libcrypto, libcrypto } from "./libcrypto.js";
+import { writeParamList } from "./params.js";
 import { type Scratch, scratchOf } from "./scratch.js";
-
-/** OSSL_PARAM_UTF8_STRING of openssl/core.h. */
-const UTF8_STRING = 4;
-/** sizeof (OSSL_PARAM) with 64-bit pointers: key, data_type, data, data_size, return_size. */
-const PARAM_BYTES = 40;
 
 let hmac = 0;
 
@@ -67,7 +62,7 @@ function createContext(ssl: Libcrypto, arena: Arena, scratch: Scratch, digest: s
   if (hmac === 0) failed(ssl, "no HMAC");
   const context = ssl.EVP_MAC_CTX_new(hmac);
   if (context === 0) throw new Error("EVP_MAC_CTX_new: out of memory");
-  const params = digestParam(arena, scratch, digest);
+  const params = writeParamList(arena, scratch.params, { digest });
   let done = 0;
   scratch.withKey(key, (address) => {
     done = ssl.EVP_MAC_init(context, address, key.length, params);
@@ -77,20 +72,4 @@ function createContext(ssl: Libcrypto, arena: Arena, scratch: Scratch, digest: s
     failed(ssl, `HMAC with ${digest}`);
   }
   return context;
-}
-
-/** { "digest": name } as OSSL_PARAM[2]; the second, all zero, ends the list. Returns its address. */
-function digestParam(arena: Arena, scratch: Scratch, digest: string): number {
-  const { bytes, view } = arena;
-  const start = scratch.params;
-  const keyString = start + 2 * PARAM_BYTES;
-  const dataString = keyString + 16;
-  bytes.fill(0, start, start + 128);
-  bytes.set(utf8("digest"), keyString);
-  bytes.set(utf8(digest), dataString);
-  view.setBigUint64(start, BigInt(arena.address(keyString, 16)), true);
-  view.setUint32(start + 8, UTF8_STRING, true);
-  view.setBigUint64(start + 16, BigInt(arena.address(dataString, 16)), true);
-  view.setBigUint64(start + 24, BigInt(digest.length), true);
-  return arena.address(start, 128);
 }

@@ -147,17 +147,16 @@ function composed(createMode: CreateMode): CreateAead {
         if (!early) mode.mixTag(aad, aadLength, text, length, tag);
         inputs.giveTag(text + length);
       },
-      openAt(header, headerLength, iv, length, esnHigh, out) {
+      openAt(header, headerLength, iv, length, esnHigh) {
         const aadLength = inputs.aadLength(headerLength, esnHigh);
         const aad = inputs.aad(header, headerLength, esnHigh);
         const text = iv + ivBytes;
         arena.address(aad, aadLength);
         arena.address(iv, ivBytes + length + icvBytes);
-        arena.address(out, length);
         begin(iv);
         if (!early) mode.mixTag(aad, aadLength, text, length, tag);
-        if (early || matches(text + length)) keystream.apply(text, length, out);
-        if (early) mode.mixTag(aad, aadLength, out, length, tag);
+        if (early || matches(text + length)) keystream.apply(text, length, text);
+        if (early) mode.mixTag(aad, aadLength, text, length, tag);
         return matches(text + length);
       },
       free() {

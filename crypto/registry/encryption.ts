@@ -3,6 +3,7 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { nodeAead, nodeCbc, nodeCtr, nodeDesCbc, nodeGmac } from "../node/symmetric.js";
 import { nullCipher } from "../null-cipher.js";
 import { evpAead, evpCcm, evpGmac } from "../openssl/aead.js";
+import { evpGcm } from "../openssl/gcm.js";
 import { evpCbc, evpCtr, evpDesCbc } from "../openssl/cipher.js";
 import { evpSm4Ccm, evpSm4Gcm } from "../openssl/sm4-aead.js";
 import { aesBlocks, blocksOf, sm4Blocks } from "../portable/blocks.js";
@@ -163,7 +164,7 @@ export const ENCR_AES_GCM_8 = {
   ...AES_KEYS,
   ...SALT_OF_4,
   icvBytes: 8,
-  implementations: { openssl: evpAead("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
+  implementations: { openssl: evpGcm("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
 } as const satisfies EncryptionRow;
 
 export const ENCR_AES_GCM_12 = {
@@ -177,7 +178,7 @@ export const ENCR_AES_GCM_12 = {
   ...AES_KEYS,
   ...SALT_OF_4,
   icvBytes: 12,
-  implementations: { openssl: evpAead("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
+  implementations: { openssl: evpGcm("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
 } as const satisfies EncryptionRow;
 
 export const ENCR_AES_GCM_16 = {
@@ -191,7 +192,7 @@ export const ENCR_AES_GCM_16 = {
   ...AES_KEYS,
   ...SALT_OF_4,
   icvBytes: 16,
-  implementations: { openssl: evpAead("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
+  implementations: { openssl: evpGcm("AES-*-GCM"), node: nodeAead("aes-*-gcm"), portable: portableGcm },
 } as const satisfies EncryptionRow;
 
 /** Authenticates, and encrypts nothing. */

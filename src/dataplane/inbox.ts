@@ -42,6 +42,9 @@ export interface Inbox {
 export const BATCH = 8;
 /** The largest datagram, or batch of merged ones. */
 const BUFFER_BYTES = 65536;
+/** Octets before a datagram that whoever opens it may write to. */
+export const HEADROOM = 64;
+const STRIDE = HEADROOM + BUFFER_BYTES;
 const NAME_BYTES = 32;
 const CONTROL_BYTES = 128;
 const MSG_DONTWAIT = 0x40;
@@ -50,14 +53,14 @@ const MSG_CTRUNC = 0x08;
 
 export function createInbox(arena: ArenaMemory): Inbox {
   const { view } = arena;
-  const buffers = arena.alloc(BATCH * BUFFER_BYTES);
+  const buffers = arena.alloc(BATCH * STRIDE) + HEADROOM;
   const headers = arena.alloc(BATCH * MMSGHDR_BYTES);
   const iovecs = arena.alloc(BATCH * IOVEC_BYTES);
   const names = arena.alloc(BATCH * NAME_BYTES);
   const controls = arena.alloc(BATCH * CONTROL_BYTES);
   for (let i = 0; i < BATCH; i++) {
     const iovec = iovecs + i * IOVEC_BYTES;
-    writeIovec(arena, iovec, buffers + i * BUFFER_BYTES, BUFFER_BYTES);
+    writeIovec(arena, iovec, buffers + i * STRIDE, BUFFER_BYTES);
     writeMessage(arena, headers + i * MMSGHDR_BYTES, {
       iovec,
       name: names + i * NAME_BYTES,
@@ -82,7 +85,7 @@ export function createInbox(arena: ArenaMemory): Inbox {
     },
     select(message: number) {
       const header = headers + message * MMSGHDR_BYTES;
-      inbox.at = buffers + message * BUFFER_BYTES;
+      inbox.at = buffers + message * STRIDE;
       inbox.length = messageLength(view, header);
       inbox.segment = inbox.length;
       inbox.tos = 0;

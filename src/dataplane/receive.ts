@@ -1,6 +1,6 @@
 /**
  * From the peers to the TUN device and to the main thread: each datagram is classified, IKE goes through the gate and up, ESP is opened straight
- * to where the coalescer wants it.
+ * where it stands and handed to the coalescer.
  */
 import type { ArenaMemory } from "../../crypto/openssl/arena.js";
 import type { Address } from "../../esp/address.js";
@@ -10,7 +10,7 @@ import { clampMss } from "../../esp/mss.js";
 import type { Sad } from "../../esp/sad.js";
 import { classifyDatagram, DATAGRAM, NON_ESP_MARKER_BYTES } from "../../esp/udp-encap.js";
 import type { IkeGate } from "./ike-gate.js";
-import { BATCH, type Inbox } from "./inbox.js";
+import { BATCH, HEADROOM, type Inbox } from "./inbox.js";
 import { readSocketAddress, SOCKADDR_BYTES } from "./layout.js";
 import type { Outer, OuterTable } from "./outer.js";
 import type { FromWorker } from "./protocol.js";
@@ -51,7 +51,7 @@ const REPLAY_BYTES = 65536;
 export function createReceiver(parts: ReceiveParts): Receiver {
   const { arena, sad, coalescer, inbox, outers, gate, post, now } = parts;
   const { view, bytes } = arena;
-  const replayBuffer = arena.alloc(REPLAY_BYTES);
+  const replayBuffer = arena.alloc(REPLAY_BYTES + HEADROOM) + HEADROOM;
   const replayName = arena.alloc(SOCKADDR_BYTES);
 
   function datagram(socket: OuterSocket, at: number, length: number): void {
@@ -95,24 +95,24 @@ export function createReceiver(parts: ReceiveParts): Receiver {
   }
 
   function esp(socket: OuterSocket, at: number, length: number): void {
-    const inner = coalescer.target();
-    const octets = sad.openAt(at, length, inner, inbox.tos);
-    if (octets > 0) deliver(socket, inner, octets, inbox.name, inbox.ownAddress);
+    const octets = sad.openAt(at, length, inbox.tos);
+    if (octets > 0) deliver(socket, at, octets, inbox.name, inbox.ownAddress);
     else if (octets === 0) {
       const name = bytes.slice(inbox.name, inbox.name + SOCKADDR_BYTES);
       sad.park(at, length, inbox.tos, { socket, name, ownAddress: inbox.ownAddress() }, now());
     }
   }
 
-  /** An authenticated inner packet stands at the coalescer's target. */
+  /** An inner packet of `octets` octets stands in the opened ESP packet at `at`. */
   function deliver(
     socket: OuterSocket,
-    inner: number,
+    at: number,
     octets: number,
     name: number,
     ownAddress: () => Address | undefined,
   ): void {
-    const { outer, id, device } = sad.opened()!;
+    const { outer, id, device, innerOffset } = sad.opened()!;
+    const inner = at + innerOffset;
     if (
       outer.encapsulation === "udp" &&
       socket.carries !== "rawEsp" &&
@@ -121,7 +121,7 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     )
       reportMove(id, outer, { local: localOf(socket, ownAddress()), remote: readSocketAddress(view, name) });
     if (outer.mss4 !== 0) clampMss(arena, inner, octets, outer.mss4, outer.mss6, false);
-    coalescer.add(octets, device);
+    coalescer.add(inner, octets, device);
   }
 
   /** Once for each place: the answer (`updateChild`) may be a while in coming, or never come. */
@@ -158,9 +158,8 @@ export function createReceiver(parts: ReceiveParts): Receiver {
     replay(packet: Uint8Array, outerTos: number, origin: Origin) {
       bytes.set(packet, replayBuffer);
       bytes.set(origin.name, replayName);
-      const inner = coalescer.target();
-      const octets = sad.openAt(replayBuffer, packet.length, inner, outerTos);
-      if (octets > 0) deliver(origin.socket, inner, octets, replayName, () => origin.ownAddress);
+      const octets = sad.openAt(replayBuffer, packet.length, outerTos);
+      if (octets > 0) deliver(origin.socket, replayBuffer, octets, replayName, () => origin.ownAddress);
     },
   };
   return receiver;

@@ -87,7 +87,6 @@ function calibrate(probe: Probe): number {
 function createBed({ family, count, flows }: Setting): Readonly<Record<keyof typeof TITLES, Probe>> {
   const arena = createArena(16 << 20);
   const at = arena.alloc(1 << 21);
-  const out = arena.alloc(4096);
   const tunnels = [{ name: "hub", mappings: mappings(family, count) }];
   const [near, far] = [
     createSad<string, string>(arena, () => {}, QUIET),
@@ -129,7 +128,7 @@ function createBed({ family, count, flows }: Setting): Readonly<Record<keyof typ
       const sa = near.route(packet, PACKET_BYTES, SHARED_DEVICE)!;
       arena.bytes.copyWithin(work + sa.innerOffset, packet, packet + PACKET_BYTES);
       const length = sa.sealAt(work, PACKET_BYTES, family === 4 ? 4 : 41);
-      return far.openAt(work, length, out, 0);
+      return far.openAt(work, length, 0);
     }),
   };
 }

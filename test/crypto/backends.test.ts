@@ -145,7 +145,7 @@ test("the portable backend opens within 5 ms what it sealed of a packet, with ev
     const times = Array.from({ length: 9 }, () => {
       const begin = performance.now();
       sealer.sealAt(start, 8, start + 8, length, -1);
-      assert.ok(sealer.openAt(start, 8, start + 8, length, -1, start + 8 + sealer.ivBytes), encryption.name);
+      assert.ok(sealer.openAt(start, 8, start + 8, length, -1), encryption.name);
       return performance.now() - begin;
     });
     sealer.free();

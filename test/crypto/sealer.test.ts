@@ -23,7 +23,6 @@ const LONGEST = 1500;
 
 const arena = createArena(1 << 20);
 const START = arena.alloc(8192);
-const ELSEWHERE = arena.alloc(8192);
 const HEADER_BYTES = 8;
 
 for (const spec of SPECS) {
@@ -41,7 +40,7 @@ for (const spec of SPECS) {
     esnHigh: fc.oneof(fc.constant(-1), fc.constant(0), fc.integer({ min: 1, max: 0xffffffff })),
   });
 
-  test(`${name}: all backends seal the same octets, and each opens what another sealed, in place or elsewhere`, () => {
+  test(`${name}: all backends seal the same octets, and each opens what another sealed`, () => {
     fc.assert(
       fc.property(packet, ({ header, iv, blocks, fill, esnHigh, ...keys }) => {
         const length = blocks * blockBytes;
@@ -58,11 +57,9 @@ for (const spec of SPECS) {
         for (const backend of backends) {
           const sealer = keyed(spec, keys, backend);
           const text = START + HEADER_BYTES + ivBytes;
-          for (const out of [ELSEWHERE, text]) {
-            arena.bytes.set(sealed[0]!, START);
-            assert.ok(sealer.openAt(START, HEADER_BYTES, START + HEADER_BYTES, length, esnHigh, out), backend);
-            assert.equal(hex(taken(out, length)), hex(plain), backend);
-          }
+          arena.bytes.set(sealed[0]!, START);
+          assert.ok(sealer.openAt(START, HEADER_BYTES, START + HEADER_BYTES, length, esnHigh), backend);
+          assert.equal(hex(taken(text, length)), hex(plain), backend);
           sealer.free();
         }
       }),
@@ -86,7 +83,7 @@ for (const spec of SPECS) {
           const sealer = keyed(spec, keys, backend);
           const open = (octetsIn: Uint8Array, high: number): boolean => {
             arena.bytes.set(octetsIn, START);
-            return sealer.openAt(START, HEADER_BYTES, START + HEADER_BYTES, length, high, ELSEWHERE);
+            return sealer.openAt(START, HEADER_BYTES, START + HEADER_BYTES, length, high);
           };
           assert.ok(open(whole, esnHigh), backend);
           assert.equal(open(altered, esnHigh), false, `${backend}, bit ${at}`);
@@ -108,12 +105,12 @@ test("an offset outside the arena throws before any native code sees it, and a f
       const sealer = keyed(spec, keys, backend);
       const end = arena.bytes.length;
       assert.throws(() => sealer.sealAt(end - 24, 8, end - 16, 16, -1), RangeError, backend);
-      assert.throws(() => sealer.openAt(end - 24, 8, end - 16, 16, -1, START), RangeError, backend);
+      assert.throws(() => sealer.openAt(end - 24, 8, end - 16, 16, -1), RangeError, backend);
       assert.throws(() => sealer.sealAt(Number.NaN, 8, Number.NaN, 16, -1), RangeError, backend);
       sealer.free();
       sealer.free(); // twice is once
       assert.throws(() => sealer.sealAt(START, 8, START + 8, 16, -1), /used after free/, backend);
-      assert.throws(() => sealer.openAt(START, 8, START + 8, 16, -1, START), /used after free/, backend);
+      assert.throws(() => sealer.openAt(START, 8, START + 8, 16, -1), /used after free/, backend);
     }
 });
 
@@ -128,7 +125,7 @@ test("an authentic packet whose text is no whole number of blocks is not decrypt
       mac.free();
       const keys = { encryption: new Uint8Array(keyLengths(spec).encryptionBytes), integrity: key.reveal() };
       const sealer = keyed(spec, keys, backend);
-      assert.equal(sealer.openAt(START, 8, START + 8, length, -1, ELSEWHERE), false);
+      assert.equal(sealer.openAt(START, 8, START + 8, length, -1), false);
       assert.throws(() => sealer.sealAt(START, 8, START + 8, length, -1), RangeError);
       sealer.free();
     }

@@ -75,9 +75,8 @@ export interface Bench {
   readonly sad: Sad<string, string>;
   /** "limit 1 soft", "first 1". */
   readonly events: string[];
-  /** Where packets stand, and where they are opened to. */
+  /** Where packets stand. */
   readonly at: number;
-  readonly out: number;
   /** Writes an ESP packet to `at`. */
   place(packet: Uint8Array): void;
   /** Seals an inner packet on the child, and takes it out. */
@@ -96,14 +95,12 @@ export function createBench(): Bench {
     firstInbound: (child) => events.push(`first ${child}`),
   });
   const at = arena.alloc(70000);
-  const out = arena.alloc(70000);
   const place = (packet: Uint8Array) => arena.bytes.set(packet, at);
   return {
     arena,
     sad,
     events,
     at,
-    out,
     place,
     seal(id, inner, nextHeader = inner[0]! >> 4 === 6 ? 41 : 4) {
       const child = sad.child(id)!;
@@ -114,9 +111,11 @@ export function createBench(): Bench {
     },
     open(packet, outerTos = 0) {
       place(packet);
-      const length = sad.openAt(at, packet.length, out, outerTos);
+      const length = sad.openAt(at, packet.length, outerTos);
       if (length === 0) return "parked";
-      return length < 0 ? dropName(-length) : arena.bytes.slice(out, out + length);
+      if (length < 0) return dropName(-length);
+      const inner = at + sad.opened()!.innerOffset;
+      return arena.bytes.slice(inner, inner + length);
     },
     route(inner, device = SHARED_DEVICE) {
       place(inner);

@@ -121,10 +121,11 @@ test("segments of one flow for two devices are not merged", () => {
       flags,
       payload: counting(100),
     });
+  const input = arena.alloc(256) + 64;
   const add = (i: number, device: number) => {
     const packet = segment(i, TCP.ack);
-    arena.bytes.set(packet, coalescer.target());
-    coalescer.add(packet.length, device);
+    arena.bytes.set(packet, input);
+    coalescer.add(input, packet.length, device);
   };
   add(0, RED);
   add(1, RED);

@@ -64,18 +64,13 @@ for (const [name, spec] of [
   ["AES-CBC with HMAC-SHA-256", AES_CBC],
 ] as const)
   for (const extendedSequence of [false, true])
-    test(`${name}${extendedSequence ? " with ESN" : ""}: packets of every length arrive as they were sent, in place and elsewhere`, () => {
+    test(`${name}${extendedSequence ? " with ESN" : ""}: packets of every length arrive as they were sent`, () => {
       const { near, far } = pair({ extendedSequence }, spec);
       for (let length = 0; length < 70; length++) {
         const inner = udpPacket({ ...IN, payload: counting(length) });
         const packet = far.seal(1, inner);
         assert.equal(packet.length % 4, 0);
         assert.equal(hex(near.open(packet) as Uint8Array), hex(inner));
-        const again = far.seal(1, inner);
-        near.place(again);
-        const innerAt = near.at + near.sad.child(1)!.innerOffset;
-        assert.equal(near.sad.openAt(near.at, again.length, innerAt, 0), inner.length);
-        assert.equal(hex(near.arena.bytes.slice(innerAt, innerAt + inner.length)), hex(inner));
       }
       assert.deepEqual(drops(near.sad), {});
     });

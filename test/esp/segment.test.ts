@@ -198,8 +198,8 @@ function write(packets: readonly Uint8Array[], udp = true): readonly Uint8Array[
   const coalescer = coalescers[Number(udp)]!;
   written = [];
   for (const packet of packets) {
-    arena.bytes.set(packet, coalescer.target());
-    coalescer.add(packet.length, SHARED_DEVICE);
+    arena.bytes.set(packet, input);
+    coalescer.add(input, packet.length, SHARED_DEVICE);
   }
   coalescer.flush();
   return written;

@@ -38,6 +38,7 @@ const ROWS: readonly ProbedRow[] = [
       pfs: ["modp2048"],
       sequence: ["noesn"],
     },
+    morePfs: true,
   },
 ];
 
