@@ -83,7 +83,9 @@ function atOnce(
 
   /** Turns the tag of a record into that of an ESP packet, or back. */
   function turn(tag: number, esnHigh: number): void {
-    const constant = esnHigh < 0 ? (short ??= difference(-1)) : (long ??= difference(0));
+    if (esnHigh < 0) short ??= difference(-1);
+    else long ??= difference(0);
+    const constant = (esnHigh < 0 ? short : long)!;
     for (let i = 0; i < 4; i++) view.setInt32(tag + 4 * i, view.getInt32(tag + 4 * i) ^ constant[i]!);
   }
 
