@@ -58,8 +58,12 @@ export interface Loop {
 
 /** The longest wait, in milliseconds. */
 const WAIT = 200;
-/** libuv gets its turn this often, in milliseconds, when there is always something to do. */
+/** libuv gets its turn when this many milliseconds have passed since the last one and nothing has come for `LULL` ... */
 const TURN = 20;
+/** ... because a packet is often answered at once, and a turn takes longer than the answer; */
+const LULL = 2;
+/** and after this long when there is always something to do. */
+const LONGEST_TURN = 40;
 /** Per round: packets of each TUN device, and batches of each ESP and IKE socket. */
 const TUN_PACKETS = 64;
 const ESP_BATCHES = 1;
@@ -179,10 +183,11 @@ export function startLoop(parts: LoopParts): Loop {
 
   /** Waits, serves what is ready, and so on, until libuv has something to do or may have. */
   function turn(): void {
-    const end = clock() + TURN;
+    const begun = clock();
     let more = false;
+    let wait = WAIT;
     for (;;) {
-      const count = set.wait(more ? 0 : WAIT);
+      const count = set.wait(more ? 0 : wait);
       time[0] = clock();
       const called = set.ready(wake) !== 0;
       if (more || count > (called ? 1 : 0)) {
@@ -197,7 +202,10 @@ export function startLoop(parts: LoopParts): Loop {
         read(waker, wokenAddress, 8);
         break;
       }
-      if ((count === 0 && !more) || time[0]! >= end || stopped) break;
+      const passed = time[0]! - begun;
+      // Behind a long wait the clock of the turn has run out before its first packet.
+      if ((count === 0 && !more) || (passed >= LONGEST_TURN && wait < WAIT) || stopped) break;
+      if (passed >= TURN) wait = LULL;
     }
     if (!stopped) next = setImmediate(turn);
   }
