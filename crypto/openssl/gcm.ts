@@ -14,7 +14,7 @@ import type { Arena, Sealer } from "../interfaces.js";
 import type { CreateAead } from "../registry/row.js";
 import type { Secret } from "../secret.js";
 import { evpAead } from "./aead.js";
-import { contextPair, failed } from "./context.js";
+import { type ContextPair, contextPair, failed } from "./context.js";
 import { type Libcrypto, libcrypto } from "./libcrypto.js";
 import { paramListBytes, writeParamList } from "./params.js";
 
@@ -46,47 +46,51 @@ const inputsOf = new WeakMap<Arena, RecordInputs>();
 export function evpGcm(name: string): CreateAead {
   const createStepwise = evpAead(name);
   return (arena, row, keyBits, key) => {
-    const stepwise = createStepwise(arena, row, keyBits, key);
-    if (row.icvBytes !== TAG_BYTES) return stepwise; // a record has a whole tag
-    const contexts = () => contextPair(arena, name.replace("*", String(keyBits)), key, keyBits / 8);
-    const salt = saltOf(key, keyBits);
-
-    function difference(esnHigh: number): Int32Array {
-      const twin = createStepwise(arena, row, keyBits, key);
-      const pair = contexts();
-      try {
-        return differenceOf(arena, twin, pair.encrypt(), salt, esnHigh);
-      } finally {
-        twin.free();
-        pair.free();
-      }
-    }
-    return atOnce(arena, stepwise, contexts(), salt, difference);
+    const stepwise = () => createStepwise(arena, row, keyBits, key);
+    if (row.icvBytes !== TAG_BYTES) return stepwise(); // a record has a whole tag
+    const cipher = name.replace("*", String(keyBits));
+    return atOnce(arena, stepwise, () => contextPair(arena, cipher, key, keyBits / 8), saltOf(key, keyBits));
   };
 }
 
-/** `stepwise` serves what is no ESP packet, and is owned as `contexts` is. */
-function atOnce(
-  arena: Arena,
-  stepwise: Sealer,
-  contexts: ReturnType<typeof contextPair>,
-  salt: number,
-  difference: (esnHigh: number) => Int32Array,
-): Sealer {
+/** What `createStepwise` makes serves what is no ESP packet. */
+function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () => ContextPair, salt: number): Sealer {
   const ssl = libcrypto();
   const { view } = arena;
   const inputs = recordInputs(arena);
-  /** The constants without and with ESN, as soon as one is needed. */
-  let short: Int32Array | undefined;
-  let long: Int32Array | undefined;
+  const contexts = createContexts();
+  let stepwise: Sealer | undefined;
   let opening = 0;
+  let freed = false;
+  // The constant of the key, without ESN or with it. No array: there are many SAs.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let isOf: "nothing" | "short" | "extended" = "nothing";
+
+  function others(): Sealer {
+    if (stepwise === undefined && !freed) stepwise = createStepwise();
+    if (stepwise === undefined) throw new Error("AES-GCM: used after free");
+    return stepwise;
+  }
+
+  function findConstant(esnHigh: number): void {
+    const [twin, pair] = [createStepwise(), createContexts()];
+    try {
+      const difference = differenceOf(arena, twin, pair.encrypt(), salt, esnHigh);
+      [a, b, c, d] = difference;
+      isOf = esnHigh < 0 ? "short" : "extended";
+    } finally {
+      twin.free();
+      pair.free();
+    }
+  }
 
   /** Turns the tag of a record into that of an ESP packet, or back. */
   function turn(tag: number, esnHigh: number): void {
-    if (esnHigh < 0) short ??= difference(-1);
-    else long ??= difference(0);
-    const constant = (esnHigh < 0 ? short : long)!;
-    for (let i = 0; i < 4; i++) view.setInt32(tag + 4 * i, view.getInt32(tag + 4 * i) ^ constant[i]!);
+    if (isOf !== (esnHigh < 0 ? "short" : "extended")) findConstant(esnHigh);
+    view.setInt32(tag, view.getInt32(tag) ^ a);
+    view.setInt32(tag + 4, view.getInt32(tag + 4) ^ b);
+    view.setInt32(tag + 8, view.getInt32(tag + 8) ^ c);
+    view.setInt32(tag + 12, view.getInt32(tag + 12) ^ d);
   }
 
   /** With the salt in it; takes associated data along, which stand in their place. */
@@ -98,17 +102,20 @@ function atOnce(
   }
 
   return {
-    ...stepwise,
+    ivBytes: IV_BYTES,
+    icvBytes: TAG_BYTES,
+    blockBytes: 1,
+    ivKind: "counter",
     sealAt(header, headerLength, iv, length, esnHigh) {
       if (headerLength !== ESP_HEADER_BYTES) {
-        stepwise.sealAt(header, headerLength, iv, length, esnHigh);
+        others().sealAt(header, headerLength, iv, length, esnHigh);
         return;
       }
       sealRecord(ssl, arena, inputs, contexts.encrypt(), salt, header, iv, length, esnHigh);
       turn(iv + IV_BYTES + length, esnHigh);
     },
     openAt(header, headerLength, iv, length, esnHigh) {
-      if (headerLength !== ESP_HEADER_BYTES) return stepwise.openAt(header, headerLength, iv, length, esnHigh);
+      if (headerLength !== ESP_HEADER_BYTES) return others().openAt(header, headerLength, iv, length, esnHigh);
       const octets = IV_BYTES + length + TAG_BYTES;
       const address = arena.address(iv, octets);
       turn(iv + IV_BYTES + length, esnHigh);
@@ -120,11 +127,11 @@ function atOnce(
       return false;
     },
     free() {
-      stepwise.free();
+      freed = true;
+      stepwise?.free();
       contexts.free();
       opening = 0;
-      short?.fill(0);
-      long?.fill(0);
+      [a, b, c, d] = [0, 0, 0, 0];
     },
   };
 }
@@ -167,21 +174,24 @@ function saltOf(key: Secret, keyBits: number): number {
   return new DataView(octets.buffer, octets.byteOffset).getInt32(keyBits / 8);
 }
 
+type Block = readonly [number, number, number, number];
+
 /** What tells the tag of a record from that of an ESP packet. IV zero is of no packet that is sent: sequence numbers begin with 1. */
-function differenceOf(arena: Arena, stepwise: Sealer, context: number, salt: number, esnHigh: number): Int32Array {
+function differenceOf(arena: Arena, stepwise: Sealer, context: number, salt: number, esnHigh: number): Block {
   const { bytes, view } = arena;
   const inputs = recordInputs(arena);
   const { packet } = inputs;
   const iv = packet + ESP_HEADER_BYTES;
   const tag = iv + IV_BYTES;
-  const constant = new Int32Array(TAG_BYTES / 4);
+  const word = (i: number) => view.getInt32(tag + 4 * i);
+  const read = (): Block => [word(0), word(1), word(2), word(3)];
   bytes.fill(0, packet, tag + TAG_BYTES);
   stepwise.sealAt(packet, ESP_HEADER_BYTES, iv, 0, esnHigh);
-  for (let i = 0; i < constant.length; i++) constant[i] = view.getInt32(tag + 4 * i);
+  const esp = read();
   sealRecord(libcrypto(), arena, inputs, context, salt, packet, iv, 0, esnHigh);
-  for (let i = 0; i < constant.length; i++) constant[i]! ^= view.getInt32(tag + 4 * i);
+  const record = read();
   bytes.fill(0, packet, tag + TAG_BYTES);
-  return constant;
+  return [esp[0] ^ record[0], esp[1] ^ record[1], esp[2] ^ record[2], esp[3] ^ record[3]];
 }
 
 function recordInputs(arena: Arena): RecordInputs {
