@@ -42,6 +42,10 @@ export interface InboundSa {
   free(): void;
 }
 
+/** Of the packet at hand, and of the one that it quotes: no SA keeps them, so that many SAs share what is in the cache. */
+const inner = createIpHeader();
+const quoted = createIpHeader();
+
 /** `limit` is called once for the soft and once for the hard limit, within the `openAt` that reaches it. */
 export function createInboundSa(
   arena: Arena,
@@ -56,8 +60,6 @@ export function createInboundSa(
   const window = createReplayWindow(replayWindow, extendedSequence);
   const lifetime = createLifetime(volume, limit);
   const allowed = createSelectorIndex(selectors);
-  const inner = createIpHeader();
-  const quoted = createIpHeader();
   let authentic = false;
   let newest = false;
 

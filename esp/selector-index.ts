@@ -135,9 +135,20 @@ function compareWords(address: Uint32Array, table: Uint32Array, from: number, co
   return 0;
 }
 
+/** Of a family without pairs: every SA has one such. */
+const NO_TREE: Tree = {
+  words: 1,
+  root: NOTHING,
+  nodes: [],
+  ranges: new Uint32Array(0),
+  anyProtocol: new Uint8Array(0),
+  pairs: [],
+};
+
 function createTree(pairs: readonly SelectorPair[], family: Family): Tree {
   const words = family === 4 ? 1 : 4;
   const members = [...pairs.keys()].filter((i) => isOfFamily(pairs[i]!, family));
+  if (members.length === 0) return NO_TREE;
   const ranges = new Uint32Array(pairs.length * 4 * words);
   for (const i of members) {
     const { local, remote } = pairs[i]!;
