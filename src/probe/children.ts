@@ -22,6 +22,8 @@ export interface AskedChildren {
   readonly local?: readonly string[];
   readonly remote?: readonly string[];
   readonly note?: string;
+  /** Of `CAUSES`, for "failed". */
+  readonly code?: string;
 }
 
 const NAT_T_PORT = 4500;
@@ -55,7 +57,8 @@ export async function probeChildren(
     return { verdict: "accepted", accepted: next.value, local, remote };
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
-    return { verdict: "failed", note: error.message };
+    const { message, code } = error;
+    return { verdict: "failed", note: message, ...(code !== undefined && { code }) };
   } finally {
     await session.close();
     natT.socket.close();

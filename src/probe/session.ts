@@ -55,7 +55,15 @@ export interface Session {
 }
 
 /** The peer refuses something else than the offer, or says nothing. */
-export class SessionError extends Error {}
+export class SessionError extends Error {
+  /** Of `CAUSES`; undefined: it is silent. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 const NAME = "probe";
 /** Milliseconds for an answer to a first message with all its repetitions, and then for one about a child: some refuse a quick mode by silence. */
@@ -132,11 +140,8 @@ export function openSession(wish: SessionWish, ports: SessionPorts): Session {
         delete told.listener;
         finish();
       };
-      let hint = "the peer does not answer";
-      const late = setTimeout(
-        () => done(() => (connected ? resolve(undefined) : reject(new SessionError(hint)))),
-        patience,
-      );
+      let hint = new SessionError("the peer does not answer");
+      const late = setTimeout(() => done(() => (connected ? resolve(undefined) : reject(hint))), patience);
       told.listener = (report) => {
         if (report.kind === "ikeEstablished") connected = true;
         else if (report.kind === "childEstablished") {
@@ -144,12 +149,12 @@ export function openSession(wish: SessionWish, ports: SessionPorts): Session {
           done(() => resolve({ suite: suiteOf(proposal), local: ours, remote }));
         } else if (report.kind === "failed") {
           const { code, detail, exchange = "", unproven } = report;
-          const words = `${code}: ${detail}`;
-          if (unproven) hint = words;
+          const refusal = new SessionError(`${code}: ${detail}`, code);
+          if (unproven) hint = refusal;
           else if (REFUSALS.includes(code) && CHILD_EXCHANGES.includes(exchange)) {
             connected = true;
             done(() => resolve(undefined));
-          } else done(() => reject(new SessionError(words)));
+          } else done(() => reject(refusal));
         }
       };
     });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseEspProposal, parseIkeProposal } from "../../crypto/registry/proposal.js";
 import type { EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
+import type { Compared } from "../../ike/core/evidence.js";
 import { policyOf } from "../../ike/embedding.js";
-import { compareProbed, probedSentence } from "../../src/explain/probed.js";
+import { type ComparedPhase, compareProbed, probedSentence } from "../../src/explain/probed.js";
 import type { VersionResult } from "../../src/probe/peer.js";
 
 const IKE = "aes128-sha256-modp2048";
@@ -18,7 +19,8 @@ function acceptedEsp(words: string): NonNullable<VersionResult["children"]> {
   const { encryption, integrity, keyExchange, sequence }: EspProposal = parseEspProposal(words);
   const works = { encryption: encryption[0]!.row, keyBits: encryption[0]!.keyBits, sequence: sequence[0]! };
   const groups = keyExchange.length === 0 ? [undefined] : keyExchange;
-  return { verdict: "accepted", accepted: { encryption, integrity, groups, sequence, works } };
+  const networks = { local: ["10.1.0.0/16"], remote: ["10.2.0.0/16"] };
+  return { verdict: "accepted", accepted: { encryption, integrity, groups, sequence, works }, ...networks };
 }
 
 function compare(version: 1 | 2, ike: readonly string[], esp: string, theirs: Partial<VersionResult>) {
@@ -77,6 +79,37 @@ test("the mode of IKEv1 differs where the peer takes the other one", () => {
 test("where every attribute is accepted by itself, the combination is what remains", () => {
   assert.match(compare(2, [IKE], ESP, {}).sentence, /which of them go together$/);
 });
+
+const OURS = "10.1.0.0/16 <-> 10.2.0.0/16";
+
+test("who both are and the key are right as soon as the peer goes on behind them; selectors are what it leaves of ours", () => {
+  const whole = acceptedEsp(ESP);
+  const { phases, different } = compare(2, [IKE], ESP, { children: whole });
+  assert.deepEqual(different, []);
+  for (const name of ["authentication", "local-id", "peer-id", "psk"])
+    assert.equal(rowOf(phases, 1, name).verdict, "equal");
+  assert.deepEqual(rowOf(phases, 2, "selectors").theirs, [OURS]);
+  for (const phase of [1, 2] as const) assert.equal(rowOf(phases, phase, "lifetime").verdict, "unknown");
+
+  const narrowed = compare(2, [IKE], ESP, { children: { ...whole, remote: ["10.2.3.0/24"] } });
+  assert.deepEqual(narrowed.different, ["2 selectors"]);
+  assert.deepEqual(rowOf(narrowed.phases, 2, "selectors").theirs, ["10.1.0.0/16 <-> 10.2.3.0/24"]);
+});
+
+test("a peer that refuses the networks has accepted who we are; one that refuses that leaves identities and key as what remains", () => {
+  const refused = (code: string) =>
+    compare(2, [IKE], ESP, { children: { verdict: "failed", note: `${code}: no`, code } });
+  const networks = refused("TS_UNACCEPTABLE");
+  assert.deepEqual(networks.different, ["2 selectors"]);
+  assert.equal(rowOf(networks.phases, 1, "psk").verdict, "equal");
+  const key = refused("AUTHENTICATION_FAILED");
+  assert.deepEqual(key.different, []);
+  for (const name of ["local-id", "peer-id", "psk"]) assert.equal(rowOf(key.phases, 1, name).suspect, true);
+});
+
+function rowOf(phases: readonly ComparedPhase[], phase: 1 | 2, name: string): Compared {
+  return phases[phase - 1]!.rows.find(({ attribute }) => attribute === name)!;
+}
 
 test("a peer that is silent, refuses everything, or says no to the key is told with its reason", () => {
   const silent = compareOf({ verdict: "silent" });

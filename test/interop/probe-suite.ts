@@ -37,6 +37,7 @@ const DIFFERENT = [
   { name: "group", change: { ike: "aes256gcm16-prfsha384-modp3072" }, differs: "group of phase 1" },
   { name: "encryption of ESP", change: { esp: "camellia256-sha256" }, differs: "encryption of phase 2" },
   { name: "PFS", change: { pfs: "ecp521" }, differs: "pfs of phase 2" },
+  { name: "selectors", change: { network: "10.99.0.0/24" }, differs: "selectors of phase 2" },
 ];
 
 /** A peer that takes the settings of a row. */
@@ -133,7 +134,7 @@ export function probeSuite(
         const { ours, peer: theirs } = topology.addresses;
         const near = join(folder, "near");
         const [socket, file] = [join(near, "differs.sock"), join(near, "differs.yaml")];
-        const settings = { ike: row.differs!.ike, esp: row.differs!.esp, pfs: row.differs!.pfs, ...change };
+        const settings = { ...row.differs!, network: theirs.net[4], ...change };
         await writeFile(
           file,
           `version: 1
@@ -143,7 +144,7 @@ tunnels:
     peer: ${theirs.outer[4]}
     psk: ${PSK}
     start: passive
-    policies: [{ local: [${ours.net[4]}], peer: [${theirs.net[4]}] }]
+    policies: [{ local: [${ours.net[4]}], peer: [${settings.network}] }]
     ike: { proposals: [${settings.ike}] }
     esp: { proposals: [${settings.esp}], pfs: [${settings.pfs}] }
 `,
