@@ -46,17 +46,21 @@ export function runExport(tunnel: string, flags: ExportFlags): ExitStatus {
       `${flags.config} has no tunnel "${printable(tunnel)}"; it has: ${names || "none"}`,
     );
   }
-  const ours = connectionOf(policy, configuration.psk.get(tunnel), outerAddress(policy, flags.address));
+  const routed = configuration.routeModes.has(tunnel);
+  const ours = connectionOf(policy, configuration.psk.get(tunnel), outerAddress(policy, flags.address), routed);
   const written = write(
     () => product.write(mirrored(ours), { withSecrets: flags.withSecrets === true, reduce: flags.common === true }),
     tunnel,
     product.title,
   );
-  const left = leftOut(policy, configuration.exceptions.get(tunnel) ?? []);
+  const left = [...leftOut(policy, configuration.exceptions.get(tunnel) ?? []), ...(routed ? [ROUTED] : [])];
   for (const remark of left) process.stderr.write(`${remark}\n`);
   deliver({ ...written, remarks: [...written.remarks, ...left] }, flags);
   return EXIT.done;
 }
+
+const ROUTED =
+  "the tunnel is in route mode: 0.0.0.0/0 is what is negotiated, and what goes into it is a matter of routes. Give the other end a tunnel interface of its own with routes: where it has policies instead, everything that it sends would go into the tunnel";
 
 /** What only this gateway does: no file of the peer has a word for it. */
 function leftOut(

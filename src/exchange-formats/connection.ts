@@ -45,6 +45,8 @@ export interface Connection {
     readonly replayWindow?: number;
   };
   readonly mappings: readonly Mapping[];
+  /** The mappings are what is negotiated; what goes into the tunnel is a matter of routes. */
+  readonly routed?: true;
 }
 
 /** What our own configuration always says, and writers need. */
@@ -54,11 +56,12 @@ export interface CompleteConnection extends Connection {
   readonly esp: Connection["esp"] & Required<Pick<Connection["esp"], "proposals" | "lifetimeSeconds">>;
 }
 
-/** Our side of a tunnel of our own configuration. `outerAddress`: ours as the peer sees it, where the file does not say. */
+/** Our side of a tunnel of our own configuration. `outerAddress`: ours as the peer sees it, where the file does not say. `routed`: in route mode. */
 export function connectionOf(
   tunnel: TunnelPolicy,
   psk: Secret | undefined,
   outerAddress?: Address,
+  routed = false,
 ): CompleteConnection {
   const { name, peer, localId, localAddress, peerId, start, encapsulation, dpd, ike, esp, mappings } = tunnel;
   const address = outerAddress ?? localAddress;
@@ -85,6 +88,7 @@ export function connectionOf(
       replayWindow: esp.replayWindow,
     },
     mappings,
+    ...(routed && { routed }),
   };
 }
 

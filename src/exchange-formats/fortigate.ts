@@ -128,20 +128,7 @@ export function writeFortigate(connection: CompleteConnection, options: ExportOp
       "    next",
     ]),
     "end",
-    "config router static",
-    ...pairs
-      .filter(
-        (pair, i) =>
-          pair.remote.family === 4 &&
-          pairs.findIndex((each) => formatPrefix(each.remote) === formatPrefix(pair.remote)) === i,
-      )
-      .flatMap((pair) => [
-        "    edit 0",
-        `        set dst ${networkOf(pair.remote)} ${maskOf(pair.remote)}`,
-        `        set device "${name}"`,
-        "    next",
-      ]),
-    "end",
+    ...(connection.routed ? [] : staticRoutes(name, pairs)),
   ];
   const remarks = deviceRemarks(
     connection,
@@ -150,12 +137,27 @@ export function writeFortigate(connection: CompleteConnection, options: ExportOp
     [...ike.leftOut, ...suites.leftOut],
     [
       "put the outer interface where wan1 stands, and add firewall policies for both directions",
+      ...(connection.routed ? [`add routes to what lies behind the tunnel, with the device ${name}`] : []),
       ...(plainName(connection.name).length > LONGEST_NAME
         ? [`the name has ${LONGEST_NAME} characters there: ${name}`]
         : []),
     ],
   );
   return { files: [{ name: `${name}.fortios`, text: `${comment(remarks)}${lines.join("\n")}\n` }], remarks };
+}
+
+function staticRoutes(name: string, pairs: ReturnType<typeof prefixPairs>): readonly string[] {
+  const ipv4 = pairs.filter(({ remote }) => remote.family === 4);
+  const different = ipv4.filter(
+    ({ remote }, i) => ipv4.findIndex((each) => formatPrefix(each.remote) === formatPrefix(remote)) === i,
+  );
+  const routes = different.flatMap(({ remote }) => [
+    "    edit 0",
+    `        set dst ${networkOf(remote)} ${maskOf(remote)}`,
+    `        set device "${name}"`,
+    "    next",
+  ]);
+  return ["config router static", ...routes, "end"];
 }
 
 function isRange({ startPort, endPort }: { readonly startPort: number; readonly endPort: number }): boolean {

@@ -130,7 +130,8 @@ export function writeJuniper(connection: CompleteConnection, options: ExportOpti
     set(`ipsec vpn ${name} bind-interface st0.0`),
     set(`ipsec vpn ${name} ike gateway ${name}`),
     set(`ipsec vpn ${name} ike ipsec-policy ${name}`),
-    ...prefixPairs(connection).map((pair, i) =>
+    // Of its traffic selectors Junos makes routes; without any, 0.0.0.0/0 is negotiated.
+    ...(connection.routed ? [] : prefixPairs(connection)).map((pair, i) =>
       set(
         `ipsec vpn ${name} traffic-selector ts${i + 1} local-ip ${formatPrefix(pair.local)} remote-ip ${formatPrefix(pair.remote)}`,
       ),
@@ -146,6 +147,7 @@ export function writeJuniper(connection: CompleteConnection, options: ExportOpti
     [...ike.leftOut, ...suites.leftOut],
     [
       "put the outer interface where ge-0/0/0.0 stands and a free unit where st0.0 stands; add security policies for both directions",
+      ...(connection.routed ? ["add routes to what lies behind the tunnel, with that unit as next hop"] : []),
       ...(groups.length > 1 ? ["of several PFS groups Junos takes one: the first"] : []),
     ],
   );

@@ -64,6 +64,31 @@ test("export says that bypass, drop and split are left out of the peer's file", 
   assert.equal(stderr, `${remarks.slice(-2).join("\n")}\n`);
 });
 
+test("export of a tunnel in route mode says that routes decide, and puts no default route into the tunnel", async () => {
+  const file = write(
+    "routed.yaml",
+    `version: 1
+gateway: { address: 192.0.2.1 }
+tunnels:
+  - name: hub
+    peer: 192.0.2.2
+    psk: hUnTeR2-hUnTeR2-hUnTeR2
+    routes: [10.2.0.0/16]
+    ike: { proposals: [aes256-sha256-modp2048] }
+    esp: { proposals: [aes256-sha256-modp2048] }
+`,
+  );
+  const exported = async (product: string) => {
+    const done = await causeway(["export", "hub", "-c", file, "--for", product]);
+    assert.equal(done.status, 0, done.stderr);
+    assert.match(done.stderr, /^the tunnel is in route mode: /m);
+    return done.stdout;
+  };
+  assert.match(await exported("strongswan"), /local_ts = 0\.0\.0\.0\/0/);
+  assert.doesNotMatch(await exported("fortigate"), /config router static/);
+  assert.doesNotMatch(await exported("juniper"), /traffic-selector/);
+});
+
 test("export writes files that only their owner reads", async () => {
   const out = join(folder, "out");
   const file = write("gateway.yaml", GATEWAY);
