@@ -18,6 +18,25 @@ export function octets(text: string): Uint8Array {
   return bytes;
 }
 
+/** The octets of base64 without spaces; for our own constants, so nothing is checked. */
+export function octetsOfBase64(text: string): Uint8Array {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const digits = text.replace(/=+$/, "");
+  const bytes = new Uint8Array(Math.floor((digits.length * 6) / 8));
+  let bits = 0;
+  let count = 0;
+  let at = 0;
+  for (const digit of digits) {
+    bits = ((bits << 6) | alphabet.indexOf(digit)) & 0xffff;
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      bytes[at++] = (bits >> count) & 0xff;
+    }
+  }
+  return bytes;
+}
+
 /** One octet string after the other. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

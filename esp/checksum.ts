@@ -4,6 +4,7 @@
  * Sums are one's complement sums of 16-bit little-endian words, folded to 16 bits: byte order does not matter to the
  * sum (RFC 1071 section 2), so it is stored with setUint16(..., littleEndian = true), complemented.
  */
+import { octetsOfBase64 } from "../crypto/bytes.js";
 import type { Arena } from "../crypto/interfaces.js";
 import { CHECKSUM_WASM } from "./checksum-wasm.js";
 
@@ -21,7 +22,7 @@ export interface Checksum {
 export function createChecksum(arena: Arena & { readonly memory: WebAssembly.Memory }): Checksum {
   let module: WebAssembly.Module;
   try {
-    module = new WebAssembly.Module(fromBase64(CHECKSUM_WASM));
+    module = new WebAssembly.Module(octetsOfBase64(CHECKSUM_WASM));
   } catch {
     return createJavaScriptChecksum(arena); // compilation is the probe: no SIMD, or WebAssembly forbidden
   }
@@ -69,22 +70,4 @@ export function fold(sum: number): number {
 /** The two octets of a 16-bit number in the other order: what a big-endian field adds to a little-endian sum. */
 export function swap16(word: number): number {
   return ((word & 0xff) << 8) | (word >>> 8);
-}
-
-function fromBase64(text: string): Uint8Array {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const digits = text.replace(/=+$/, "");
-  const bytes = new Uint8Array(Math.floor((digits.length * 6) / 8));
-  let bits = 0;
-  let count = 0;
-  let at = 0;
-  for (const digit of digits) {
-    bits = ((bits << 6) | alphabet.indexOf(digit)) & 0xffff;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes[at++] = (bits >> count) & 0xff;
-    }
-  }
-  return bytes;
 }
