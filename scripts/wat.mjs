@@ -7,24 +7,32 @@ import wabt from "wabt";
 const root = join(import.meta.dirname, "..");
 const target = join(root, "esp/checksum-wasm.ts");
 
-/** The text of checksum-wasm.ts. */
-export async function buildChecksumModule() {
-  const source = readFileSync(join(root, "esp/checksum.wat"), "utf8");
-  const module = (await wabt()).parseWat("checksum.wat", source, { simd: true, bulk_memory: true });
+/** A TypeScript file with a constant: the module that `source` describes, in base64. */
+export async function assemble(source, constant, comment) {
+  const module = (await wabt()).parseWat(`${constant}.wat`, source, { simd: true, bulk_memory: true });
   const { buffer } = module.toBinary({});
   module.destroy();
   const lines = Buffer.from(buffer)
     .toString("base64")
     .match(/.{1,100}/g);
   return [
-    "/** The module of checksum.wat in base64. Made by scripts/wat.mjs; do not edit. */",
-    "export const CHECKSUM_WASM =",
+    comment,
+    `export const ${constant} =`,
     lines
       .map((line) => `  "${line}"`)
       .join(" +\n")
       .concat(";"),
     "",
   ].join("\n");
+}
+
+/** The text of checksum-wasm.ts. */
+export async function buildChecksumModule() {
+  return assemble(
+    readFileSync(join(root, "esp/checksum.wat"), "utf8"),
+    "CHECKSUM_WASM",
+    "/** The module of checksum.wat in base64. Made by scripts/wat.mjs; do not edit. */",
+  );
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

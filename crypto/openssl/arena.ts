@@ -1,7 +1,7 @@
 /**
  * The arena: one fixed block of memory per thread that holds every buffer and structure that native code sees.
  *
- * It is a WebAssembly.Memory because its address never changes and the checksum module (esp/checksum.wat) works on the
+ * It is a WebAssembly.Memory because its address never changes and our modules (esp/checksum.wat, scripts/des.mjs) work on the
  * same octets. It never grows, so views stay valid, and nothing is given back: what is allocated lives as long as the
  * arena. `address` is the only place in the project where an address is built, and the only check between an offset and
  * a crash of the process (koffi turns NaN into 0 without a word).
@@ -18,6 +18,11 @@ export interface ArenaMemory extends Arena {
   readonly memory: WebAssembly.Memory;
   /** Octets that are still free. */
   free(): number;
+}
+
+/** The memory behind an arena, for modules that work on it. */
+export function memoryOf(arena: Arena): WebAssembly.Memory | undefined {
+  return (arena as Partial<ArenaMemory>).memory;
 }
 
 /** Makes an arena of `length` octets, rounded up to 64 KiB pages. */

@@ -1,8 +1,6 @@
 /** Block ciphers in CBC and counter mode over EVP, without padding: ESP and IKE pad themselves. */
-import { concat } from "../bytes.js";
 import type { Cipher } from "../interfaces.js";
 import type { CreateCipher } from "../registry/row.js";
-import { Secret } from "../secret.js";
 import { contextPair, failed } from "./context.js";
 import { libcrypto } from "./libcrypto.js";
 import { scratchOf } from "./scratch.js";
@@ -45,12 +43,6 @@ export function evpCbc(name: string): CreateCipher {
     };
   };
 }
-
-/** Single DES as 3DES with one key three times: OpenSSL 3 keeps DES itself in a provider that hosts rarely load. */
-export const evpDesCbc: CreateCipher = (arena, row, keyBits, key) => {
-  const one = key.reveal();
-  return evpCbc("DES-EDE3-CBC")(arena, row, keyBits, new Secret(concat(one, one, one)));
-};
 
 /** Counter mode with the block salt | IV | 00000001 (RFC 3686 section 4). */
 export function evpCtr(name: string): CreateCipher {

@@ -3,7 +3,8 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { nodeAead, nodeCbc, nodeCtr, nodeDesCbc, nodeGmac } from "../node/symmetric.js";
 import { nullCipher } from "../null-cipher.js";
 import { evpAead, evpCcm, evpGmac } from "../openssl/aead.js";
-import { evpCbc, evpCtr, evpDesCbc } from "../openssl/cipher.js";
+import { evpCbc, evpCtr } from "../openssl/cipher.js";
+import { evpDesCbc } from "../openssl/des-cbc.js";
 import { evpGcm } from "../openssl/gcm.js";
 import { evpSm4Ccm, evpSm4Gcm } from "../openssl/sm4-aead.js";
 import { aesBlocks, blocksOf, sm4Blocks } from "../portable/blocks.js";
@@ -61,7 +62,7 @@ export const ENCR_3DES = {
   ...ONE_KEY,
   ...BLOCKS_OF_8,
   keyBits: [192],
-  implementations: { openssl: evpCbc("DES-EDE3-CBC"), node: nodeCbc("des-ede3-cbc"), portable: portableCbc(desBlocks) },
+  implementations: { openssl: evpDesCbc, node: nodeCbc("des-ede3-cbc"), portable: portableCbc(desBlocks) },
 } as const satisfies EncryptionRow;
 
 /** The same on every backend: there is nothing to compute, so nothing to compare. */
