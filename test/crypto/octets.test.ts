@@ -4,7 +4,17 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { createPrf } from "../../crypto/backends.js";
-import { compare, concat, equal, equalConstantTime, hex, octets, text, utf8 } from "../../crypto/bytes.js";
+import {
+  compare,
+  concat,
+  equal,
+  equalConstantTime,
+  hex,
+  octets,
+  octetsOfBase64,
+  text,
+  utf8,
+} from "../../crypto/bytes.js";
 import { sha1, sha256 } from "../../crypto/hash.js";
 import { createArena } from "../../crypto/openssl/arena.js";
 import { prfPlus } from "../../crypto/prf-plus.js";
@@ -16,6 +26,11 @@ test("hex and octets are inverses; what is not hex is refused", () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => equal(octets(hex(bytes)), bytes)));
   assert.equal(hex(octets("00 FF\n7f")), "00ff7f");
   for (const wrong of ["0", "0g", "0x00"]) assert.throws(() => octets(wrong), RangeError);
+});
+
+test("base64 is read as Node writes it", () => {
+  const read = (bytes: Uint8Array) => octetsOfBase64(Buffer.from(bytes).toString("base64"));
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => equal(read(bytes), bytes)));
 });
 
 test("both comparisons agree, and the order is that of big-endian numbers", () => {
