@@ -15,7 +15,7 @@ import type { CreateAead } from "../registry/row.js";
 import type { Secret } from "../secret.js";
 import { evpAead } from "./aead.js";
 import { type ContextPair, contextPair, failed } from "./context.js";
-import { type Libcrypto, libcrypto } from "./libcrypto.js";
+import { libcrypto } from "./libcrypto.js";
 import { paramListBytes, writeParamList } from "./params.js";
 
 const ESP_HEADER_BYTES = 8;
@@ -29,18 +29,19 @@ const AAD_BYTES = 13;
 const TAKEN_OFF_SEALING = IV_BYTES;
 const TAKEN_OFF_OPENING = IV_BYTES + TAG_BYTES;
 
-/** What the calls of one thread share, in the arena; each packet writes it anew. */
-interface RecordInputs {
-  readonly nonce: number;
-  readonly aad: number;
-  /** Parameters of EVP_CIPHER_CTX_set_params: nonce and associated data; the latter alone. */
-  readonly sealing: number;
-  readonly opening: number;
-  /** An ESP packet without text. */
+/** Records in the arena of one thread, for every SA. Offsets but for contexts. */
+interface Records {
+  /** The packet at `header` becomes a record in place: as an ESP packet, but for its tag. */
+  seal(context: number, salt: number, header: number, iv: number, length: number, esnHigh: number): void;
+  /** Prepares a new context to open. */
+  prepare(context: number, salt: number): void;
+  /** False: forged. */
+  open(context: number, header: number, iv: number, length: number, esnHigh: number): boolean;
+  /** Room for an ESP packet without text. */
   readonly packet: number;
 }
 
-const inputsOf = new WeakMap<Arena, RecordInputs>();
+const recordsOf = new WeakMap<Arena, Records>();
 
 /** `name` is OpenSSL's; `*` stands for the key length. */
 export function evpGcm(name: string): CreateAead {
@@ -55,9 +56,8 @@ export function evpGcm(name: string): CreateAead {
 
 /** What `createStepwise` makes serves what is no ESP packet. */
 function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () => ContextPair, salt: number): Sealer {
-  const ssl = libcrypto();
   const { view } = arena;
-  const inputs = recordInputs(arena);
+  const records = recordsIn(arena);
   const contexts = createContexts();
   let stepwise: Sealer | undefined;
   let opening = 0;
@@ -93,14 +93,6 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
     view.setInt32(tag + 12, view.getInt32(tag + 12) ^ d);
   }
 
-  /** With the salt in it; takes associated data along, which stand in their place. */
-  function contextToOpen(): number {
-    const context = contexts.decrypt();
-    view.setInt32(inputs.nonce, salt);
-    if (ssl.EVP_CIPHER_CTX_set_params(context, inputs.sealing) !== 1) failed(ssl, "salt");
-    return context;
-  }
-
   return {
     ivBytes: IV_BYTES,
     icvBytes: TAG_BYTES,
@@ -111,20 +103,19 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
         others().sealAt(header, headerLength, iv, length, esnHigh);
         return;
       }
-      sealRecord(ssl, arena, inputs, contexts.encrypt(), salt, header, iv, length, esnHigh);
+      records.seal(contexts.encrypt(), salt, header, iv, length, esnHigh);
       turn(iv + IV_BYTES + length, esnHigh);
     },
     openAt(header, headerLength, iv, length, esnHigh) {
       if (headerLength !== ESP_HEADER_BYTES) return others().openAt(header, headerLength, iv, length, esnHigh);
-      const octets = IV_BYTES + length + TAG_BYTES;
-      const address = arena.address(iv, octets);
+      arena.address(iv, IV_BYTES + length + TAG_BYTES); // before the tag is turned
       turn(iv + IV_BYTES + length, esnHigh);
-      writeAad(view, inputs.aad, header, esnHigh, TAKEN_OFF_OPENING);
-      if (opening === 0) opening = contextToOpen();
-      if (ssl.EVP_CIPHER_CTX_set_params(opening, inputs.opening) !== 1) failed(ssl, "associated data");
-      if (ssl.EVP_Cipher(opening, address, address, octets) > 0) return true;
-      ssl.ERR_clear_error();
-      return false;
+      if (opening === 0) {
+        const context = contexts.decrypt();
+        records.prepare(context, salt);
+        opening = context;
+      }
+      return records.open(opening, header, iv, length, esnHigh);
     },
     free() {
       freed = true;
@@ -134,38 +125,6 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
       [a, b, c, d] = [0, 0, 0, 0];
     },
   };
-}
-
-/** The packet at `header` becomes a record in place: as an ESP packet, but for its tag. */
-function sealRecord(
-  ssl: Libcrypto,
-  arena: Arena,
-  inputs: RecordInputs,
-  context: number,
-  salt: number,
-  header: number,
-  iv: number,
-  length: number,
-  esnHigh: number,
-): void {
-  const { view } = arena;
-  const { nonce, aad, sealing } = inputs;
-  const octets = IV_BYTES + length + TAG_BYTES;
-  const address = arena.address(iv, octets);
-  view.setInt32(nonce, salt);
-  view.setInt32(nonce + SALT_BYTES, view.getInt32(iv));
-  view.setInt32(nonce + SALT_BYTES + 4, view.getInt32(iv + 4));
-  writeAad(view, aad, header, esnHigh, TAKEN_OFF_SEALING);
-  if (ssl.EVP_CIPHER_CTX_set_params(context, sealing) !== 1) failed(ssl, "nonce and associated data");
-  if (ssl.EVP_Cipher(context, address, address, octets) <= 0) failed(ssl, "record");
-}
-
-/** SPI and sequence number, with ESN the high half between them (RFC 4106 section 5). */
-function writeAad(view: DataView, aad: number, header: number, esnHigh: number, takenOff: number): void {
-  view.setInt32(aad, view.getInt32(header));
-  view.setInt32(aad + 4, esnHigh < 0 ? view.getInt32(header + 4) : esnHigh);
-  view.setInt32(aad + 8, esnHigh < 0 ? 0 : view.getInt32(header + 4));
-  view.setUint8(aad + AAD_BYTES - 1, takenOff);
 }
 
 /** The first four octets behind the cipher key, RFC 4106 section 8.1. */
@@ -179,8 +138,7 @@ type Block = readonly [number, number, number, number];
 /** What tells the tag of a record from that of an ESP packet. IV zero is of no packet that is sent: sequence numbers begin with 1. */
 function differenceOf(arena: Arena, stepwise: Sealer, context: number, salt: number, esnHigh: number): Block {
   const { bytes, view } = arena;
-  const inputs = recordInputs(arena);
-  const { packet } = inputs;
+  const { packet, seal } = recordsIn(arena);
   const iv = packet + ESP_HEADER_BYTES;
   const tag = iv + IV_BYTES;
   const word = (i: number) => view.getInt32(tag + 4 * i);
@@ -188,28 +146,66 @@ function differenceOf(arena: Arena, stepwise: Sealer, context: number, salt: num
   bytes.fill(0, packet, tag + TAG_BYTES);
   stepwise.sealAt(packet, ESP_HEADER_BYTES, iv, 0, esnHigh);
   const esp = read();
-  sealRecord(libcrypto(), arena, inputs, context, salt, packet, iv, 0, esnHigh);
+  seal(context, salt, packet, iv, 0, esnHigh);
   const record = read();
   bytes.fill(0, packet, tag + TAG_BYTES);
   return [esp[0] ^ record[0], esp[1] ^ record[1], esp[2] ^ record[2], esp[3] ^ record[3]];
 }
 
-function recordInputs(arena: Arena): RecordInputs {
-  let inputs = inputsOf.get(arena);
-  if (inputs === undefined) {
-    const nonce = arena.alloc(NONCE_BYTES);
-    const aad = arena.alloc(AAD_BYTES);
-    // A length of -1: the whole nonce, not only its first octets.
-    const tlsivfixed = { at: nonce, length: -1 };
-    const tlsaad = { at: aad, length: AAD_BYTES };
-    inputs = {
-      nonce,
-      aad,
-      sealing: writeParamList(arena, arena.alloc(paramListBytes({ tlsivfixed, tlsaad })), { tlsivfixed, tlsaad }),
-      opening: writeParamList(arena, arena.alloc(paramListBytes({ tlsaad })), { tlsaad }),
-      packet: arena.alloc(ESP_HEADER_BYTES + IV_BYTES + TAG_BYTES),
-    };
-    inputsOf.set(arena, inputs);
+function recordsIn(arena: Arena): Records {
+  let records = recordsOf.get(arena);
+  if (records === undefined) {
+    records = createRecords(arena);
+    recordsOf.set(arena, records);
   }
-  return inputs;
+  return records;
+}
+
+function createRecords(arena: Arena): Records {
+  const ssl = libcrypto();
+  const { view } = arena;
+  const nonce = arena.alloc(NONCE_BYTES);
+  const aad = arena.alloc(AAD_BYTES);
+  // A length of -1: the whole nonce, not only its first octets.
+  const whole = { tlsivfixed: { at: nonce, length: -1 }, tlsaad: { at: aad, length: AAD_BYTES } };
+  const { tlsaad } = whole;
+  // Variables and no fields: V8 copies an address that stands in a field to the heap each time.
+  const nonceAndAad = writeParamList(arena, arena.alloc(paramListBytes(whole)), whole);
+  const aadAlone = writeParamList(arena, arena.alloc(paramListBytes({ tlsaad })), { tlsaad });
+
+  /** SPI and sequence number, with ESN the high half between them (RFC 4106 section 5). */
+  function writeAad(header: number, esnHigh: number, takenOff: number): void {
+    view.setInt32(aad, view.getInt32(header));
+    view.setInt32(aad + 4, esnHigh < 0 ? view.getInt32(header + 4) : esnHigh);
+    view.setInt32(aad + 8, esnHigh < 0 ? 0 : view.getInt32(header + 4));
+    view.setUint8(aad + AAD_BYTES - 1, takenOff);
+  }
+
+  return {
+    packet: arena.alloc(ESP_HEADER_BYTES + IV_BYTES + TAG_BYTES),
+    seal(context, salt, header, iv, length, esnHigh) {
+      const octets = IV_BYTES + length + TAG_BYTES;
+      const address = arena.address(iv, octets);
+      view.setInt32(nonce, salt);
+      view.setInt32(nonce + SALT_BYTES, view.getInt32(iv));
+      view.setInt32(nonce + SALT_BYTES + 4, view.getInt32(iv + 4));
+      writeAad(header, esnHigh, TAKEN_OFF_SEALING);
+      if (ssl.EVP_CIPHER_CTX_set_params(context, nonceAndAad) !== 1) failed(ssl, "nonce and associated data");
+      if (ssl.EVP_Cipher(context, address, address, octets) <= 0) failed(ssl, "record");
+    },
+    prepare(context, salt) {
+      view.setInt32(nonce, salt);
+      view.setUint16(aad + AAD_BYTES - 2, TAKEN_OFF_OPENING); // any length that is none is refused
+      if (ssl.EVP_CIPHER_CTX_set_params(context, nonceAndAad) !== 1) failed(ssl, "salt");
+    },
+    open(context, header, iv, length, esnHigh) {
+      const octets = IV_BYTES + length + TAG_BYTES;
+      const address = arena.address(iv, octets);
+      writeAad(header, esnHigh, TAKEN_OFF_OPENING);
+      if (ssl.EVP_CIPHER_CTX_set_params(context, aadAlone) !== 1) failed(ssl, "associated data");
+      if (ssl.EVP_Cipher(context, address, address, octets) > 0) return true;
+      ssl.ERR_clear_error();
+      return false;
+    },
+  };
 }

@@ -13,6 +13,7 @@ import { secret } from "../../crypto/secret.js";
 const ROUNDS = 4000;
 /** The least thing that can be allocated, a boxed number, has 16 octets; compilation leaves a little in some rounds. */
 const NEARLY_NOTHING = 8;
+const MOST_BATCHES = 60;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -50,14 +51,18 @@ for (const [spec, length] of SPECS.flatMap((each) => lengthsOf(each).map((octets
         if (!sealer.openAt(start, 8, start + 8, length, i)) throw new Error("not opened");
       }
     };
-    batch(); // the compiler settles
-    const grown = [1, 2, 3, 4].map(() => {
+    // The compiler works beside us, and on a busy machine late.
+    const grown: number[] = [];
+    while (grown.length < MOST_BATCHES && !(Math.min(...grown.slice(1)) < NEARLY_NOTHING)) {
       collect();
       const before = process.memoryUsage().heapUsed;
       batch();
-      return (process.memoryUsage().heapUsed - before) / (2 * ROUNDS);
-    });
+      grown.push((process.memoryUsage().heapUsed - before) / (2 * ROUNDS));
+    }
     sealer.free();
-    assert.ok(Math.min(...grown) < NEARLY_NOTHING, `${grown.map((each) => each.toFixed(1))} octets per packet`);
+    assert.ok(
+      Math.min(...grown.slice(1)) < NEARLY_NOTHING,
+      `${grown.map((each) => each.toFixed(1))} octets per packet`,
+    );
   });
 }
