@@ -16,25 +16,34 @@ export interface MeasuredChild {
   readonly mtu: number;
 }
 
-/** The routes with the MTUs of the measured children; a route without one keeps the planned value. */
-export function routesWithMtu(plan: HostPlan, children: Iterable<MeasuredChild>): readonly PlannedRoute[] {
-  const narrowest = new Map<string, number>();
-  const note = (name: string, mtu: number) => narrowest.set(name, Math.min(mtu, narrowest.get(name) ?? mtu));
-  for (const { tunnel, ranges, mtu } of children) {
-    note(`tunnel ${tunnel}`, mtu);
-    for (const prefix of ranges.flatMap(toPrefixes)) note(formatPrefix(prefix), mtu);
-  }
-  const widest = new Map(plan.devices.map(({ name, mtu }) => [name, mtu]));
-  return plan.routes.map((route) => {
-    const { own, prefix } = route;
-    const mtu = narrowest.get(own === undefined ? formatPrefix(prefix) : `tunnel ${own.tunnel}`);
-    if (mtu === undefined) return route;
-    const most = own === undefined ? plan.tunMtu : widest.get(own.device)!;
-    return { ...route, mtu: routeMtu(Math.min(mtu, most), prefix.family) };
-  });
+/** A child, or a route, as the other one finds it: by the prefix, or by the tunnel that has a device of its own. */
+type Key = string;
+
+/** Of the routes that packets for the child may take. */
+export function keysOfChild({ tunnel, ranges }: Pick<MeasuredChild, "tunnel" | "ranges">): readonly Key[] {
+  return [tunnelKey(tunnel), ...ranges.flatMap(toPrefixes).map(formatPrefix)];
 }
 
-/** Those of `wanted` that differ from what stands there; both in the order of the plan. */
-export function changedRoutes(standing: readonly PlannedRoute[], wanted: readonly PlannedRoute[]): PlannedRoute[] {
-  return wanted.filter((route, i) => route.mtu !== standing[i]?.mtu);
+export function keyOfRoute({ own, prefix }: PlannedRoute): Key {
+  return own === undefined ? formatPrefix(prefix) : tunnelKey(own.tunnel);
+}
+
+function tunnelKey(name: string): Key {
+  return `tunnel ${name}`;
+}
+
+/** A route of the plan as its children carry it, the narrowest of which has `mtu`; without any it keeps the planned value. */
+export function routeThrough(plan: HostPlan, route: PlannedRoute, mtu: number | undefined): PlannedRoute {
+  if (mtu === undefined) return route;
+  const { own, prefix } = route;
+  const most = own === undefined ? plan.tunMtu : plan.devices.find(({ name }) => name === own.device)!.mtu;
+  return { ...route, mtu: routeMtu(Math.min(mtu, most), prefix.family) };
+}
+
+/** The routes with the MTUs of the measured children. */
+export function routesWithMtu(plan: HostPlan, children: Iterable<MeasuredChild>): readonly PlannedRoute[] {
+  const narrowest = new Map<Key, number>();
+  for (const child of children)
+    for (const key of keysOfChild(child)) narrowest.set(key, Math.min(child.mtu, narrowest.get(key) ?? child.mtu));
+  return plan.routes.map((route) => routeThrough(plan, route, narrowest.get(keyOfRoute(route))));
 }
