@@ -172,6 +172,7 @@ export const ECP_256 = {
   privateBytes: 32,
   publicBytes: 64,
   securityBits: 128,
+  quick: true,
   implementations: { node: nodeEcp("prime256v1", p256.Point.Fn.ORDER), portable: portableEcp(p256.Point) },
 } as const satisfies KeyExchangeRow;
 
@@ -324,6 +325,7 @@ export const CURVE25519 = {
   privateBytes: 32,
   publicBytes: 32,
   securityBits: 128,
+  quick: true,
   implementations: { node: nodeX25519, portable: portableX25519 },
 } as const satisfies KeyExchangeRow;
 

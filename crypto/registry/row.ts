@@ -95,6 +95,8 @@ export interface KeyExchangeRow extends RowBase {
   readonly privateBytes: number;
   readonly publicBytes: number;
   readonly securityBits: number;
+  /** OpenSSL computes it faster than a message gets to another thread and back. */
+  readonly quick?: true;
 }
 
 /** RFC 7296 transform type 5, as RFC 9827 renames it: Sequence Numbers. */

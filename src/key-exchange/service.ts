@@ -1,10 +1,12 @@
 /**
  * Diffie-Hellman off the main thread: one worker, started with the first job and ended when it has been idle (decision 2),
- * so that a 4096-bit exponentiation delays neither a DPD answer nor the control socket.
+ * so that a 4096-bit exponentiation delays neither a DPD answer nor the control socket. Quick groups are computed in place: there the
+ * messages to the worker and back would take more of the main thread's time than the exchange does.
  */
 import { Worker } from "node:worker_threads";
 import { Secret } from "../../crypto/secret.js";
-import type { KeyExchangeJob, KeyExchangeResult } from "./protocol.js";
+import { compute, isQuick } from "./compute.js";
+import type { KeyExchangeJob, KeyExchangeResult, KeyExchangeWork } from "./protocol.js";
 
 export interface KeyExchangeService {
   /** Both reject with a sentence for the operator: peer's value not valid, too much to do, worker lost. */
@@ -34,8 +36,6 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-type Work = KeyExchangeJob extends infer Job ? (Job extends unknown ? Omit<Job, "id"> : never) : never;
-
 export function createKeyExchangeService(start: () => WorkerLike = startWorker): KeyExchangeService {
   let worker: WorkerLike | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -43,8 +43,12 @@ export function createKeyExchangeService(start: () => WorkerLike = startWorker):
   let closed = false;
   const waiting = new Map<number, Waiting>();
 
-  function submit(work: Work): Promise<Uint8Array> {
-    if (closed) return Promise.reject(new Error("the gateway is shutting down"));
+  async function answer(work: KeyExchangeWork): Promise<Uint8Array> {
+    if (closed) throw new Error("the gateway is shutting down");
+    return isQuick(work.group) ? compute(work) : submit(work);
+  }
+
+  function submit(work: KeyExchangeWork): Promise<Uint8Array> {
     if (waiting.size >= MAXIMUM_WAITING)
       return Promise.reject(new Error(`${MAXIMUM_WAITING} key exchanges are waiting already`));
     return new Promise((resolve, reject) => {
@@ -53,7 +57,7 @@ export function createKeyExchangeService(start: () => WorkerLike = startWorker):
       clearTimeout(idle);
       worker ??= begin();
       worker.ref();
-      worker.postMessage({ ...work, id });
+      worker.postMessage({ ...work, id } satisfies KeyExchangeJob);
     });
   }
 
@@ -93,9 +97,9 @@ export function createKeyExchangeService(start: () => WorkerLike = startWorker):
 
   return {
     publicValue: (group, privateOctets) =>
-      submit({ kind: "publicValue", group, privateOctets: privateOctets.reveal() }),
+      answer({ kind: "publicValue", group, privateOctets: privateOctets.reveal() }),
     sharedSecret: async (group, privateOctets, peerPublic) =>
-      new Secret(await submit({ kind: "sharedSecret", group, privateOctets: privateOctets.reveal(), peerPublic })),
+      new Secret(await answer({ kind: "sharedSecret", group, privateOctets: privateOctets.reveal(), peerPublic })),
     async close() {
       closed = true;
       clearTimeout(idle);

@@ -1,12 +1,7 @@
-/** The key exchange worker: one job after the other, each with the backend that passes the known-answer test. */
+/** The key exchange worker: one job after the other. */
 import { parentPort } from "node:worker_threads";
-import { chooseBackend, createKeyExchange } from "../../crypto/backends.js";
-import type { KeyExchange } from "../../crypto/interfaces.js";
-import { rowById } from "../../crypto/registry/lookup.js";
-import { Secret } from "../../crypto/secret.js";
+import { compute } from "./compute.js";
 import type { KeyExchangeJob, KeyExchangeResult } from "./protocol.js";
-
-const methods = new Map<number, KeyExchange>();
 
 parentPort?.on("message", (job: KeyExchangeJob) => {
   parentPort?.postMessage(resultOf(job));
@@ -14,31 +9,10 @@ parentPort?.on("message", (job: KeyExchangeJob) => {
 
 function resultOf(job: KeyExchangeJob): KeyExchangeResult {
   try {
-    const method = methodOf(job.group);
-    const privateOctets = new Secret(job.privateOctets);
-    const octets =
-      job.kind === "publicValue"
-        ? method.publicValue(privateOctets)
-        : method.sharedSecret(privateOctets, job.peerPublic).reveal();
-    return { id: job.id, octets };
+    return { id: job.id, octets: compute(job) };
   } catch (error) {
     return { id: job.id, refused: error instanceof Error ? error.message : String(error) };
   } finally {
-    job.privateOctets.fill(0);
+    job.privateOctets.fill(0); // a copy: it came in a message
   }
-}
-
-function methodOf(group: number): KeyExchange {
-  const known = methods.get(group);
-  if (known !== undefined) return known;
-  const row = rowById("keyExchange", "ikev2", group);
-  if (row === undefined) throw new RangeError(`there is no key exchange method ${group}`);
-  const { backend, skipped } = chooseBackend(row);
-  if (backend === undefined)
-    throw new RangeError(
-      `${row.name}: no backend of this host passed its test (${skipped.map((one) => one.reason).join("; ")})`,
-    );
-  const method = createKeyExchange(row, backend);
-  methods.set(group, method);
-  return method;
 }

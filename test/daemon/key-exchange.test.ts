@@ -7,7 +7,7 @@ import { secret } from "../../crypto/secret.js";
 import type { KeyExchangeJob, KeyExchangeResult } from "../../src/key-exchange/protocol.js";
 import { createKeyExchangeService, MAXIMUM_WAITING, type WorkerLike } from "../../src/key-exchange/service.js";
 
-test("both sides of every method get the same secret from the worker", async () => {
+test("both sides of every method get the same secret, from the worker or in place", async () => {
   const service = createKeyExchangeService();
   try {
     await Promise.all(
@@ -33,15 +33,32 @@ test("both sides of every method get the same secret from the worker", async () 
 
 test("a peer's value that is not valid is refused with a sentence, and the worker goes on", async () => {
   const service = createKeyExchangeService();
-  const mine = secret(systemRandom(32));
+  const mine = secret(systemRandom(56));
   try {
-    await assert.rejects(service.sharedSecret(31, mine, new Uint8Array(32)), /./);
-    await assert.rejects(service.sharedSecret(31, mine, new Uint8Array(5)), /./);
+    await assert.rejects(service.sharedSecret(32, mine, new Uint8Array(56)), /small order/);
+    await assert.rejects(service.sharedSecret(32, mine, new Uint8Array(5)), /5 octets/);
     await assert.rejects(service.publicValue(4711, mine), /4711/);
-    assert.equal((await service.publicValue(31, mine)).length, 32);
+    assert.equal((await service.publicValue(32, mine)).length, 56);
   } finally {
     await service.close();
   }
+});
+
+test("a quick group needs no worker, refuses as the others do, and leaves the private value as it is", async () => {
+  const { start, started } = silentWorkers();
+  const service = createKeyExchangeService(start);
+  for (const { ids, privateBytes, publicBytes } of KEY_EXCHANGE_ROWS.filter(({ quick }) => quick)) {
+    const octets = systemRandom(privateBytes);
+    const mine = secret(octets);
+    const before = octets.slice();
+    assert.equal((await service.publicValue(ids.ikev2!, mine)).length, publicBytes);
+    await assert.rejects(service.sharedSecret(ids.ikev2!, mine, new Uint8Array(publicBytes)), /small order|curve/);
+    await assert.rejects(service.sharedSecret(ids.ikev2!, mine, new Uint8Array(5)), /5 octets/);
+    assert.deepEqual(octets, before);
+  }
+  assert.equal(started.length, 0);
+  await service.close();
+  await assert.rejects(service.publicValue(31, secret(systemRandom(32))), /shutting down/);
 });
 
 /** A worker whose answers the test gives. */
@@ -72,10 +89,10 @@ test("a worker that ends refuses its jobs, and the next job starts another", asy
   const service = createKeyExchangeService(start);
   const mine = secret(new Uint8Array(32));
   assert.equal(started.length, 0, "none before the first job");
-  const first = service.publicValue(31, mine);
+  const first = service.publicValue(14, mine);
   started[0]!.exit(1);
   await assert.rejects(first, /ended with status 1/);
-  const second = service.publicValue(31, mine);
+  const second = service.publicValue(14, mine);
   assert.equal(started.length, 2);
   started[1]!.answer({ id: started[1]!.jobs[0]!.id, octets: new Uint8Array([7]) });
   assert.deepEqual(await second, new Uint8Array([7]));
@@ -86,10 +103,10 @@ test("the queue is bounded, and closing refuses what waits", async () => {
   const { start } = silentWorkers();
   const service = createKeyExchangeService(start);
   const mine = secret(new Uint8Array(32));
-  const waiting = Array.from({ length: MAXIMUM_WAITING }, () => service.publicValue(31, mine));
-  await assert.rejects(service.publicValue(31, mine), /are waiting already/);
+  const waiting = Array.from({ length: MAXIMUM_WAITING }, () => service.publicValue(14, mine));
+  await assert.rejects(service.publicValue(14, mine), /are waiting already/);
   const outcomes = Promise.allSettled(waiting);
   await service.close();
   assert.ok((await outcomes).every(({ status }) => status === "rejected"));
-  await assert.rejects(service.publicValue(31, mine), /shutting down/);
+  await assert.rejects(service.publicValue(14, mine), /shutting down/);
 });
