@@ -32,6 +32,17 @@ const SIGNATURES = {
   EVP_MAC_init: "int EVP_MAC_init(uintptr_t context, uintptr_t key, uintptr_t keyLength, uintptr_t params)",
   EVP_MAC_update: "int EVP_MAC_update(uintptr_t context, uintptr_t data, uintptr_t length)",
   EVP_MAC_final: "int EVP_MAC_final(uintptr_t context, uintptr_t out, uintptr_t outLength, uintptr_t outSize)",
+  EVP_PKEY_CTX_new: "uintptr_t EVP_PKEY_CTX_new(uintptr_t key, uintptr_t engine)",
+  EVP_PKEY_CTX_free: "void EVP_PKEY_CTX_free(uintptr_t context)",
+  EVP_PKEY_derive_init: "int EVP_PKEY_derive_init(uintptr_t context)",
+  EVP_PKEY_derive_set_peer: "int EVP_PKEY_derive_set_peer(uintptr_t context, uintptr_t peer)",
+  EVP_PKEY_derive: "int EVP_PKEY_derive(uintptr_t context, uintptr_t out, uintptr_t outLength)",
+  EVP_PKEY_free: "void EVP_PKEY_free(uintptr_t key)",
+  EVP_PKEY_get_raw_public_key: "int EVP_PKEY_get_raw_public_key(uintptr_t key, uintptr_t out, uintptr_t outLength)",
+  EVP_PKEY_new_raw_private_key:
+    "uintptr_t EVP_PKEY_new_raw_private_key(int type, uintptr_t engine, uintptr_t key, uintptr_t keyLength)",
+  EVP_PKEY_new_raw_public_key:
+    "uintptr_t EVP_PKEY_new_raw_public_key(int type, uintptr_t engine, uintptr_t key, uintptr_t keyLength)",
 } as const;
 
 type NativeFunction = (...args: readonly (number | string | null)[]) => number;

@@ -21,6 +21,7 @@ import {
 } from "../modp-primes.js";
 import { MODP_1024_160_GROUP, MODP_2048_224_GROUP, MODP_2048_256_GROUP } from "../modp-subgroups.js";
 import { nodeEcp, nodeModp, nodeX448, nodeX25519 } from "../node/key-exchange.js";
+import { evpX448, evpX25519 } from "../openssl/montgomery.js";
 import { BRAINPOOL_P224R1, BRAINPOOL_P256R1, BRAINPOOL_P384R1, BRAINPOOL_P512R1 } from "../portable/brainpool.js";
 import { portableEcp, portableModp, portableX448, portableX25519 } from "../portable/key-exchange.js";
 import type { KeyExchangeRow } from "./row.js";
@@ -326,7 +327,7 @@ export const CURVE25519 = {
   publicBytes: 32,
   securityBits: 128,
   quick: true,
-  implementations: { node: nodeX25519, portable: portableX25519 },
+  implementations: { openssl: evpX25519, node: nodeX25519, portable: portableX25519 },
 } as const satisfies KeyExchangeRow;
 
 export const CURVE448 = {
@@ -340,7 +341,7 @@ export const CURVE448 = {
   privateBytes: 56,
   publicBytes: 56,
   securityBits: 224,
-  implementations: { node: nodeX448, portable: portableX448 },
+  implementations: { openssl: evpX448, node: nodeX448, portable: portableX448 },
 } as const satisfies KeyExchangeRow;
 
 export const KEY_EXCHANGE_ROWS: readonly KeyExchangeRow[] = [

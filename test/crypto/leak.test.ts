@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { backendsOf, createSealer, keyLengths } from "../../crypto/backends.js";
+import { backendsOf, createKeyExchange, createSealer, keyLengths } from "../../crypto/backends.js";
 import { createArena } from "../../crypto/openssl/arena.js";
 import { ENCRYPTION_ROWS } from "../../crypto/registry/encryption.js";
 import { AUTH_HMAC_SHA2_256_128 } from "../../crypto/registry/integrity.js";
+import { KEY_EXCHANGE_ROWS } from "../../crypto/registry/key-exchange.js";
 import type { SealerSpec } from "../../crypto/registry/row.js";
 import { secret } from "../../crypto/secret.js";
 
@@ -43,6 +44,28 @@ for (const encryption of ENCRYPTION_ROWS.filter((row) => backendsOf(row).include
     assert.equal(arena.free(), arenaBefore, "arena memory is taken once, not per sealer");
     // A context that was not freed would weigh at least 500 octets.
     assert.ok(Math.min(...growth) < CYCLES * 400, `native memory grew by ${growth.join(", ")} octets`);
+  });
+}
+
+for (const row of KEY_EXCHANGE_ROWS.filter((one) => backendsOf(one).includes("openssl"))) {
+  const exchanges = CYCLES / 10;
+  test(`${row.name}: ${exchanges} OpenSSL key exchanges, also refused ones, leave no memory behind`, () => {
+    const method = createKeyExchange(row, "openssl");
+    const mine = secret(new Uint8Array(row.privateBytes).fill(7));
+    const peer = method.publicValue(mine);
+    const cycle = () => {
+      method.publicValue(mine);
+      method.sharedSecret(mine, peer);
+      assert.throws(() => method.sharedSecret(mine, new Uint8Array(row.publicBytes)), /small order/);
+    };
+    for (let i = 0; i < exchanges; i++) cycle();
+    const growth = Array.from({ length: BATCHES }, () => {
+      const before = nativeBytes();
+      for (let i = 0; i < exchanges; i++) cycle();
+      return nativeBytes() - before;
+    });
+    // Four keys and two contexts in each cycle, of which every one would weigh 100 octets at least.
+    assert.ok(Math.min(...growth) < exchanges * 100, `native memory grew by ${growth.join(", ")} octets`);
   });
 }
 
