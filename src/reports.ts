@@ -60,9 +60,7 @@ export function createReports(log: Log, clock: Clock): Reports {
   }
 
   function keep(report: Report, message: string): void {
-    const { kind, tunnel, ike, peer } = report;
-    const about = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
-    events.push({ time: new Date().toISOString(), kind, ...about, message });
+    events.push({ time: new Date().toISOString(), kind: report.kind, ...namesOf(report), message });
   }
 
   return {
@@ -96,45 +94,53 @@ function limitOf(report: Report): { code: string; allowance: number } | undefine
 }
 
 /** The line of a report. */
-export function describeReport(report: Report): { level: LogLevel; message: string; fields: LogFields } {
-  const { tunnel, ike, peer } = report;
-  const about: LogFields = { ...(tunnel && { tunnel }), ...(ike && { ike }), ...(peer && { peer }) };
+function describeReport(report: Report): { level: LogLevel; message: string; fields: LogFields } {
+  const message = messageOf(report);
+  const about = namesOf(report);
+  switch (report.kind) {
+    case "ikeEstablished":
+      return { level: "info", message, fields: { ...about, proposal: report.proposal, nat: report.nat } };
+    case "childEstablished": {
+      const { child, replaces, proposal } = report;
+      const fields = replaces === undefined ? { child, proposal } : { child, replaces, proposal };
+      return { level: "info", message, fields: { ...about, ...fields } };
+    }
+    case "childClosed":
+      return { level: "info", message, fields: { ...about, child: report.child } };
+    case "story":
+    case "ikeClosed":
+      return { level: "info", message, fields: about };
+    case "failed":
+    case "ignored":
+      return { level: "warn", message, fields: { ...about, code: report.code } };
+  }
+}
+
+/** Whom it is about, in the names that every line and every event has. */
+function namesOf({ tunnel, ike, peer }: Report): { tunnel?: string; ike?: string; peer?: string } {
+  const names: ReturnType<typeof namesOf> = {};
+  if (tunnel) names.tunnel = tunnel;
+  if (ike) names.ike = ike;
+  if (peer) names.peer = peer;
+  return names;
+}
+
+export function messageOf(report: Report): string {
   switch (report.kind) {
     case "story":
-      return { level: "info", message: report.story, fields: about };
+      return report.story;
     case "ikeEstablished":
-      return {
-        level: "info",
-        message: `IKE SA established as ${report.role}`,
-        fields: { ...about, proposal: report.proposal, nat: report.nat },
-      };
+      return `IKE SA established as ${report.role}`;
     case "childEstablished":
-      return {
-        level: "info",
-        message: `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`,
-        fields: {
-          ...about,
-          child: report.child,
-          ...(report.replaces !== undefined && { replaces: report.replaces }),
-          proposal: report.proposal,
-        },
-      };
+      return `child SA established: ${report.local.join(", ")} to ${report.remote.join(", ")}`;
     case "childClosed":
-      return {
-        level: "info",
-        message: `child SA closed: ${report.reason}`,
-        fields: { ...about, child: report.child },
-      };
+      return `child SA closed: ${report.reason}`;
     case "ikeClosed":
-      return { level: "info", message: `IKE SA closed: ${report.reason}`, fields: about };
+      return `IKE SA closed: ${report.reason}`;
     case "failed":
-      return {
-        level: "warn",
-        message: failureSentence(report),
-        fields: { ...about, code: report.code },
-      };
+      return failureSentence(report);
     case "ignored":
-      return { level: "warn", message: `ignored: ${report.detail}`, fields: { ...about, code: report.code } };
+      return `ignored: ${report.detail}`;
   }
 }
 

@@ -7,7 +7,7 @@ import { type Cause, causeOf } from "../../ike/core/causes.js";
 import type { Blamed, Evidence, Phase } from "../../ike/core/evidence.js";
 import type { Report } from "../../ike/core/report.js";
 import type { TunnelState } from "../../ike/core/view.js";
-import { describeReport } from "../reports.js";
+import { messageOf } from "../reports.js";
 
 export interface RecordedEvent {
   /** ISO 8601, UTC: the first and the last time of `count` in a row. */
@@ -94,10 +94,9 @@ export function createRecorder(tunnels: readonly string[], time: () => number = 
     if (kind === "ikeClosed" && !endsBy(track.own, "failed")) forget(track);
     const cause = kind === "failed" ? causeOf({ ...report, ...(evidence && { evidence }) }) : undefined;
     const list = stranger ? track.strangers : track.own;
-    const { message } = describeReport(report);
     const entry = add(list, stranger ? MOST_STRANGERS : MOST_EVENTS, {
       kind,
-      message,
+      message: messageOf(report),
       unproven,
       ...(cause && { cause }),
     });

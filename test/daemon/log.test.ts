@@ -62,6 +62,11 @@ test("secrets are redacted, by their type and by their name, in both formats", (
     log.info("line", { tunnel: "site", psk: "geheim", value: secret(new Uint8Array([1, 2, 3])) });
     assert.ok(!lines[0]!.includes("geheim"));
     assert.equal(lines[0]!.split("[secret]").length, 3);
+    const nested = { spi: 7, keys: "geheim", deeper: { plain: 1 } };
+    log.info("line", { child: nested });
+    assert.ok(!lines[1]!.includes("geheim"));
+    assert.ok(lines[1]!.includes("[secret]") && lines[1]!.includes("plain"));
+    assert.equal(nested.keys, "geheim");
   }
 });
 
