@@ -167,11 +167,17 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
     const tell = (answer: Answer): void => {
       if (asked === generation) dispatch({ kind: "answer", ask: id, answer });
     };
-    if (question.kind === "psk") {
-      tell(pskAnswer(question.tunnel));
+    const refused = (error: Error): void => tell({ kind: "refused", reason: error.message });
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = answerTo(question);
+    } catch (error) {
+      refused(error as Error);
       return;
     }
-    answerLater(question).then(tell, (error: Error) => tell({ kind: "refused", reason: error.message }));
+    // What is known at once is handled with the event that asked, before the timer is looked after.
+    if (answer instanceof Promise) answer.then(tell, refused);
+    else tell(answer);
   }
 
   function pskAnswer(tunnel: string): Answer {
@@ -179,18 +185,25 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
     return psk ? { kind: "psk", psk } : { kind: "refused", reason: `tunnel ${tunnel} has no pre-shared key` };
   }
 
-  async function answerLater(question: Exclude<Question, { kind: "psk" }>): Promise<Answer> {
+  function answerTo(question: Question): Answer | Promise<Answer> {
+    const { keyExchange } = ports;
     switch (question.kind) {
-      case "publicValue": {
-        const publicValue = await ports.keyExchange.publicValue(question.group, question.privateOctets);
-        return { kind: "publicValue", publicValue };
-      }
+      case "psk":
+        return pskAnswer(question.tunnel);
+      case "publicValue":
+        return withValue(keyExchange.publicValue(question.group, question.privateOctets), (publicValue) => ({
+          kind: "publicValue",
+          publicValue,
+        }));
       case "sharedSecret": {
         const { group, privateOctets, peerPublic } = question;
-        return { kind: "sharedSecret", secret: await ports.keyExchange.sharedSecret(group, privateOctets, peerPublic) };
+        return withValue(keyExchange.sharedSecret(group, privateOctets, peerPublic), (secret) => ({
+          kind: "sharedSecret",
+          secret,
+        }));
       }
       case "resolve":
-        return { kind: "resolve", addresses: await ports.resolve(question.name) };
+        return withValue(ports.resolve(question.name), (addresses) => ({ kind: "resolve", addresses }));
     }
   }
 
@@ -262,6 +275,10 @@ export function createDriver(policy: Policy, ports: DriverPorts): Driver {
       listeners.clear();
     },
   };
+}
+
+function withValue<T>(value: T | Promise<T>, answer: (value: T) => Answer): Answer | Promise<Answer> {
+  return value instanceof Promise ? value.then(answer) : answer(value);
 }
 
 function ownSpi([, { role, initiatorSpi, responderSpi }]: readonly [string, AnySa]): bigint {

@@ -21,6 +21,7 @@ export type Group<K, V> = readonly Part<K, V>[];
 export const NOTHING: ReadonlyMap<unknown, never> = new Map<never, never>();
 /** The only group without one. */
 export const NO_PARTS: readonly ReadonlyMap<never, never>[] = Array.from({ length: WIDTH }, () => NOTHING as never);
+const NONE: readonly never[] = [];
 const NO_GROUPS = Array.from({ length: WIDTH }, () => NO_PARTS);
 
 export class Table<K extends string | number, V> implements ReadonlyMap<K, V> {
@@ -77,6 +78,8 @@ export class Table<K extends string | number, V> implements ReadonlyMap<K, V> {
 
   /** The entries whose keys `other`, an earlier or a later state of the same table, has not. */
   missingIn(other: Table<K, V>): readonly (readonly [K, V])[] {
+    // No key has come in, and none has gone: most steps change values alone.
+    if (this.nextSerial === other.nextSerial && this.size === other.size) return NONE;
     const missing: (readonly [K, V])[] = [];
     this.groups.forEach((group, g) => {
       const theirs = other.groups[g]!;

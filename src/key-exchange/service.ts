@@ -4,14 +4,14 @@
  * messages to the worker and back would take more of the main thread's time than the exchange does.
  */
 import { Worker } from "node:worker_threads";
-import { Secret } from "../../crypto/secret.js";
+import { type Secret, secret } from "../../crypto/secret.js";
 import { compute, isQuick } from "./compute.js";
 import type { KeyExchangeJob, KeyExchangeResult, KeyExchangeWork } from "./protocol.js";
 
+/** Both give the value itself where it is computed in place. They throw or reject with a sentence for the operator: peer's value not valid, too much to do, worker lost. */
 export interface KeyExchangeService {
-  /** Both reject with a sentence for the operator: peer's value not valid, too much to do, worker lost. */
-  publicValue(group: number, privateOctets: Secret): Promise<Uint8Array>;
-  sharedSecret(group: number, privateOctets: Secret, peerPublic: Uint8Array): Promise<Secret>;
+  publicValue(group: number, privateOctets: Secret): Uint8Array | Promise<Uint8Array>;
+  sharedSecret(group: number, privateOctets: Secret, peerPublic: Uint8Array): Secret | Promise<Secret>;
   /** Ends the worker; jobs that wait are refused. */
   close(): Promise<void>;
 }
@@ -43,8 +43,8 @@ export function createKeyExchangeService(start: () => WorkerLike = startWorker):
   let closed = false;
   const waiting = new Map<number, Waiting>();
 
-  async function answer(work: KeyExchangeWork): Promise<Uint8Array> {
-    if (closed) throw new Error("the gateway is shutting down");
+  function answer(work: KeyExchangeWork): Uint8Array | Promise<Uint8Array> {
+    if (closed) return Promise.reject(new Error("the gateway is shutting down"));
     return isQuick(work.group) ? compute(work) : submit(work);
   }
 
@@ -98,8 +98,10 @@ export function createKeyExchangeService(start: () => WorkerLike = startWorker):
   return {
     publicValue: (group, privateOctets) =>
       answer({ kind: "publicValue", group, privateOctets: privateOctets.reveal() }),
-    sharedSecret: async (group, privateOctets, peerPublic) =>
-      new Secret(await answer({ kind: "sharedSecret", group, privateOctets: privateOctets.reveal(), peerPublic })),
+    sharedSecret(group, privateOctets, peerPublic) {
+      const shared = answer({ kind: "sharedSecret", group, privateOctets: privateOctets.reveal(), peerPublic });
+      return shared instanceof Promise ? shared.then(secret) : secret(shared);
+    },
     async close() {
       closed = true;
       clearTimeout(idle);
