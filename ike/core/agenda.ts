@@ -96,16 +96,22 @@ function lookAtGroup(
 ): SoonestOfGroup {
   let ofSas: Instant | undefined;
   let ofTunnels: Instant | undefined;
-  const parts = units.map((unit, i): Soonest | undefined => {
+  // Every step comes by here, also those of a gateway that has just begun: a plain loop costs less than a call for each part.
+  const parts: (Soonest | undefined)[] = before.slice();
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i]!;
     const here = tunnels[i]!;
-    if (unit === NOTHING && here === NOTHING) return undefined;
+    if (unit === NOTHING && here === NOTHING) {
+      parts[i] = undefined;
+      continue;
+    }
     const last = before[i];
     const isSame = last !== undefined && last.units === unit && last.tunnels === here && last.byName === byName;
     const found = isSame ? last : look(unit, here, byName);
     ofSas = earlier(ofSas, found.sa);
     ofTunnels = earlier(ofTunnels, found.tunnel);
-    return found;
-  });
+    parts[i] = found;
+  }
   return { units, tunnels, byName, sa: ofSas, tunnel: ofTunnels, parts };
 }
 
@@ -113,8 +119,12 @@ function look(units: Units, tunnels: Tunnels, byName: Endpoint["byName"]): Soone
   let ofSas: Instant | undefined;
   let ofTunnels: Instant | undefined;
   const policy = policies(byName);
-  for (const { value } of units.values()) for (const sa of value) ofSas = earlier(ofSas, saDeadline(sa, policy));
-  for (const [name, { value }] of tunnels) ofTunnels = earlier(ofTunnels, tunnelDeadline(name, value, units));
+  units.forEach(({ value }) => {
+    for (const sa of value) ofSas = earlier(ofSas, saDeadline(sa, policy));
+  });
+  tunnels.forEach(({ value }, name) => {
+    ofTunnels = earlier(ofTunnels, tunnelDeadline(name, value, units));
+  });
   return { units, tunnels, byName, sa: ofSas, tunnel: ofTunnels };
 }
 

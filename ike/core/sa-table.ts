@@ -47,13 +47,14 @@ export class SaTable implements ReadonlyMap<IkeKey, AnySa> {
     if (before === sa) return this;
     const all = sa === undefined ? this.all.without(key) : this.all.with(key, sa);
     const { gone, come } = movedChildren(before, sa);
+    const isStill = gone.length === 0 && come.length === 0;
     const asked = movedSpis(before, sa);
     return new SaTable(
       all,
       movedUnits(this.units, before, sa),
       movedFacts(this.#index, before, sa),
-      movedNumbers(this.#children, key, gone.map(idOf), come.map(idOf)),
-      movedNumbers(this.#spis, key, gone.map(spiOf), come.map(spiOf)),
+      isStill ? this.#children : movedNumbers(this.#children, key, gone.map(idOf), come.map(idOf)),
+      isStill ? this.#spis : movedNumbers(this.#spis, key, gone.map(spiOf), come.map(spiOf)),
       movedNumbers(this.#asked, key, asked.gone, asked.come),
     );
   }
@@ -148,7 +149,11 @@ function factsOf(sa: AnySa): readonly string[] {
 const NONE: readonly never[] = [];
 
 /** An IKE SA is a value: what it is looked for by is made once. */
-const factSet = derived((sa: AnySa): readonly string[] => [...new Set(factsOf(sa))]);
+const factSet = derived((sa: AnySa): readonly string[] => distinct(factsOf(sa)));
+
+function distinct(facts: readonly string[]): readonly string[] {
+  return facts.length < 2 ? facts : [...new Set(facts)];
+}
 
 function movedFacts(
   index: Table<string, readonly IkeKey[]>,
@@ -157,6 +162,7 @@ function movedFacts(
 ): Table<string, readonly IkeKey[]> {
   const old = before === undefined ? NONE : factSet(before);
   const now = after === undefined ? NONE : factSet(after);
+  if (old.length === now.length && old.every((fact, i) => fact === now[i])) return index;
   let next = index;
   for (const fact of old) {
     if (now.includes(fact)) continue;
@@ -218,11 +224,10 @@ function movedUnits(
 ): Table<string, readonly AnySa[]> {
   const from = before && unitOf(before);
   const to = after && unitOf(after);
-  if (from !== undefined && from === to)
-    return units.with(
-      from,
-      units.get(from)!.map((sa) => (sa === before ? after! : sa)),
-    );
+  if (from !== undefined && from === to) {
+    const known = units.get(from)!;
+    return units.with(from, known.length === 1 ? [after!] : known.map((sa) => (sa === before ? after! : sa)));
+  }
   let next = units;
   if (from !== undefined) {
     const rest = next.get(from)!.filter((sa) => sa !== before);
