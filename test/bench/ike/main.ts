@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Namespaces } from "../../netns.js";
 import { present } from "../contender.js";
+import type { GatewayProcess } from "../gateway-process.js";
 import type { Figure } from "../measures.js";
 import { createResults, type Results } from "../results.js";
 import { causeway, charon, type IkeContender } from "./gateways.js";
@@ -38,6 +39,9 @@ const AT_ONCE = 16;
 const PATIENCE = 120;
 /** Milliseconds until what a handshake leaves to do is done. */
 const SETTLE = 1500;
+/** Seconds without a fall of more than a hundredth until memory counts as that of an idle gateway (V8 collects when it has nothing to do), and the most. */
+const STILL = 10;
+const MOST_STILL = 40;
 
 export async function ikeTable(
   namespaces: Namespaces,
@@ -86,11 +90,21 @@ async function alone({ contender, bed, suite, own }: Lane): Promise<number> {
     const peers = await startPeers(bed, folder, { caller: "peers", first: 0, count: 1, atOnce: 1, suite });
     stops.push(peers.stop);
     await peers.outcome(PATIENCE);
-    await rest(SETTLE);
-    return gateway.process.residentOctets();
+    return await residentAtRest(gateway.process);
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
+}
+
+async function residentAtRest({ residentOctets }: GatewayProcess): Promise<number> {
+  let least = residentOctets();
+  for (let still = 0, all = 0; still < STILL && all < MOST_STILL; still++, all++) {
+    await rest(1000);
+    const now = residentOctets();
+    if (now < least * 0.99) still = 0;
+    least = Math.min(least, now);
+  }
+  return least;
 }
 
 /** The gateway as responder: peers in turn, and then a crowd of others at once. */
@@ -120,10 +134,10 @@ async function called(
       return { seconds, last: waits.at(-1)!, cpu: (gateway.process.cpuSeconds() - cpu) / count };
     };
     await wave(0, warmUp, AT_ONCE);
-    const warm = gateway.process.residentOctets();
+    const warm = await residentAtRest(gateway.process);
     const turn = await wave(warmUp, steady, AT_ONCE);
     const all = await wave(warmUp + steady, crowd, crowd);
-    const resident = gateway.process.residentOctets();
+    const resident = await residentAtRest(gateway.process);
     const grown = resident - single;
     const row = (title: string, unit: string, better: "higher" | "lower", value: number): Figure => ({
       row: `${suite.title}: ${title}`,
