@@ -17,6 +17,7 @@ export function chart(rows: readonly ResultRow[], titles: readonly string[]): st
   });
   const width = COLUMNS * (PANEL.width + PANEL.margin) + PANEL.margin;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${lines * height + PANEL.margin}" font-family="sans-serif" font-size="11">
+<title>The contenders side by side: medians, and the spread of the rounds</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${panels.join("\n")}
 </svg>
