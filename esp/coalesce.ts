@@ -135,25 +135,30 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
     return true;
   }
 
-  /** The sum of pseudo-header and transport header of the packet at `at`. */
-  function headerSum(
-    at: number,
-    place: { transport: number; headerBytes: number; protocol: number },
-    length: number,
-  ): number {
-    return pseudoSum(at, place, length) + checksum.sum(at + place.transport, place.headerBytes - place.transport);
-  }
-
   function pseudoSum(at: number, place: { transport: number; protocol: number }, length: number): number {
     const addresses = place.transport === 20 ? checksum.sum(at + 12, 8) : checksum.sum(at + 8, 32);
     return addresses + swap16(place.protocol) + swap16(length - place.transport);
   }
 
+  /** What the headers of one flow differ in: length of the transport part, sequence number, flags, checksum. */
+  function ownSum(transport: number, protocol: number, transportBytes: number): number {
+    const length = swap16(transportBytes);
+    if (protocol === PROTOCOL.udp) return 2 * length + view.getUint16(transport + 6, true);
+    return (
+      length +
+      view.getUint16(transport + 4, true) +
+      view.getUint16(transport + 6, true) +
+      view.getUint16(transport + 12, true) +
+      view.getUint16(transport + 16, true)
+    );
+  }
+
   /** Copies the candidate's payload behind what is held, and says whether its checksum was right; if not, nothing changed. */
   function append(place: Place): boolean {
-    const length = packet.headerBytes + packet.payload;
-    const payload = checksum.copySum(place.at + place.length, packet.at + packet.headerBytes, packet.payload);
-    if (fold(headerSum(packet.at, packet, length) + payload) !== 0xffff) return false;
+    const { at, transport, protocol, headerBytes } = packet;
+    const payload = checksum.copySum(place.at + place.length, at + headerBytes, packet.payload);
+    const own = ownSum(at + transport, protocol, headerBytes - transport + packet.payload);
+    if (fold(place.shared + own + payload) !== 0xffff) return false;
     if (packet.protocol === PROTOCOL.tcp)
       bytes[place.at + place.transport + 13] = bytes[place.at + place.transport + 13]! | (packet.closes ? PSH : 0);
     place.length += packet.payload;
@@ -163,7 +168,12 @@ export function createCoalescer(arena: Arena, checksum: Checksum, udp: boolean, 
 
   /** The first packet of a place is verified when a second one is to follow. */
   function verified(place: Place): boolean {
-    return place.segments > 1 || fold(headerSum(place.at, place, place.length) + place.sum) === 0xffff;
+    if (place.segments > 1) return true;
+    const { at, transport, length, headerBytes, protocol } = place;
+    const headers = fold(pseudoSum(at, place, length) + checksum.sum(at + transport, headerBytes - transport));
+    // To subtract is to add the complement (RFC 1071 section 2).
+    place.shared = headers + 0xffff - fold(ownSum(at + transport, protocol, length - transport));
+    return fold(headers + place.sum) === 0xffff;
   }
 
   /** The candidate becomes the first packet of a held place. */
@@ -247,6 +257,8 @@ interface Place {
   readonly at: number;
   /** Of the payload of the first packet. */
   sum: number;
+  /** Of what the pseudo-headers and transport headers of all its packets share; known once the first one is verified. */
+  shared: number;
   length: number;
   segments: number;
   /** Payload octets of all segments but the last. */
@@ -259,7 +271,18 @@ interface Place {
 }
 
 function createPlace(at: number): Place {
-  return { at, sum: 0, length: 0, segments: 0, segment: 0, transport: 0, headerBytes: 0, protocol: 0, device: 0 };
+  return {
+    at,
+    sum: 0,
+    shared: 0,
+    length: 0,
+    segments: 0,
+    segment: 0,
+    transport: 0,
+    headerBytes: 0,
+    protocol: 0,
+    device: 0,
+  };
 }
 
 interface Candidate {

@@ -31,8 +31,19 @@ const TAKEN_OFF_OPENING = IV_BYTES + TAG_BYTES;
 
 /** Records in the arena of one thread, for every SA. Offsets but for contexts. */
 interface Records {
-  /** The packet at `header` becomes a record in place: as an ESP packet, but for its tag. */
-  seal(context: number, salt: number, header: number, iv: number, length: number, esnHigh: number): void;
+  /**
+   * The packet at `header` becomes a record in place: as an ESP packet, but for its tag. `follows`: the IV is the one behind that of
+   * the record before, which EVP makes by itself; otherwise it is set.
+   */
+  seal(
+    context: number,
+    salt: number,
+    header: number,
+    iv: number,
+    length: number,
+    esnHigh: number,
+    follows: boolean,
+  ): void;
   /** Prepares a new context to open. */
   prepare(context: number, salt: number): void;
   /** False: forged. */
@@ -62,6 +73,10 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
   let stepwise: Sealer | undefined;
   let opening = 0;
   let freed = false;
+  // The IV that the context makes for the next record; before the first one there is none.
+  let made = false;
+  let nextHigh = 0;
+  let nextLow = 0;
   // The constant of the key, without ESN or with it. No array: there are many SAs.
   let [a, b, c, d] = [0, 0, 0, 0];
   let isOf: "nothing" | "short" | "extended" = "nothing";
@@ -103,7 +118,15 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
         others().sealAt(header, headerLength, iv, length, esnHigh);
         return;
       }
-      records.seal(contexts.encrypt(), salt, header, iv, length, esnHigh);
+      const high = view.getInt32(iv);
+      const low = view.getInt32(iv + 4);
+      const follows = made && low === nextLow && high === nextHigh;
+      made = false; // until it is done
+      records.seal(contexts.encrypt(), salt, header, iv, length, esnHigh, follows);
+      if (view.getInt32(iv) !== high || view.getInt32(iv + 4) !== low) throw new Error("AES-GCM: another IV was used");
+      nextLow = (low + 1) | 0;
+      nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
+      made = true;
       turn(iv + IV_BYTES + length, esnHigh);
     },
     openAt(header, headerLength, iv, length, esnHigh) {
@@ -146,7 +169,7 @@ function differenceOf(arena: Arena, stepwise: Sealer, context: number, salt: num
   bytes.fill(0, packet, tag + TAG_BYTES);
   stepwise.sealAt(packet, ESP_HEADER_BYTES, iv, 0, esnHigh);
   const esp = read();
-  seal(context, salt, packet, iv, 0, esnHigh);
+  seal(context, salt, packet, iv, 0, esnHigh, false);
   const record = read();
   bytes.fill(0, packet, tag + TAG_BYTES);
   return [esp[0] ^ record[0], esp[1] ^ record[1], esp[2] ^ record[2], esp[3] ^ record[3]];
@@ -183,14 +206,17 @@ function createRecords(arena: Arena): Records {
 
   return {
     packet: arena.alloc(ESP_HEADER_BYTES + IV_BYTES + TAG_BYTES),
-    seal(context, salt, header, iv, length, esnHigh) {
+    seal(context, salt, header, iv, length, esnHigh, follows) {
       const octets = IV_BYTES + length + TAG_BYTES;
       const address = arena.address(iv, octets);
-      view.setInt32(nonce, salt);
-      view.setInt32(nonce + SALT_BYTES, view.getInt32(iv));
-      view.setInt32(nonce + SALT_BYTES + 4, view.getInt32(iv + 4));
+      if (!follows) {
+        view.setInt32(nonce, salt);
+        view.setInt32(nonce + SALT_BYTES, view.getInt32(iv));
+        view.setInt32(nonce + SALT_BYTES + 4, view.getInt32(iv + 4));
+      }
       writeAad(header, esnHigh, TAKEN_OFF_SEALING);
-      if (ssl.EVP_CIPHER_CTX_set_params(context, nonceAndAad) !== 1) failed(ssl, "nonce and associated data");
+      if (ssl.EVP_CIPHER_CTX_set_params(context, follows ? aadAlone : nonceAndAad) !== 1)
+        failed(ssl, "nonce and associated data");
       if (ssl.EVP_Cipher(context, address, address, octets) <= 0) failed(ssl, "record");
     },
     prepare(context, salt) {

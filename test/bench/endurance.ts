@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- endurance`: TCP at full load in both directions at once, whose content is compared by SHA-256 at both ends, while the SAs are
  * renewed every few seconds. Whatever was corrupted or lost shows as another sum or as a transfer that does not end; what was
- * reordered on the way is counted by the senders' kernels. Memory has to be flat.
+ * reordered on the way is counted by the senders' kernels, which find some on a path without gateways as well (`--only plain`).
+ * Memory has to be flat.
  */
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
@@ -10,8 +11,7 @@ import { must, run, start, until } from "../child.js";
 import type { TransferResult } from "../interop/transfer.js";
 import type { Namespaces } from "../netns.js";
 import { LEFT, openBed, RIGHT } from "./bed.js";
-import { causeway } from "./causeway.js";
-import { AES_GCM, type Lane } from "./contender.js";
+import { AES_GCM, type Contender, type Lane } from "./contender.js";
 
 const PROGRAM = join(import.meta.dirname, "..", "interop", "transfer.js");
 /** Of one transfer; the next one follows at once. */
@@ -22,11 +22,17 @@ const LOOK_SECONDS = 30;
 const TOLERATED_GROWTH = 0.1;
 
 /** Whether it went well; tells everything that it found. */
-export async function endurance(namespaces: Namespaces, folder: string, minutes: number): Promise<boolean> {
+export async function endurance(
+  namespaces: Namespaces,
+  folder: string,
+  contender: Contender,
+  minutes: number,
+): Promise<boolean> {
   const bed = await openBed(namespaces, "endurance");
   const own = mkdtempSync(join(folder, "endurance-"));
-  const gateways = await causeway.start(bed, own, { setup: AES_GCM });
-  const lane: Lane = { contender: causeway, bed, gateways };
+  const gateways = await contender.start(bed, own, { setup: AES_GCM });
+  const { rekey, processes } = gateways;
+  const lane: Lane = { contender, bed, gateways };
   const end = performance.now() + minutes * 60_000;
   const going = (): boolean => performance.now() < end;
   const faults: string[] = [];
@@ -36,16 +42,16 @@ export async function endurance(namespaces: Namespaces, folder: string, minutes:
     const before = await reordered(lane);
     const flows = [transfers(lane, "forward", going, faults), transfers(lane, "reverse", going, faults)];
     const renewals = (async () => {
-      while (going()) {
+      while (rekey !== undefined && going()) {
         await rest(REKEY_SECONDS * 1000);
-        await gateways.rekey!();
+        await rekey();
         rekeys++;
       }
     })();
     const looks = (async () => {
       while (going()) {
         await rest(Math.min(LOOK_SECONDS * 1000, Math.max(1000, end - performance.now())));
-        memory.push(Math.max(...gateways.processes.map((process) => process.residentOctets())) / 1e6);
+        memory.push(Math.max(0, ...processes.map((process) => process.residentOctets())) / 1e6);
         console.log(`${rekeys} rekeys, ${memory.at(-1)!.toFixed(1)} MB resident`);
       }
     })();

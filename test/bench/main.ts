@@ -71,7 +71,8 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     if (wanted.alone === "ike") console.log(`\n${await ikeTable(namespaces, folder, wanted)}`);
     else if (wanted.alone === "scale") console.log(`\n${await scaleTable(namespaces, folder, wanted)}`);
-    else if (wanted.alone === "endurance") return (await endurance(namespaces, folder, wanted.minutes)) ? 0 : 1;
+    else if (wanted.alone === "endurance")
+      return (await endurance(namespaces, folder, present(CONTENDERS, wanted.only)[0]!, wanted.minutes)) ? 0 : 1;
     else await bench(namespaces, folder, wanted);
     return 0;
   } catch (error) {

@@ -34,6 +34,7 @@ export interface Lengths {
 
 /** Octets of UDP payload. */
 const PACKET_SIZES = [64, 512, 1300, 1400] as const;
+const TRAIN_SIZES = [64, 512, 1300] as const;
 /** Streams at the same time. */
 const SEVERAL = 4;
 /** Low enough for every contender. */
@@ -71,8 +72,11 @@ export function measuresOf(
       ]);
       return kinds.map((kind, i) => tcp(programs, kind, lengths.stream, i === 0));
     }
-    case "packets":
-      return PACKET_SIZES.map((octets, i) => packetRate(packets, octets, lengths.trial, i === 0));
+    case "packets": {
+      const singly = PACKET_SIZES.map((octets) => packetRate(packets, octets, lengths.trial));
+      const trains = TRAIN_SIZES.map((octets) => packetRate(packets, octets, lengths.trial, "trains"));
+      return packets.language === "C" ? [...singly, ...trains] : singly;
+    }
     case "cpu":
       return [PACKET_SIZES[0], PACKET_SIZES[2]].map((octets) => fixedRate(packets, octets, lengths.fixedRate));
     case "rtt":
@@ -122,19 +126,25 @@ async function cost({ gateways }: Lane): Promise<{ readonly cpu: number; readonl
   return { cpu, tunneled: await gateways.tunneledOctets() };
 }
 
-function packetRate(programs: PacketPrograms, octets: number, seconds: number, first: boolean): Measure {
+function packetRate(programs: PacketPrograms, octets: number, seconds: number, how?: "trains"): Measure {
   /** Later rounds begin near what the earlier ones found. */
   const found = new Map<Lane, number>();
   return {
-    async prepare(lane) {
-      if (first) await startedSink(programs, lane);
-    },
+    prepare: (lane) => startedSink(programs, lane),
     async take(lane) {
       const from = (found.get(lane) ?? 10_000) / 1.6;
-      const { rate, sendersLimit } = await highestRate((one) => programs.trial(lane, octets, one, seconds), from);
+      const { rate, sendersLimit } = await highestRate((one) => programs.trial(lane, octets, one, seconds, how), from);
       if (rate > 0) found.set(lane, rate);
       const note = sendersLimit ? { note: "the sender could do no more" } : {};
-      return [{ row: `UDP ${octets} octets`, unit: "kpps", better: "higher", value: rate / 1000, ...note }];
+      return [
+        {
+          row: `UDP ${octets} octets${how === undefined ? "" : " by UDP_SEGMENT"}`,
+          unit: "kpps",
+          better: "higher",
+          value: rate / 1000,
+          ...note,
+        },
+      ];
     },
   };
 }

@@ -3,6 +3,7 @@
  *
  *   packets sink PORT                                                  for ever; prints "listening"
  *   packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]   prints: sent received seconds
+ *   packets trains ADDRESS PORT OCTETS RATE MILLISECONDS               likewise, TRAIN at a time, cut by the kernel (UDP_SEGMENT)
  *
  * With FIRST, the data goes to as many addresses in turn from that one on, all of them the sink's; ADDRESS is where it is asked.
  * A datagram begins with two numbers of 32 bits, its kind and the run that it belongs to. The sink counts the data of one run
@@ -11,6 +12,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 #include <unistd.h>
 
 enum { DATA = 1, QUESTION = 2 };
-enum { BATCH = 64, BURST = 32, LARGEST = 2048, MEMORY = 16 << 20 };
+enum { BATCH = 64, BURST = 32, TRAIN = 16, LARGEST = 2048, MERGED = 65536, MEMORY = 16 << 20 };
 
 struct start {
 	uint32_t kind, run;
@@ -59,43 +61,62 @@ static int udp_socket(int option)
 	return s;
 }
 
+/* How long each datagram of a message is: the kernel hands over several at once that came together (UDP_GRO). */
+static unsigned segment_of(struct msghdr *message, unsigned length)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		int segment;
+		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO)
+			continue;
+		memcpy(&segment, CMSG_DATA(c), sizeof segment);
+		if (segment > 0)
+			return segment;
+	}
+	return length;
+}
+
 static void sink(int port)
 {
-	static unsigned char data[BATCH][LARGEST];
+	static unsigned char data[BATCH][MERGED], control[BATCH][CMSG_SPACE(sizeof(int))];
 	static struct sockaddr_in from[BATCH];
 	static struct iovec parts[BATCH];
 	static struct mmsghdr messages[BATCH];
 	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct answer answer = {{QUESTION, 0}, 0};
-	int s = udp_socket(SO_RCVBUFFORCE);
+	int s = udp_socket(SO_RCVBUFFORCE), on = 1;
 
+	setsockopt(s, SOL_UDP, UDP_GRO, &on, sizeof on);
 	if (bind(s, (struct sockaddr *)&own, sizeof own) < 0)
 		fail("bind");
 	puts("listening");
 	fflush(stdout);
 	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){data[i], LARGEST};
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1, .msg_name = &from[i]};
+		parts[i] = (struct iovec){data[i], MERGED};
+		messages[i].msg_hdr = (struct msghdr){
+		    .msg_iov = &parts[i], .msg_iovlen = 1, .msg_name = &from[i], .msg_control = control[i]};
 	}
 	for (;;) {
-		for (int i = 0; i < BATCH; i++)
+		for (int i = 0; i < BATCH; i++) {
 			messages[i].msg_hdr.msg_namelen = sizeof from[i];
+			messages[i].msg_hdr.msg_controllen = sizeof control[i];
+		}
 		int n = recvmmsg(s, messages, BATCH, MSG_WAITFORONE, NULL);
 		if (n < 0 && errno != EINTR)
 			fail("recvmmsg");
 		for (int i = 0; i < n; i++) {
-			struct start start;
-			if (messages[i].msg_len < sizeof start)
-				continue;
-			memcpy(&start, data[i], sizeof start);
-			if (start.run != answer.start.run) {
-				answer.start.run = start.run;
-				answer.count = 0;
+			unsigned length = messages[i].msg_len, segment = segment_of(&messages[i].msg_hdr, length);
+			for (unsigned at = 0; at + sizeof(struct start) <= length; at += segment) {
+				struct start start;
+				memcpy(&start, data[i] + at, sizeof start);
+				if (start.run != answer.start.run) {
+					answer.start.run = start.run;
+					answer.count = 0;
+				}
+				if (start.kind == DATA)
+					answer.count++;
+				else
+					sendto(s, &answer, sizeof answer, 0, (struct sockaddr *)&from[i], sizeof from[i]);
 			}
-			if (start.kind == DATA)
-				answer.count++;
-			else
-				sendto(s, &answer, sizeof answer, 0, (struct sockaddr *)&from[i], sizeof from[i]);
 		}
 	}
 }
@@ -122,16 +143,17 @@ static uint64_t received(int s, uint32_t run)
 	exit(1);
 }
 
-static void run_sender(const char *address, int port, size_t octets, double rate, double length, const char *first,
-		       uint32_t addresses)
+/* `train`: datagrams of one message, which the kernel cuts. */
+static void run_sender(const char *address, int port, size_t octets, double rate, double length, unsigned train,
+		       const char *first, uint32_t addresses)
 {
-	static unsigned char data[LARGEST];
+	static unsigned char data[TRAIN * LARGEST];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in spread[BURST];
 	struct in_addr from_here = {0};
 	uint32_t next = 0;
 	struct start start = {DATA, (uint32_t)getpid() ^ (uint32_t)(seconds() * 1e6)};
-	struct iovec part = {data, octets};
+	struct iovec whole = {data, train * octets}, last = {data, 0};
 	struct mmsghdr messages[BURST];
 	int s = udp_socket(SO_SNDBUFFORCE);
 
@@ -143,10 +165,14 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 		fail("arguments");
 	prctl(PR_SET_TIMERSLACK, 1);
 	memset(data, 0x5a, sizeof data);
-	memcpy(data, &start, sizeof start);
+	for (unsigned i = 0; i < train; i++)
+		memcpy(data + i * octets, &start, sizeof start);
+	int segment = octets;
+	if (train > 1 && setsockopt(s, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment) < 0)
+		fail("UDP_SEGMENT");
 	for (int i = 0; i < BURST; i++) {
 		memset(&messages[i], 0, sizeof messages[i]);
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &whole, .msg_iovlen = 1};
 		if (first) {
 			spread[i] = to;
 			messages[i].msg_hdr.msg_name = &spread[i];
@@ -171,10 +197,15 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 		unsigned wanted = behind > BURST ? BURST : (unsigned)behind;
 		for (unsigned i = 0; first && i < wanted; i++)
 			spread[i].sin_addr.s_addr = htonl(ntohl(from_here.s_addr) + (next + i) % addresses);
-		int n = sendmmsg(s, messages, wanted, 0);
+		unsigned trains = (wanted + train - 1) / train, rest_of = wanted - (trains - 1) * train;
+		last.iov_len = rest_of * octets;
+		messages[trains - 1].msg_hdr.msg_iov = &last;
+		int n = sendmmsg(s, messages, trains, 0);
+		messages[trains - 1].msg_hdr.msg_iov = &whole;
 		if (n > 0) {
-			sent += n;
-			next = (next + n) % addresses;
+			unsigned left = (unsigned)n == trains ? wanted : n * train;
+			sent += left;
+			next = (next + left) % addresses;
 		} else
 			rest(20);
 	}
@@ -187,9 +218,13 @@ int main(int count, char **argument)
 		sink(atoi(argument[2]));
 	else if ((count == 7 || (count == 9 && atoi(argument[8]) > 0)) && strcmp(argument[1], "send") == 0)
 		run_sender(argument[2], atoi(argument[3]), strtoul(argument[4], NULL, 10), atof(argument[5]),
-			   atof(argument[6]) / 1000, count == 9 ? argument[7] : NULL, count == 9 ? atoi(argument[8]) : 1);
+			   atof(argument[6]) / 1000, 1, count == 9 ? argument[7] : NULL, count == 9 ? atoi(argument[8]) : 1);
+	else if (count == 7 && strcmp(argument[1], "trains") == 0)
+		run_sender(argument[2], atoi(argument[3]), strtoul(argument[4], NULL, 10), atof(argument[5]),
+			   atof(argument[6]) / 1000, TRAIN, NULL, 1);
 	else {
-		fprintf(stderr, "usage: packets sink PORT | packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]\n");
+		fprintf(stderr, "usage: packets sink PORT | packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]"
+				" | packets trains ADDRESS PORT OCTETS RATE MILLISECONDS\n");
 		return 2;
 	}
 	return 0;

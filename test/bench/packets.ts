@@ -31,8 +31,8 @@ export interface PacketPrograms {
   readonly language: "C" | "Node.js";
   /** Starts the sink at the right host; it ends with its namespace. */
   startSink(lane: Lane): Promise<void>;
-  /** Sends packets with `octets` of UDP payload from the left host. `spread`: to these in turn; only in C. */
-  trial(lane: Lane, octets: number, rate: number, seconds: number, spread?: Destinations): Promise<Trial>;
+  /** Sends packets with `octets` of UDP payload from the left host. `how`: how, other than one by one to the right host; only in C. */
+  trial(lane: Lane, octets: number, rate: number, seconds: number, how?: Destinations | "trains"): Promise<Trial>;
 }
 
 /** The programs in C where there is a compiler, otherwise in Node. `folder` takes the compiled one. */
@@ -48,9 +48,11 @@ export async function packetPrograms(folder: string): Promise<PacketPrograms> {
       const sink = start(bed.inside("right-host", ...program, "sink", String(PORT)), { seconds: 4 * 3600 });
       await until("the packet sink", 10, async () => (sink.output().includes("listening") ? true : undefined));
     },
-    async trial({ bed }, octets, rate, seconds, spread) {
-      const plain = ["send", RIGHT.host, PORT, octets, Math.round(rate), Math.round(seconds * 1000)];
-      const words = [...plain, ...(spread === undefined ? [] : [spread.first, spread.count])].map(String);
+    async trial({ bed }, octets, rate, seconds, how) {
+      const trains = how === "trains";
+      const plain = [RIGHT.host, PORT, octets, Math.round(rate), Math.round(seconds * 1000)];
+      const spread = trains || how === undefined ? [] : [how.first, how.count];
+      const words = [trains ? "trains" : "send", ...plain, ...spread].map(String);
       const line = await must(bed.inside("left-host", ...program, ...words), { seconds: seconds + 30 });
       const [sent = 0, received = 0, elapsed = 0] = line.trim().split(" ").map(Number);
       return { sent, received, seconds: elapsed };

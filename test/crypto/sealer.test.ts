@@ -97,6 +97,39 @@ for (const spec of SPECS) {
   });
 }
 
+/** In order, again, with a gap, back, and where the lower half comes to its end. */
+const COUNTS = [1n, 2n, 3n, 3n, 4n, 100n, 2n, 3n, 0xffff_fffen, 0xffff_ffffn, 0x1_0000_0000n, 0x1_0000_0001n, 1n];
+
+test("a sealer under whose IVs counted on, stood still or jumped seals what a new one seals", () => {
+  for (const spec of SPECS.filter(({ encryption: { ivBytes } }) => ivBytes >= 8)) {
+    const { encryptionBytes, integrityBytes } = keyLengths(spec);
+    const keys = {
+      encryption: new Uint8Array(encryptionBytes).fill(7),
+      integrity: new Uint8Array(integrityBytes).fill(9),
+    };
+    for (const backend of backendsOf(spec.encryption)) {
+      const length = 48;
+      const kept = keyed(spec, keys, backend);
+      const sealWith = (sealer: ReturnType<typeof keyed>, count: bigint, esnHigh: number) => {
+        const { ivBytes } = spec.encryption;
+        const iv = new Uint8Array(ivBytes);
+        new DataView(iv.buffer).setBigUint64(ivBytes - 8, count);
+        arena.bytes.set(concat(new Uint8Array(HEADER_BYTES).fill(3), iv, new Uint8Array(length).fill(4)), START);
+        sealer.sealAt(START, HEADER_BYTES, START + HEADER_BYTES, length, esnHigh);
+        return hex(taken(START, HEADER_BYTES + ivBytes + length + sealer.icvBytes));
+      };
+      for (const esnHigh of [-1, 5, -1])
+        for (const count of COUNTS) {
+          const fresh = keyed(spec, keys, backend);
+          const expected = sealWith(fresh, count, esnHigh);
+          fresh.free();
+          assert.equal(sealWith(kept, count, esnHigh), expected, `${spec.encryption.name}, ${backend}, ${count}`);
+        }
+      kept.free();
+    }
+  }
+});
+
 test("an offset outside the arena throws before any native code sees it, and a freed sealer throws", () => {
   for (const spec of SPECS.filter(({ encryption, keyBits }) => keyBits === encryption.keyBits.at(-1)))
     for (const backend of backendsOf(spec.encryption)) {

@@ -52,7 +52,7 @@ export async function bootGuest(topology: Topology, folder: string): Promise<Gue
   );
 
   let orders = 0;
-  const shell = async (script: string, seconds = 20): Promise<string> => {
+  const shell = async (script: string, seconds = 60): Promise<string> => {
     const name = String(orders++).padStart(6, "0");
     const file = (ending: string): string => join(folder, `${name}.${ending}`);
     await writeFile(file("part"), script);
