@@ -52,6 +52,8 @@ const STAGING_BYTES = READ_BYTES + 512;
 const ROOM_BYTES = STAGING_BYTES + 64;
 /** So many small packets in a row are read one by one, to where they are sent from; more are worth a batch. */
 const SINGLY = 4;
+/** Octets up to which the system call is most of what a read costs, of super packets as well. */
+const SMALL = 4096;
 const LEAST_BATCH = 4;
 
 export function createTransmitter(parts: TransmitParts): Transmitter {
@@ -71,15 +73,14 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
   let batchDevice = SHARED_DEVICE;
   let batchSize = LEAST_BATCH;
 
-  /** False: nothing there. */
-  function readOne(tun: number, device: number): boolean {
+  /** Its octets; 0 or less: nothing there. */
+  function readOne(tun: number, device: number): number {
     // In place only where the virtio header does not reach into the packet before.
     const inPlace = !expectSuper && expectOffset >= VIRTIO_HEADER_BYTES;
     const virtio = inPlace ? outbox.tail() + expectOffset - VIRTIO_HEADER_BYTES : staging;
     const octets = read(tun, arena.address(virtio, READ_BYTES), READ_BYTES);
-    if (octets <= 0) return false;
-    forward(virtio, octets, inPlace, device);
-    return true;
+    if (octets > 0) forward(virtio, octets, inPlace, device);
+    return octets;
   }
 
   /** Reads as many packets as lately came at once. False: there are no more behind these. */
@@ -93,7 +94,7 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
     inBatch = packets;
     batchDevice = device;
     taken = 0;
-    if (packets === wanted) batchSize = Math.min(2 * wanted, reads.most);
+    if (packets === wanted && reads.octets(packets - 1) <= SMALL) batchSize = Math.min(2 * wanted, reads.most);
     else batchSize = LEAST_BATCH;
     return packets === wanted;
   }
@@ -256,14 +257,17 @@ export function createTransmitter(parts: TransmitParts): Transmitter {
       // Where packets came in batches a moment ago they do so now.
       let small = batchSize > LEAST_BATCH ? SINGLY : 0;
       while (done < packets) {
-        if (batched === undefined || expectSuper || small < SINGLY) {
+        if (batched === undefined || small < SINGLY) {
           // Nothing is read that could not be sent: the TUN device's own queue holds the senders back.
-          if (!outbox.makeRoom(ROOM_BYTES) || !readOne(tun, device)) return done;
+          if (!outbox.makeRoom(ROOM_BYTES)) return done;
+          const octets = readOne(tun, device);
+          if (octets <= 0) return done;
           done++;
-          small = expectSuper ? 0 : small + 1;
+          small = octets <= SMALL ? small + 1 : 0;
           continue;
         }
         const more = readBatch(tun, device, batched);
+        if (batchSize === LEAST_BATCH) small = 0;
         done += inBatch - taken;
         if (batched !== undefined && !forwardBatch(batched)) return done;
         if (!more) return Math.min(done, packets - 1);

@@ -3,7 +3,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { run } from "../child.js";
 import { type Congestion, RIGHT } from "./bed.js";
 import type { Lane } from "./contender.js";
-import { highestRate, type PacketPrograms } from "./packets.js";
+import { highestRate, type Offload, type PacketPrograms } from "./packets.js";
 import { quantile } from "./statistics.js";
 import { type StreamKind, type StreamPrograms, streamPrograms } from "./stream.js";
 
@@ -34,7 +34,8 @@ export interface Lengths {
 
 /** Octets of UDP payload. */
 const PACKET_SIZES = [64, 512, 1300, 1400] as const;
-const TRAIN_SIZES = [64, 512, 1300] as const;
+const OFFLOADED_SIZES = [64, 512, 1300] as const;
+const OFFLOADS = ["UDP_GRO", "UDP_SEGMENT and UDP_GRO"] as const;
 /** Streams at the same time. */
 const SEVERAL = 4;
 /** Low enough for every contender. */
@@ -74,8 +75,11 @@ export function measuresOf(
     }
     case "packets": {
       const singly = PACKET_SIZES.map((octets) => packetRate(packets, octets, lengths.trial));
-      const trains = TRAIN_SIZES.map((octets) => packetRate(packets, octets, lengths.trial, "trains"));
-      return packets.language === "C" ? [...singly, ...trains] : singly;
+      if (packets.language !== "C") return singly;
+      const offloaded = OFFLOADS.flatMap((how) =>
+        OFFLOADED_SIZES.map((octets) => packetRate(packets, octets, lengths.trial, how)),
+      );
+      return [...singly, ...offloaded];
     }
     case "cpu":
       return [PACKET_SIZES[0], PACKET_SIZES[2]].map((octets) => fixedRate(packets, octets, lengths.fixedRate));
@@ -126,7 +130,7 @@ async function cost({ gateways }: Lane): Promise<{ readonly cpu: number; readonl
   return { cpu, tunneled: await gateways.tunneledOctets() };
 }
 
-function packetRate(programs: PacketPrograms, octets: number, seconds: number, how?: "trains"): Measure {
+function packetRate(programs: PacketPrograms, octets: number, seconds: number, how?: Offload): Measure {
   /** Later rounds begin near what the earlier ones found. */
   const found = new Map<Lane, number>();
   return {
@@ -138,7 +142,7 @@ function packetRate(programs: PacketPrograms, octets: number, seconds: number, h
       const note = sendersLimit ? { note: "the sender could do no more" } : {};
       return [
         {
-          row: `UDP ${octets} octets${how === undefined ? "" : " by UDP_SEGMENT"}`,
+          row: `UDP ${octets} octets${how === undefined ? "" : `, ${how}`}`,
           unit: "kpps",
           better: "higher",
           value: rate / 1000,

@@ -1,11 +1,12 @@
 /*
  * Small packets at a given rate, and their count at the other end: a UDP sender and a sink whose own cost stays small.
  *
- *   packets sink PORT                                                  for ever; prints "listening"
+ *   packets sink PORT [merged]                                         for ever; prints "listening"
  *   packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]   prints: sent received seconds
  *   packets trains ADDRESS PORT OCTETS RATE MILLISECONDS               likewise, TRAIN at a time, cut by the kernel (UDP_SEGMENT)
  *
  * With FIRST, the data goes to as many addresses in turn from that one on, all of them the sink's; ADDRESS is where it is asked.
+ * A sink that takes datagrams merged is given those that came together at once (UDP_GRO).
  * A datagram begins with two numbers of 32 bits, its kind and the run that it belongs to. The sink counts the data of one run
  * at a time, and answers a question with the count, in 64 bits behind the two numbers.
  */
@@ -61,7 +62,7 @@ static int udp_socket(int option)
 	return s;
 }
 
-/* How long each datagram of a message is: the kernel hands over several at once that came together (UDP_GRO). */
+/* How long each datagram of a message is, which may be several. */
 static unsigned segment_of(struct msghdr *message, unsigned length)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -75,7 +76,7 @@ static unsigned segment_of(struct msghdr *message, unsigned length)
 	return length;
 }
 
-static void sink(int port)
+static void sink(int port, int merged)
 {
 	static unsigned char data[BATCH][MERGED], control[BATCH][CMSG_SPACE(sizeof(int))];
 	static struct sockaddr_in from[BATCH];
@@ -83,9 +84,10 @@ static void sink(int port)
 	static struct mmsghdr messages[BATCH];
 	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct answer answer = {{QUESTION, 0}, 0};
-	int s = udp_socket(SO_RCVBUFFORCE), on = 1;
+	int s = udp_socket(SO_RCVBUFFORCE);
 
-	setsockopt(s, SOL_UDP, UDP_GRO, &on, sizeof on);
+	if (setsockopt(s, SOL_UDP, UDP_GRO, &merged, sizeof merged) < 0)
+		fail("UDP_GRO");
 	if (bind(s, (struct sockaddr *)&own, sizeof own) < 0)
 		fail("bind");
 	puts("listening");
@@ -185,7 +187,7 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 	while ((elapsed = seconds() - begun) < length) {
 		due = (begun + elapsed - origin) * rate;
 		double behind = due - sent;
-		if (behind < 1) {
+		if (behind < train) {
 			rest(20);
 			continue;
 		}
@@ -214,8 +216,8 @@ static void run_sender(const char *address, int port, size_t octets, double rate
 
 int main(int count, char **argument)
 {
-	if (count == 3 && strcmp(argument[1], "sink") == 0)
-		sink(atoi(argument[2]));
+	if ((count == 3 || (count == 4 && strcmp(argument[3], "merged") == 0)) && strcmp(argument[1], "sink") == 0)
+		sink(atoi(argument[2]), count == 4);
 	else if ((count == 7 || (count == 9 && atoi(argument[8]) > 0)) && strcmp(argument[1], "send") == 0)
 		run_sender(argument[2], atoi(argument[3]), strtoul(argument[4], NULL, 10), atof(argument[5]),
 			   atof(argument[6]) / 1000, 1, count == 9 ? argument[7] : NULL, count == 9 ? atoi(argument[8]) : 1);
@@ -223,7 +225,7 @@ int main(int count, char **argument)
 		run_sender(argument[2], atoi(argument[3]), strtoul(argument[4], NULL, 10), atof(argument[5]),
 			   atof(argument[6]) / 1000, TRAIN, NULL, 1);
 	else {
-		fprintf(stderr, "usage: packets sink PORT | packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]"
+		fprintf(stderr, "usage: packets sink PORT [merged] | packets send ADDRESS PORT OCTETS RATE MILLISECONDS [FIRST COUNT]"
 				" | packets trains ADDRESS PORT OCTETS RATE MILLISECONDS\n");
 		return 2;
 	}

@@ -6,6 +6,8 @@ import { RIGHT } from "./bed.js";
 import type { Lane } from "./contender.js";
 
 const PORT = 5998;
+/** Of the sink that takes merged datagrams. */
+const MERGED_PORT = 5997;
 /** A trial with a larger share of lost packets has found a rate that is too high. */
 const TOLERATED_LOSS = 0.005;
 /** Steps of the ascent; three halvings of the last one end within 6 % of the limit. */
@@ -27,12 +29,15 @@ export interface Destinations {
   readonly count: number;
 }
 
+/** What sender and receiver have in common with programs that move many datagrams: the receiver's UDP_GRO, the sender's UDP_SEGMENT as well. */
+export type Offload = "UDP_GRO" | "UDP_SEGMENT and UDP_GRO";
+
 export interface PacketPrograms {
   readonly language: "C" | "Node.js";
   /** Starts the sink at the right host; it ends with its namespace. */
   startSink(lane: Lane): Promise<void>;
-  /** Sends packets with `octets` of UDP payload from the left host. `how`: how, other than one by one to the right host; only in C. */
-  trial(lane: Lane, octets: number, rate: number, seconds: number, how?: Destinations | "trains"): Promise<Trial>;
+  /** Sends packets with `octets` of UDP payload from the left host. `how`: other than one by one to the right host; only in C. */
+  trial(lane: Lane, octets: number, rate: number, seconds: number, how?: Destinations | Offload): Promise<Trial>;
 }
 
 /** The programs in C where there is a compiler, otherwise in Node. `folder` takes the compiled one. */
@@ -45,14 +50,19 @@ export async function packetPrograms(folder: string): Promise<PacketPrograms> {
   return {
     language: inC ? "C" : "Node.js",
     async startSink({ bed }) {
-      const sink = start(bed.inside("right-host", ...program, "sink", String(PORT)), { seconds: 4 * 3600 });
-      await until("the packet sink", 10, async () => (sink.output().includes("listening") ? true : undefined));
+      const sinks = inC ? [[PORT], [MERGED_PORT, "merged"]] : [[PORT]];
+      for (const words of sinks) {
+        const sink = start(bed.inside("right-host", ...program, "sink", ...words.map(String)), { seconds: 4 * 3600 });
+        await until("the packet sink", 10, async () => (sink.output().includes("listening") ? true : undefined));
+      }
     },
     async trial({ bed }, octets, rate, seconds, how) {
-      const trains = how === "trains";
-      const plain = [RIGHT.host, PORT, octets, Math.round(rate), Math.round(seconds * 1000)];
-      const spread = trains || how === undefined ? [] : [how.first, how.count];
-      const words = [trains ? "trains" : "send", ...plain, ...spread].map(String);
+      const action = how === "UDP_SEGMENT and UDP_GRO" ? "trains" : "send";
+      const port = typeof how === "string" ? MERGED_PORT : PORT;
+      const spread = typeof how === "object" ? [how.first, how.count] : [];
+      const words = [action, RIGHT.host, port, octets, Math.round(rate), Math.round(seconds * 1000), ...spread].map(
+        String,
+      );
       const line = await must(bed.inside("left-host", ...program, ...words), { seconds: seconds + 30 });
       const [sent = 0, received = 0, elapsed = 0] = line.trim().split(" ").map(Number);
       return { sent, received, seconds: elapsed };
