@@ -1,12 +1,12 @@
 /** `causeway run`: the daemon, in the foreground. */
-import { optimizeLate } from "../engine.js";
+import { tuneEngine } from "../engine.js";
 import { HostError } from "../host/command.js";
 import { loadStart } from "../reload/start.js";
 import { CommandError, EXIT, type ExitStatus } from "./exit.js";
 
 /** Resolves when the daemon has ended. */
 export async function runGateway(file: string): Promise<ExitStatus> {
-  optimizeLate();
+  tuneEngine();
   const started = load(file);
   if ("errors" in started) {
     for (const error of started.errors) process.stderr.write(`${error.message}\n`);
