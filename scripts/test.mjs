@@ -57,7 +57,8 @@ process.exit(failed > 0 || skipsFail || (totals.get("tests") ?? 0) === 0 ? 1 : 0
 
 function laneOf(file) {
   if (file.endsWith(`${sep}under-load.test.js`)) return "alone";
-  if (isIn(file, "interop")) return /kernel|nat|path-mtu|libreswan/.test(file) ? "guests" : "devices";
+  // Two guest kernels at a time would take both processors.
+  if (isIn(file, "interop")) return /kernel|nat|path-mtu|fragments|libreswan/.test(file) ? "guests" : "devices";
   return ["dataplane", "daemon", "demo"].some((folder) => isIn(file, folder)) ? "devices" : "units";
 }
 

@@ -120,7 +120,7 @@ async function runBatch(stage: OpenStage, rows: readonly Scenario[], t: TestCont
     await ours.unload();
     await until(
       "the peer to forget a gateway that ended",
-      10,
+      30,
       async () => (await peer.views(tunnels)).every(({ ike }) => !ike) || undefined,
     );
   } catch (error) {

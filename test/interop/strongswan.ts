@@ -51,7 +51,7 @@ ${secrets === undefined ? "charon-systemd" : "charon"} {
 
 /** Control of a charon that runs in `place` with \`strongswanConf(place, name)\`. `who` is the site that it serves. */
 export function strongSwan(place: Place, name: string, topology: Topology, who: Who, userspace: boolean): Side {
-  const swanctl = (words: string, seconds = 20): Promise<string> =>
+  const swanctl = (words: string, seconds = 60): Promise<string> =>
     place.shell(
       `STRONGSWAN_CONF=${place.path(`${name}.conf`)} swanctl ${words} --uri unix://${place.path(`${name}.vici`)}`,
       seconds,

@@ -98,7 +98,7 @@ async function runScenario(stage: OpenStage, scenario: Scenario, t: TestContext)
     for (const words of scenario.peerSays ?? []) assert.match(theirs, words);
     assert.ok(!log.includes(PSK) && !log.includes(WRONG_PSK), "no pre-shared key in our log");
     await ours.unload();
-    await until("the peer to forget a gateway that ended", 5, async () => !(await peer.view()).ike || undefined);
+    await until("the peer to forget a gateway that ended", 30, async () => !(await peer.view()).ike || undefined);
     await peer.unload();
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${await logs(stage)}`, { cause: error });
