@@ -215,8 +215,11 @@ function createRecords(arena: Arena): Records {
         view.setInt32(nonce + SALT_BYTES + 4, view.getInt32(iv + 4));
       }
       writeAad(header, esnHigh, TAKEN_OFF_SEALING);
-      if (ssl.EVP_CIPHER_CTX_set_params(context, follows ? aadAlone : nonceAndAad) !== 1)
-        failed(ssl, "nonce and associated data");
+      // Two calls, because a choice between two addresses would be copied to the heap as well.
+      const done = follows
+        ? ssl.EVP_CIPHER_CTX_set_params(context, aadAlone)
+        : ssl.EVP_CIPHER_CTX_set_params(context, nonceAndAad);
+      if (done !== 1) failed(ssl, "nonce and associated data");
       if (ssl.EVP_Cipher(context, address, address, octets) <= 0) failed(ssl, "record");
     },
     prepare(context, salt) {
