@@ -36,8 +36,14 @@ export function createArena(length: number): ArenaMemory {
   // An address is too large for a small integer, so a computed one is a new heap object each time that native code is
   // called with it. A kept one is the same object: packets at places seen lately allocate nothing. Two offsets that fall
   // on one entry take turns; the strings keep the array one of objects, where numbers would be stored unboxed.
-  const keptOffsets = new Int32Array(KEPT_ADDRESSES);
+  const keptOffsets = new Int32Array(KEPT_ADDRESSES).fill(-1);
   const keptAddresses: (number | string)[] = new Array(KEPT_ADDRESSES).fill("none");
+
+  /** A function of its own, so that the compiler never sees the kept address as one of two numbers, which it would copy to the heap. */
+  function keep(entry: number, offset: number): void {
+    keptOffsets[entry] = offset;
+    keptAddresses[entry] = base + offset;
+  }
 
   return {
     memory,
@@ -54,11 +60,8 @@ export function createArena(length: number): ArenaMemory {
       if (!(offset >= 0 && count >= 0 && offset + count <= size))
         throw new RangeError(`outside the arena: ${offset}..${offset + count} of ${size}`);
       const entry = (offset ^ (offset >>> 14)) & (KEPT_ADDRESSES - 1);
-      if (offset !== 0 && keptOffsets[entry] === offset) return keptAddresses[entry] as number;
-      const address = base + offset;
-      keptOffsets[entry] = offset;
-      keptAddresses[entry] = address;
-      return address;
+      if (keptOffsets[entry] !== offset) keep(entry, offset);
+      return keptAddresses[entry] as number;
     },
     free: () => size - used,
   };

@@ -99,7 +99,7 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
     }
   }
 
-  /** Turns the tag of a record into that of an ESP packet, or back. */
+  /** Turns the tag of a record into that of an ESP packet, or back. The view throws `RangeError` where it ends outside the arena. */
   function turn(tag: number, esnHigh: number): void {
     if (isOf !== (esnHigh < 0 ? "short" : "extended")) findConstant(esnHigh);
     view.setInt32(tag, view.getInt32(tag) ^ a);
@@ -131,7 +131,6 @@ function atOnce(arena: Arena, createStepwise: () => Sealer, createContexts: () =
     },
     openAt(header, headerLength, iv, length, esnHigh) {
       if (headerLength !== ESP_HEADER_BYTES) return others().openAt(header, headerLength, iv, length, esnHigh);
-      arena.address(iv, IV_BYTES + length + TAG_BYTES); // before the tag is turned
       turn(iv + IV_BYTES + length, esnHigh);
       if (opening === 0) {
         const context = contexts.decrypt();

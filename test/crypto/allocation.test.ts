@@ -9,12 +9,14 @@ import { ENCR_3DES, ENCR_AES_CBC, ENCR_DES, ENCRYPTION_ROWS } from "../../crypto
 import { AUTH_HMAC_SHA2_256_128, INTEGRITY_ROWS } from "../../crypto/registry/integrity.js";
 import type { SealerSpec } from "../../crypto/registry/row.js";
 import { secret } from "../../crypto/secret.js";
+import { tuneEngine } from "../../src/engine.js";
 
 const ROUNDS = 4000;
 /** The least thing that can be allocated, a boxed number, has 16 octets; compilation leaves a little in some rounds. */
 const NEARLY_NOTHING = 8;
 const MOST_BATCHES = 60;
 
+tuneEngine(); // as the data plane is compiled
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
