@@ -30,7 +30,9 @@ export function createArena(length: number): ArenaMemory {
   const pages = Math.ceil(length / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const bytes = new Uint8Array(memory.buffer);
-  const base = Number(koffi.address(bytes));
+  // Read anew for each address that is made: of a constant the compiler makes the object of an offset that it meets twice before
+  // it asks whether one is kept.
+  const base = Float64Array.of(Number(koffi.address(bytes)));
   const size = bytes.length;
   let used = 64; // offset 0 stays unused, so that 0 can mean "none"
   // An address is too large for a small integer, so a computed one is a new heap object each time that native code is
@@ -42,7 +44,7 @@ export function createArena(length: number): ArenaMemory {
   /** A function of its own, so that the compiler never sees the kept address as one of two numbers, which it would copy to the heap. */
   function keep(entry: number, offset: number): void {
     keptOffsets[entry] = offset;
-    keptAddresses[entry] = base + offset;
+    keptAddresses[entry] = base[0]! + offset;
   }
 
   return {
