@@ -5,6 +5,7 @@
  */
 import { pino } from "pino";
 import type { GatewaySettings } from "./config/model.js";
+import { timestamp } from "./timestamp.js";
 
 export type LogLevel = GatewaySettings["log"]["level"];
 
@@ -110,7 +111,7 @@ function jsonWriter(level: LogLevel, target: LogTarget): Writer {
     {
       level,
       base: null,
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: () => `,"time":"${timestamp(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     target as pino.DestinationStream,
@@ -126,7 +127,7 @@ function textWriter(target: LogTarget): Writer {
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `${name}=${printable(value)}`);
     const line = [story, rest.join(" ")].filter((part) => part !== "").join("  ");
-    target.write(`${new Date().toISOString()} ${at.padEnd(5)} ${line}\n`);
+    target.write(`${timestamp(Date.now())} ${at.padEnd(5)} ${line}\n`);
   };
 }
 

@@ -8,6 +8,7 @@ import type { Report } from "../ike/core/report.js";
 import { createEventRing, type EventRing } from "./event-ring.js";
 import type { Log, LogFields, LogLevel } from "./log.js";
 import type { Clock } from "./scheduler.js";
+import { timestamp } from "./timestamp.js";
 
 export interface ReportedEvent {
   /** ISO 8601, UTC. */
@@ -60,7 +61,7 @@ export function createReports(log: Log, clock: Clock): Reports {
   }
 
   function keep(report: Report, message: string): void {
-    events.push({ time: new Date().toISOString(), kind: report.kind, ...namesOf(report), message });
+    events.push({ time: timestamp(Date.now()), kind: report.kind, ...namesOf(report), message });
   }
 
   return {

@@ -4,6 +4,7 @@ import { DEFAULT_NUMBERING, type Numbering, numberOf, rowOf, sendsKeyLength } fr
 import type { IntegrityRow, KeyExchangeRow, PrfRow, SequenceRow, TransformRow } from "../../crypto/registry/row.js";
 import type { EncryptionChoice, EspProposal, IkeProposal } from "../../crypto/registry/suite.js";
 import { TRANSFORM_TYPE, type Transform } from "../wire/payloads/sa.js";
+import { derived } from "./derived.js";
 import { type Attribute, bounded, type Compared } from "./evidence.js";
 
 export type TypeName = keyof typeof TRANSFORM_TYPE;
@@ -54,31 +55,43 @@ export type Match =
   | { readonly kind: "mismatch"; readonly types: readonly TypeMismatch[] };
 
 /** What an IKE proposal of ours asks of the peer's. */
-export function ikeWants({ encryption, integrity, prf, keyExchange, numbering }: IkeProposal): readonly Want[] {
-  const wire = wireOf(numbering);
-  return [
-    wire.encryption(encryption),
-    wire.integrity(encryption, integrity),
-    wire.rows("prf", prf),
-    wire.rows("keyExchange", keyExchange),
-  ];
-}
+export const ikeWants = derived(
+  ({ encryption, integrity, prf, keyExchange, numbering }: IkeProposal): readonly Want[] => {
+    const wire = wireOf(numbering);
+    return [
+      wire.encryption(encryption),
+      wire.integrity(encryption, integrity),
+      wire.rows("prf", prf),
+      wire.rows("keyExchange", keyExchange),
+    ];
+  },
+);
 
 /** What an ESP proposal of ours asks; `withKeyExchange` is false in IKE_AUTH, where PFS does not count. */
-export function espWants(
-  { encryption, integrity, keyExchange, sequence, numbering }: EspProposal,
-  withKeyExchange: boolean,
-): readonly Want[] {
+export function espWants(proposal: EspProposal, withKeyExchange: boolean): readonly Want[] {
+  return withKeyExchange ? wantsWithKeyExchange(proposal) : wantsOfAuth(proposal);
+}
+
+const wantsWithKeyExchange = derived((proposal: EspProposal): readonly Want[] => {
+  const { keyExchange, numbering } = proposal;
+  const wire = wireOf(numbering);
+  return espWantsOf(
+    proposal,
+    keyExchange.length === 0 ? wire.none("keyExchange") : wire.rows("keyExchange", keyExchange),
+  );
+});
+
+const wantsOfAuth = derived((proposal: EspProposal): readonly Want[] =>
+  espWantsOf(proposal, { ...wireOf(proposal.numbering).none("keyExchange"), ignored: true }),
+);
+
+function espWantsOf({ encryption, integrity, sequence, numbering }: EspProposal, keyExchange: Want): readonly Want[] {
   const wire = wireOf(numbering);
   const unextended = sequence.find((row) => !row.extended);
   return [
     wire.encryption(encryption),
     wire.integrity(encryption, integrity),
-    withKeyExchange
-      ? keyExchange.length === 0
-        ? wire.none("keyExchange")
-        : wire.rows("keyExchange", keyExchange)
-      : { ...wire.none("keyExchange"), ignored: true },
+    keyExchange,
     {
       ...wire.rows("sequence", sequence),
       // RFC 7296 section 3.3.3 makes the type mandatory; peers that leave it out mean 32-bit numbers.

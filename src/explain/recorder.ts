@@ -8,6 +8,7 @@ import type { Blamed, Evidence, Phase } from "../../ike/core/evidence.js";
 import type { Report } from "../../ike/core/report.js";
 import type { TunnelState } from "../../ike/core/view.js";
 import { messageOf } from "../reports.js";
+import { timestamp } from "../timestamp.js";
 
 export interface RecordedEvent {
   /** ISO 8601, UTC: the first and the last time of `count` in a row. */
@@ -72,7 +73,7 @@ export function createRecorder(tunnels: readonly string[], time: () => number = 
     most: number,
     event: Omit<RecordedEvent, "first" | "last" | "count">,
   ): RecordedEvent {
-    const now = new Date(time()).toISOString();
+    const now = timestamp(time());
     const message =
       event.message.length > LONGEST_MESSAGE ? `${event.message.slice(0, LONGEST_MESSAGE)}…` : event.message;
     const before = list.at(-1);

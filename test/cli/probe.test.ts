@@ -102,7 +102,17 @@ test("probe finds what a peer of IKEv1 accepts, and tells of IKEv2 that nothing 
   assert.match(found.block ?? "", /version: 1, proposals: \[3des-md5-modp768\]/);
 });
 
-test("probe keeps to five packets a second, and a port where nobody answers is told with status 1", async () => {
+test("probe keeps to five packets a second", async () => {
+  const { port, arrivals } = await peer(2, ["aes128-sha256-modp2048"]);
+  const { status } = await probe(port, "--ike", "2");
+  assert.equal(status, 0);
+  // Of the whole: on a busy machine a packet is seen late, and the next one in time.
+  const seconds = (arrivals.at(-1)! - arrivals[0]!) / 1000;
+  assert.ok(arrivals.length > 10, `${arrivals.length} packets`);
+  assert.ok((arrivals.length - 1) / seconds < 6, `${arrivals.length} packets in ${seconds} s`);
+});
+
+test("a port where nobody answers is told with status 1", async () => {
   const { port, arrivals } = await peer(2, ["aes128-sha256-modp2048"]);
   sockets
     .at(-1)!
@@ -110,8 +120,6 @@ test("probe keeps to five packets a second, and a port where nobody answers is t
     .on("message", () => void arrivals.push(performance.now()));
   const { found, status } = await probe(port, "--ike", "2");
   assert.deepEqual([status, found.ikev2?.verdict, found.block, arrivals.length], [1, "silent", null, found.packets]);
-  for (let i = 1; i < arrivals.length; i++)
-    assert.ok(arrivals[i]! - arrivals[i - 1]! > 150, "packets closer than a fifth of a second");
 });
 
 test("probe refuses wrong options with 2", async () => {

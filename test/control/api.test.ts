@@ -18,6 +18,7 @@ import { createLog } from "../../src/log.js";
 import { createReloader } from "../../src/reload/reloader.js";
 import { loadStart } from "../../src/reload/start.js";
 import { createReports } from "../../src/reports.js";
+import { until } from "../child.js";
 import { manualClock } from "../daemon/manual-clock.js";
 import { readEvents } from "./event-reader.js";
 import { type Client, clientOf, type Document, fetchDocument } from "./generated-client.js";
@@ -211,6 +212,10 @@ test("plan and reload are told in words and take tunnels of both origins", async
   await client.deleteTunnel!({ parameters: { name: "made" } });
 });
 
+function heard({ events }: { readonly events: readonly unknown[] }, count: number): Promise<true> {
+  return until(`${count} events`, 30, async () => (events.length >= count ? true : undefined));
+}
+
 test("a stream of events that was cut goes on where it ended, whatever happened meanwhile", async () => {
   const tell = (n: number) => reports.take({ kind: "story", tunnel: "fixed", story: `step ${n}` });
   const steps = (events: readonly { readonly data: Readonly<Record<string, unknown>> }[]) =>
@@ -222,15 +227,14 @@ test("a stream of events that was cut goes on where it ended, whatever happened 
     const reader = await readEvents({ socketPath }, lastId);
     assert.equal(reader.status, 200);
     for (let i = 0; i < 40; i++) tell(told++);
-    for (let i = 0; i < 500 && reader.events.length < (turn === 0 ? 40 : 60); i++)
-      await new Promise((resolve) => setTimeout(resolve, 2));
+    await heard(reader, turn === 0 ? 40 : 60);
     reader.cut();
     lastId = reader.lastId;
     seen.push(...steps(reader.events));
     for (let i = 0; i < 20; i++) tell(told++);
   }
   const last = await readEvents({ socketPath }, lastId);
-  for (let i = 0; i < 500 && last.events.length < 20; i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  await heard(last, 20);
   last.cut();
   seen.push(...steps(last.events));
   assert.deepEqual(
@@ -242,13 +246,12 @@ test("a stream of events that was cut goes on where it ended, whatever happened 
 test("a reader that comes too late, or from before a restart, is told of the gap", async () => {
   const first = await readEvents({ socketPath });
   reports.take({ kind: "story", tunnel: "fixed", story: "one" });
-  for (let i = 0; i < 500 && first.events.length < 1; i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  await heard(first, 1);
   first.cut();
   for (let i = 0; i < 1_500; i++) reports.take({ kind: "story", tunnel: "fixed", story: `${i}` });
   const late = await readEvents({ socketPath }, first.lastId);
   const other = await readEvents({ socketPath }, "feedfeedfeedfeed-12");
-  for (let i = 0; i < 500 && (late.events.length < 1_001 || other.events.length < 1_001); i++)
-    await new Promise((resolve) => setTimeout(resolve, 2));
+  for (const reader of [late, other]) await heard(reader, 1_001);
   assert.deepEqual([late.events[0]!.type, late.events[0]!.data], ["gap", { missed: 500 }]);
   assert.deepEqual([other.events[0]!.type, other.events[0]!.data], ["gap", { missed: null }]);
   assert.equal(late.events.length, 1_001);

@@ -46,7 +46,7 @@ before(async () => {
     const ports = Object.values(PORTS).map(String);
     const echo = start(pair.inside(site.name, process.execPath, "-e", ECHO, site.inner, ...ports), { seconds: 170 });
     echoes.push(echo);
-    await until("the echo servers to listen", 10, async () => echo.output().split("listening").length > 4 || undefined);
+    await until("the echo servers to listen", 30, async () => echo.output().split("listening").length > 4 || undefined);
   }
   for (const site of BOTH) pair.launch(site);
   for (const site of BOTH) await pair.established(site, 60);

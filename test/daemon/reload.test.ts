@@ -107,7 +107,7 @@ test("a reload that changes one of twenty tunnels loses no packet of the others,
   const go = join(pair.folder, "go");
   const programs = [flows(LEFT, go, 25, 10), flows(RIGHT, go, 25, 10)];
   for (const program of programs)
-    await until("the flows to be ready", 10, async () => /ready/.test(program.output()) || undefined);
+    await until("the flows to be ready", 30, async () => /ready/.test(program.output()) || undefined);
   rewrite({ 7: "encapsulation: udp" });
   const plan = JSON.parse(await must(planned("--json"))) as ReloadPlan;
   assert.deepEqual(

@@ -9,6 +9,7 @@ import { planLines } from "../../src/reload/plan-words.js";
 import { createReloader } from "../../src/reload/reloader.js";
 import { loadStart } from "../../src/reload/start.js";
 import { recordPath } from "../../src/reload/unconfirmed.js";
+import { until } from "../child.js";
 import { manualClock } from "./manual-clock.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cwrl-"));
@@ -76,8 +77,7 @@ function yaml(home: string, names: readonly string[]): string {
 
 /** Lets promises and files settle. */
 async function settle(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  assert.ok(condition());
+  await until("what the test waits for", 30, async () => condition() || undefined);
 }
 
 test("a plan changes nothing, and says of every tunnel what would become of it", async () => {

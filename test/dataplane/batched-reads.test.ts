@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createArena } from "../../crypto/openssl/arena.js";
-import { parseAddress } from "../../esp/address.js";
 import { allocateDescriptors, createDescriptors } from "../../src/dataplane/descriptors.js";
-import { AF_INET, SOCKADDR_BYTES, writeSocketAddress } from "../../src/dataplane/layout.js";
-import { bind, checked, connect, socket, write } from "../../src/dataplane/libc.js";
 import { openBatchedReads } from "../../src/dataplane/uring.js";
+import { createSocketDevice } from "./socket-device.js";
 
-const SOCK_DGRAM_NONBLOCK = 2 | 0o4000;
-const PORT = 45_917;
+const PORT = 24_917;
 const BATCH = 8;
 
 const arena = createArena(2 << 20);
@@ -20,22 +17,15 @@ after(() => {
   descriptors.closeAll();
 });
 
-/** A pair of loopback sockets, as a device that has whole packets to read. */
+/** A device of packets whose length tells of their number, which they begin with. */
 function createDevice(port: number): { readonly fd: number; put(value: number): void } {
-  const name = arena.alloc(SOCKADDR_BYTES);
-  const length = writeSocketAddress(arena, name, { address: parseAddress("127.0.0.1"), port });
-  const address = arena.address(name, SOCKADDR_BYTES);
-  const open = () => descriptors.keep(checked(socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0), "socket"));
-  const fd = open();
-  const sender = open();
-  checked(bind(fd, address, length), "bind");
-  checked(connect(sender, address, length), "connect");
+  const device = createSocketDevice(arena, descriptors, port);
   const buffer = arena.alloc(2048);
   return {
-    fd,
+    fd: device.fd,
     put(value) {
       arena.view.setUint32(buffer, value);
-      checked(write(sender, arena.address(buffer, 2048), 4 + (value % 1000)), "write");
+      device.put(buffer, 4 + (value % 1000));
     },
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { concat } from "../../crypto/bytes.js";
 import { createArena } from "../../crypto/openssl/arena.js";
-import { type Path, parseAddress } from "../../esp/address.js";
+import type { Path } from "../../esp/address.js";
 import { createChecksum } from "../../esp/checksum.js";
 import { createFragmenter } from "../../esp/fragment.js";
 import { createSad } from "../../esp/sad.js";
@@ -11,8 +11,6 @@ import { SHARED_DEVICE } from "../../esp/spd.js";
 import { USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { GSO, VIRTIO_HEADER_BYTES, writeGsoHeader } from "../../esp/virtio.js";
 import { allocateDescriptors, createDescriptors } from "../../src/dataplane/descriptors.js";
-import { AF_INET, SOCKADDR_BYTES, writeSocketAddress } from "../../src/dataplane/layout.js";
-import { bind, checked, connect, socket, write } from "../../src/dataplane/libc.js";
 import type { Outbox } from "../../src/dataplane/outbox.js";
 import { createOuterTable, type Outer } from "../../src/dataplane/outer.js";
 import type { Origin } from "../../src/dataplane/receive.js";
@@ -20,9 +18,9 @@ import { createTransmitter } from "../../src/dataplane/transmit.js";
 import { type BatchedReads, openBatchedReads } from "../../src/dataplane/uring.js";
 import { childParameters, mirrored, PATH, sealers, selector } from "../esp/bench.js";
 import { pseudoHeaderSum, udpPacket } from "../esp/packets.js";
+import { createSocketDevice } from "./socket-device.js";
 
-const SOCK_DGRAM_NONBLOCK = 2 | 0o4000;
-const PORT = 45_921;
+const PORT = 24_921;
 const ROUND = 64;
 const HEADER_BYTES = 28;
 const HOSTS = { source: "10.1.0.5", destination: "10.2.0.9", sourcePort: 1, destinationPort: 2 };
@@ -46,13 +44,7 @@ interface Bed {
 function createBed(batched: BatchedReads | undefined, port: number): Bed {
   const { bytes, view } = arena;
   const checksum = createChecksum(arena);
-  const fd = descriptors.keep(checked(socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0), "socket"));
-  const feeder = descriptors.keep(checked(socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0), "socket"));
-  const name = arena.alloc(SOCKADDR_BYTES);
-  const nameBytes = writeSocketAddress(arena, name, { address: parseAddress("127.0.0.1"), port });
-  checked(bind(fd, arena.address(name, SOCKADDR_BYTES), nameBytes), "bind");
-  checked(connect(feeder, arena.address(name, SOCKADDR_BYTES), nameBytes), "connect");
-
+  const device = createSocketDevice(arena, descriptors, port);
   const quiet = { limit: () => {}, firstInbound: () => {} };
   const [near, far] = [
     createSad<Outer, Origin>(arena, () => {}, quiet),
@@ -114,11 +106,10 @@ function createBed(batched: BatchedReads | undefined, port: number): Bed {
         writeGsoHeader(arena, place, GSO.udp, HEADER_BYTES, octets, 20, 6);
         view.setUint16(place + VIRTIO_HEADER_BYTES + 26, pseudoHeaderSum(HOSTS, 17, packet.length - 20));
       }
-      const length = VIRTIO_HEADER_BYTES + packet.length;
-      assert.equal(write(feeder, arena.address(place, length), length), length);
+      device.put(place, VIRTIO_HEADER_BYTES + packet.length);
     },
     sent() {
-      while (transmitter.run(fd, SHARED_DEVICE, ROUND) > 0);
+      while (transmitter.run(device.fd, SHARED_DEVICE, ROUND) > 0);
       return numbers.splice(0);
     },
   };
