@@ -88,7 +88,7 @@ export const ENCR_NULL = {
 export const ENCR_AES_CBC = {
   kind: "encryption",
   name: "ENCR_AES_CBC",
-  keywords: ["aes*"],
+  keywords: ["aes*", "aes"],
   ids: { ikev2: 12, phase1: 7, phase2: 12 },
   rfc: "RFC 3602",
   level: { ike: "MUST", esp: "MUST" },
@@ -215,7 +215,7 @@ export const ENCR_NULL_AUTH_AES_GMAC = {
 export const ENCR_CAMELLIA_CBC = {
   kind: "encryption",
   name: "ENCR_CAMELLIA_CBC",
-  keywords: ["camellia*"],
+  keywords: ["camellia*", "camellia"],
   ids: { ikev2: 23, phase1: 8, phase2: 22 },
   rfc: "RFC 4312",
   level: { ike: "none", esp: "none" },

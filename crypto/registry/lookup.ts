@@ -95,6 +95,9 @@ const ICV_VARIANTS = new Map<string, IntegrityRow>();
 function meanings(row: TransformRow): [string, KeywordMeaning][] {
   if (row.kind !== "encryption") return row.keywords.map((keyword) => [keyword, { row }]);
   return row.keywords.flatMap((keyword) =>
-    row.keyBits.map((keyBits): [string, KeywordMeaning] => [keyword.replace("*", String(keyBits)), { row, keyBits }]),
+    (keyword.includes("*") ? row.keyBits : row.keyBits.slice(0, 1)).map((keyBits): [string, KeywordMeaning] => [
+      keyword.replace("*", String(keyBits)),
+      { row, keyBits },
+    ]),
   );
 }

@@ -39,7 +39,7 @@ export type Implementations<Create> = { readonly [B in BackendName]?: Create };
 
 interface EncryptionBase extends RowBase {
   readonly kind: "encryption";
-  /** Allowed key lengths. In `keywords` of an encryption row `*` stands for the key length in bits ("aes*gcm16"). */
+  /** Allowed key lengths. In `keywords` of an encryption row `*` stands for the key length in bits ("aes*gcm16"); one without it means the first of them ("aes"). */
   readonly keyBits: readonly number[];
   /** Whether the Key Length attribute (14) is sent and required. */
   readonly keyLengthAttribute: boolean;

@@ -1,6 +1,6 @@
 /** The status view, made from the endpoint's state alone: every tunnel, every mapping, with the reason in words. */
 import { espSuiteName } from "../../crypto/registry/proposal.js";
-import { formatAddress, formatSocketAddress } from "../../esp/address.js";
+import { formatAddress } from "../../esp/address.js";
 import type { ChildId } from "../../esp/sa.js";
 import { coversWhole, formatSelector } from "../../esp/selector.js";
 import type { Child } from "./child.js";
@@ -40,7 +40,7 @@ function tunnelView(endpoint: Endpoint, policy: TunnelPolicy, now: Instant): Tun
     name: policy.name,
     state: word,
     ...wordsOf(word, state, handshake, up, children, now),
-    peer: current !== undefined ? formatSocketAddress(current.path.remote) : peerWords(policy),
+    peer: current !== undefined ? formatAddress(current.path.remote.address) : peerWords(policy),
     ...(ike && { ike }),
     children,
   };
@@ -159,8 +159,10 @@ function liveView(policy: TunnelPolicy, sa: Holder, child: Child): ChildView {
     id,
     local: pair.local.map(formatSelector),
     peer: pair.remote.map(formatSelector),
-    state: isRenewing(sa, child) ? "rekeying" : "established",
-    reason: narrowedWords(policy, child),
+    state: "established",
+    reason: [narrowedWords(policy, child), isRenewing(sa, child) ? "it is being replaced" : ""]
+      .filter(Boolean)
+      .join("; "),
     spiIn: pair.spiIn,
     spiOut: pair.spiOut,
     proposal: espSuiteName(pair.suite),

@@ -10,7 +10,7 @@ export interface ChildView {
   readonly id?: ChildId;
   readonly local: readonly string[];
   readonly peer: readonly string[];
-  readonly state: "established" | "rekeying" | "connecting" | "waiting" | "passive" | "down";
+  readonly state: "established" | "connecting" | "waiting" | "passive" | "down";
   readonly reason: string;
   readonly spiIn?: number;
   readonly spiOut?: number;

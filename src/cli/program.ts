@@ -26,6 +26,9 @@ async function showVectors(suites: readonly string[], json: boolean): Promise<Ex
   return [done, failed, usage][await runVectors({ suites, json })] ?? failed;
 }
 
+/** What the service runs with (packaging/causeway.service). */
+const SERVICE_FILE = "/etc/causeway/gateway.yaml";
+
 /** `keep` is told what a command ends with. */
 export function buildProgram(keep: (status: ExitStatus) => void): Command {
   const ending =
@@ -129,7 +132,7 @@ export function buildProgram(keep: (status: ExitStatus) => void): Command {
     .command("export")
     .description("write the configuration of a tunnel's other end, for another product")
     .argument("<tunnel>", "the name of a tunnel")
-    .requiredOption("-c, --config <file>", "the configuration file")
+    .option("-c, --config <file>", "the configuration file", SERVICE_FILE)
     .requiredOption("--for <product>", `one of ${Object.keys(PRODUCTS).join(", ")}`)
     .option(
       "--address <address>",

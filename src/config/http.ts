@@ -1,5 +1,6 @@
 /** `gateway.http`: where the control API listens beside its socket, and who may change something there. */
 import { type Address, isUnspecified, type SocketAddress } from "../../esp/address.js";
+import type { SourceDocument } from "./document.js";
 import type { Findings } from "./findings.js";
 import type { GatewaySettings } from "./model.js";
 import { readPsk } from "./psk.js";
@@ -11,12 +12,15 @@ export function httpOf(
   { http }: GatewayBlock,
   folder: string,
   host: Surroundings,
+  source: SourceDocument,
   findings: Findings,
 ): Pick<GatewaySettings, "http"> {
   if (http === undefined || http === "off") return {};
   const { listen, token } = http;
   if (listen === undefined) {
-    findings.complain(["gateway", "http", "listen"], "is missing; allowed: an address with a port (127.0.0.1:9500)");
+    const path = ["gateway", "http", "listen"];
+    // One that is there is a wrong one, which has been told.
+    if (!source.has(path)) findings.complain(path, "is missing; allowed: an address with a port (127.0.0.1:9500)");
     return {};
   }
   if (!isLoopback(listen))

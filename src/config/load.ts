@@ -84,12 +84,14 @@ function build(
   const folder = dirname(file);
   const gateway = {
     ...buildGateway(content.gateway, host, findings),
-    ...httpOf(content.gateway, folder, host, findings),
+    ...httpOf(content.gateway, folder, host, source, findings),
   };
   const tunnels = content.tunnels.flatMap((tunnel, i) =>
     tunnel === undefined ? [] : [inherit(tunnel, i, content.defaults, source)],
   );
   checkTunnelList(tunnels, excess(limits, "tunnels", tunnels.length, "tunnels"), findings);
+  if (tunnels.length === 0 && !structural.some(({ path }) => path[0] === "tunnels"))
+    findings.warn(["tunnels"], "there are no tunnels: the gateway will have nothing to do");
 
   const psk = new Map<string, Secret>();
   const built: BuiltTunnel[] = [];
@@ -144,8 +146,6 @@ function build(
 
 function checkTunnelList(tunnels: readonly InheritedTunnel[], tooMany: string | undefined, findings: Findings): void {
   if (tooMany !== undefined) findings.complain(["tunnels"], tooMany);
-  if (tunnels.length === 0 && tooMany === undefined)
-    findings.warn(["tunnels"], "there are no tunnels: the gateway will have nothing to do");
   const first = new Map<string, number>();
   for (const [i, { name, path }] of tunnels.entries()) {
     const earlier = first.get(name);

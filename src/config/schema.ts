@@ -68,7 +68,8 @@ const numbering = z
 const listenWords = "allowed: an address with a port (127.0.0.1:9500, [::1]:9500)";
 
 function parseListen(words: string): SocketAddress {
-  const [, address = "", port = ""] = /^\[?([0-9A-Fa-f.:]+?)\]?:(\d{1,5})$/.exec(words) ?? [];
+  const [, address, port] = /^\[?([0-9A-Fa-f.:]+?)\]?:(\d{1,5})$/.exec(words) ?? [];
+  if (address === undefined) throw new RangeError("not an IP address with a port");
   const listen = { address: parseAddress(address), port: Number(port) };
   if (listen.port < 1 || listen.port > 65535) throw new RangeError(`${port} is not a port`);
   return listen;

@@ -1,7 +1,7 @@
 /**
  * What the control socket answers to `status` and to the three commands that act, as schemas: the daemon writes these
  * values, the command line prints them, the OpenAPI document describes them. Times are whole seconds, counters are
- * octets and packets since the daemon started and survive rekeying.
+ * octets and packets: those of a tunnel since the daemon started, whatever is rekeyed, and those of a child since this SA of it began.
  */
 import { z } from "zod";
 import type { ValueOf } from "./value-of.js";
@@ -32,7 +32,7 @@ export const childStatus = z
   .strictObject({
     local: z.array(z.string()),
     peer: z.array(z.string()),
-    state: z.enum(["established", "rekeying", "connecting", "waiting", "passive", "down"]),
+    state: z.enum(["established", "connecting", "waiting", "passive", "down"]),
     reason: z.string(),
     spi_in: z.string().nullable().meta({
       description: "8 hex digits; null while the mapping is not up, as are the four below.",

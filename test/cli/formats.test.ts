@@ -117,7 +117,7 @@ test("export of a wrong product, tunnel, file or without an address is wrong usa
     [["branch", "-c", write("broken.yaml", "version: 2\n"), "--for", "strongswan"], /broken\.yaml:1:10: version/],
     [["branch", "-c", homeless, "--for", "strongswan"], /name it with --address/],
     [["branch", "-c", file, "--for", "strongswan", "--address", "here"], /--address: found "here"/],
-    [["branch", "--for", "strongswan"], /--config/],
+    [["branch", "--for", "strongswan"], /\/etc\/causeway\/gateway\.yaml/],
   ] as const) {
     const { status, stderr } = await causeway(["export", ...args]);
     assert.equal(status, 2, args.join(" "));

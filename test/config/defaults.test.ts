@@ -5,7 +5,8 @@ import { formatAddress } from "../../esp/address.js";
 import { USUAL_WRAPPING } from "../../esp/tunnel.js";
 import { formatIdentity } from "../../ike/core/identity.js";
 import type { TunnelPolicy } from "../../ike/core/policy.js";
-import { accepted, oneTunnel, PSK, refused, warnings } from "./reading.js";
+import type { Loaded } from "../../src/config/load.js";
+import { accepted, load, oneTunnel, PSK, refused, warnings } from "./reading.js";
 
 const tunnel = (text: string): TunnelPolicy => accepted(text).policy.tunnels[0]!;
 const esp = (text: string) => tunnel(oneTunnel(text)).esp.proposals.map(proposalKeywords);
@@ -202,6 +203,19 @@ test("an outer address on no interface earns a warning with the remedy", () => {
 test("no tunnels at all is a warning", () => {
   assert.equal(warnings("version: 1\n").length, 1);
   assert.equal(warnings("version: 1\ntunnels: []\n").length, 1);
+});
+
+test("what is there and wrong is told once, and not that it is missing as well", () => {
+  for (const [text, told] of [
+    ["version: 1\ngateway: { http: { listen: 'localhost:9500' } }\ntunnels: []\n", /not an IP address with a port/],
+    ["version: 1\ngateway: { http: {} }\ntunnels: []\n", /is missing/],
+    ["version: 1\ntunnels: {}\n", /tunnels/],
+  ] as const) {
+    const { errors, warnings: also } = load(text) as Extract<Loaded, { errors: unknown }>;
+    assert.equal(errors.length, 1, text);
+    assert.match(errors[0]!.message, told);
+    assert.equal(also.filter(({ message }) => /no tunnels/.test(message)).length, text.includes("[]") ? 1 : 0);
+  }
 });
 
 test("each tunnel says how its packets are wrapped", () => {

@@ -21,6 +21,12 @@ test("keywords come in any order and in any case", () => {
   assert.deepEqual(parseIkeProposal(" dh14-aes256-sha2_256 "), expected);
 });
 
+test("a cipher without a length has the least one, as in strongSwan", () => {
+  assert.deepEqual(parseIkeProposal("aes-sha1-modp2048"), parseIkeProposal("aes128-sha1-modp2048"));
+  assert.deepEqual(parseEspProposal("camellia-sha256"), parseEspProposal("camellia128-sha256"));
+  assert.match(proposalKeywords(parseIkeProposal("aes-sha1-modp2048")), /^aes128-/);
+});
+
 test("an integrity algorithm implies its own PRF", () => {
   assert.deepEqual(names(parseIkeProposal("aes128-sha384-ecp384").prf), ["PRF_HMAC_SHA2_384"]);
   assert.deepEqual(names(parseIkeProposal("aes128-sha1-sha512-x25519").prf), ["PRF_HMAC_SHA1", "PRF_HMAC_SHA2_512"]);
