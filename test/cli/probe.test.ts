@@ -120,6 +120,8 @@ test("a port where nobody answers is told with status 1", async () => {
     .on("message", () => void arrivals.push(performance.now()));
   const { found, status } = await probe(port, "--ike", "2");
   assert.deepEqual([status, found.ikev2?.verdict, found.block, arrivals.length], [1, "silent", null, found.packets]);
+  for (let i = 1; i < arrivals.length; i++)
+    assert.ok(arrivals[i]! - arrivals[i - 1]! > 150, "packets closer than a fifth of a second");
 });
 
 test("probe refuses wrong options with 2", async () => {

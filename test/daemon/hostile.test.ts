@@ -198,7 +198,7 @@ test("forged refusals do not keep a negotiation from its end", { skip: SKIP }, a
 test("when the data plane is lost everything is negotiated anew, with other SPIs", { skip: SKIP }, async () => {
   const was = await sas(LEFT);
   await namespaces.ip("left", "link delete causeway0\n");
-  await until(`new SAs\n${pair.tail(LEFT)}`, 60, async () => {
+  await until(`new SAs\n${pair.tail(LEFT)}`, 25, async () => {
     const now = await sas(LEFT);
     return now.state === "established" && now.spis[0] !== was.spis[0] ? true : undefined;
   });

@@ -260,7 +260,7 @@ test("a large transfer through each of two tunnels at once arrives as it was sen
 
 test("a device that somebody removes is made again, with its routes", { skip: SKIP }, async () => {
   await inside(LEFT, "ip", "link", "del", "cw-red");
-  await until("the device to be there", 60, async () =>
+  await until("the device to be there", 20, async () =>
     // Until then nothing leaves: there is no route.
     /dev cw-red/.test((await run(pair.inside("left", "ip", "route", "get", "203.0.113.77"))).stdout) ? true : undefined,
   );

@@ -85,7 +85,7 @@ test("SIGTERM tells the peer, ends within 5 s with status 0, and leaves nothing 
     const ended = await pair.stop(gateway);
     assert.equal(ended.status, 0, ended.stdout + ended.stderr);
     if (gateway === LEFT)
-      await until("the peer to notice", 30, async () =>
+      await until("the peer to notice", 3, async () =>
         (await pair.status(RIGHT))?.tunnels[0]?.ike === null ? true : undefined,
       );
     assert.equal(await hostState(gateway), untouched.get(gateway));

@@ -62,7 +62,7 @@ async function showsTunnel(argv: readonly string[]): Promise<void> {
 
 /** The demo's devices, routes and files are in namespaces that live as long as a process in them, or a name that it gave. */
 async function nothingLeft(mark: string): Promise<void> {
-  await until("every process of the demo to be gone", 30, async () => (marked(mark).length === 0 ? true : undefined));
+  await until("every process of the demo to be gone", 10, async () => (marked(mark).length === 0 ? true : undefined));
   assert.ok(!["left.yaml", "left.psk", "left.sock", "netns/left"].some((name) => existsSync(join("/run", name))));
   const devices = readdirSync("/sys/class/net");
   assert.deepEqual(

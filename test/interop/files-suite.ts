@@ -214,7 +214,7 @@ function libreswanFiles(guest: Place, peer: Side): Loads {
     async unload() {
       for (const name of conns) await whack(`--delete --name ${name}`).catch(() => {});
       conns = [];
-      await until("libreswan to forget", 30, async () => !(await peer.view()).ike || undefined);
+      await until("libreswan to forget", 10, async () => !(await peer.view()).ike || undefined);
     },
   };
 }

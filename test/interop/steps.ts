@@ -228,7 +228,7 @@ async function undisturbed<T>(
   let all = 0;
   try {
     for (const echo of echoes)
-      await until("the first echo", 30, async () => /bytes from/.test(echo.output()) || undefined);
+      await until("the first echo", 10, async () => /bytes from/.test(echo.output()) || undefined);
     dropsBefore = await stage.sides.ours.drops();
     result = await work();
     // Of requests that are older than one that has been answered by now; on a busy machine several are on their way at any time.
@@ -266,7 +266,7 @@ async function deleteTunnel(stage: Stage, by: Who): Promise<void> {
   const before = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
   assert.ok(before[0].ike && before[1].ike, "there is an IKE SA to delete");
   await stage.sides[by].terminate();
-  await until("both ends to forget the deleted IKE SA", 30, async () => {
+  await until("both ends to forget the deleted IKE SA", 10, async () => {
     const views = await Promise.all([stage.sides.ours.view(), stage.sides.peer.view()]);
     return views.every(({ ike }, index) => ike !== before[index]!.ike) || undefined;
   });
